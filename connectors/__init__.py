@@ -1,0 +1,1 @@
+"""Adapters to the systems that hold personal data. Start at `sdk.interface`."""

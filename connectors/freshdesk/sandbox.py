@@ -1,0 +1,393 @@
+"""Freshdesk on loopback: contacts, tickets and conversations, as its API v2 documents them.
+
+https://developers.freshdesk.com/api/
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from connectors.sdk.sandbox import Sandbox
+
+V2 = "/api/v2"
+LARGEST_PAGE = 100
+WINDOW = timedelta(days=30)
+"""How far back a list of tickets reaches unless `updated_since` is given."""
+
+Row = dict[str, Any]
+
+CONTACT: Row = {
+    "active": True,
+    "address": None,
+    "avatar": None,
+    "company_id": None,
+    "contact_type": "contact",
+    "custom_fields": {},
+    "description": None,
+    "devices": [],
+    "email": None,
+    "job_title": None,
+    "language": "en",
+    "mobile": None,
+    "name": None,
+    "other_companies": [],
+    "other_emails": [],
+    "phone": None,
+    "social_handler": [],
+    "tags": [],
+    "time_zone": "Berlin",
+    "twitter_id": None,
+    "unique_external_id": None,
+    "view_all_tickets": False,
+}
+UPDATABLE = CONTACT.keys() - {"active", "avatar", "contact_type", "devices"}
+NOT_LISTED = frozenset({"avatar", "devices", "other_emails", "tags", "unique_external_id"})
+"""Fields of a contact that only its own page shows."""
+IDENTIFYING = ("email", "phone", "mobile", "twitter_id", "social_handler", "unique_external_id")
+"""A contact must have one of them."""
+
+TICKET: Row = {
+    "attachments": [],
+    "cc_emails": [],
+    "company_id": None,
+    "custom_fields": {},
+    "description": "<div>Not given.</div>",
+    "description_text": "Not given.",
+    "fwd_emails": [],
+    "priority": 1,
+    "reply_cc_emails": [],
+    "responder_id": None,
+    "source": 2,
+    "spam": False,
+    "status": 2,
+    "subject": "",
+    "tags": [],
+    "to_emails": None,
+    "type": None,
+}
+NOT_LISTED_OF_TICKET = frozenset({"attachments", "description", "description_text", "tags"})
+
+
+class FreshdeskSandbox(Sandbox):
+    """One Freshdesk account. Fields that begin with `_` are its own and never leave it."""
+
+    system = "freshdesk"
+    unreadable = (rf"^{V2}/tickets",)
+    combines_filters = True
+    """Whether `filter=spam|deleted` and `requester_id` narrow each other: undocumented."""
+
+    # What tests and the demo use.
+
+    def add_contact(self, **fields: Any) -> str:
+        """A contact; `state` may be `verified`, `unverified`, `blocked` or `deleted`. Its id."""
+        return self.plant("contact", fields)
+
+    def add_ticket(
+        self,
+        requester_id: str,
+        subject: str,
+        conversations: Sequence[str | Mapping[str, Any]] = (),
+        **fields: Any,
+    ) -> str:
+        """A ticket, 400 days old unless told otherwise; `archived=True` archives it. Its id."""
+        given = {"requester_id": requester_id, "subject": subject, "conversations": conversations}
+        return self.plant("ticket", given | fields)
+
+    def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """A `contact` or a `ticket` (with its `conversations`)."""
+        if kind not in {"contact", "ticket"}:
+            raise ValueError("Freshdesk has contacts and tickets")
+        long_ago = _stamp(self.now() - timedelta(days=400))
+        row: Row = {"created_at": long_ago, "updated_at": long_ago, **fields}
+        row["id"] = int(row["id"]) if "id" in row else self.new_id()
+        id_ = str(row["id"])
+        if kind == "contact":
+            self.table(kind)[id_] = _contact(row)
+            return id_
+        conversations = row.pop("conversations", ())
+        row["_archived"] = row.pop("archived", False)
+        row["requester_id"] = int(row["requester_id"])
+        self.table(kind)[id_] = deepcopy(TICKET) | row
+        self._converse(int(id_), conversations)
+        return id_
+
+    def settings(self, *, restricted: bool = False) -> Mapping[str, str]:
+        """Of the connector."""
+        return {"url": self.url, "api_key": self.restricted_key if restricted else self.key}
+
+    # How it answers.
+
+    def credential(self, request: web.Request) -> str | None:
+        """The user of basic authentication is the key."""
+        scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Basic":
+            return None
+        try:
+            return base64.b64decode(encoded).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+
+    def refusal(self, status: int) -> web.Response:
+        """Freshdesk's errors; a 404 has no body."""
+        said = {
+            401: ("invalid_credentials", "You have to be logged in to perform this action."),
+            403: ("access_denied", "You are not authorized to perform this action."),
+            429: ("rate_limit", "You have exceeded the limit of requests per minute."),
+        }
+        if status == HTTPStatus.NOT_FOUND:
+            return web.Response(status=status)
+        code, message = said.get(status, ("error", HTTPStatus(status).phrase))
+        return web.json_response({"code": code, "message": message}, status=status)
+
+    def dress(self, response: web.StreamResponse) -> None:
+        """The API's version and what is left of the rate limit."""
+        super().dress(response)
+        total = self.calls_per_minute or 700
+        response.headers["X-Freshdesk-Api-Version"] = "latest=v2; requested=v2"
+        response.headers["X-Ratelimit-Total"] = str(total)
+        response.headers["X-Ratelimit-Remaining"] = str(total - self.used_this_minute)
+        response.headers["X-Ratelimit-Used-CurrentRequest"] = "1"
+
+    def routes(self) -> list[web.RouteDef]:
+        """What a connector needs of API v2."""
+        contact, ticket, archived = f"{V2}/contacts", f"{V2}/tickets", f"{V2}/tickets/archived"
+        return [
+            web.get(f"{V2}/agents/me", self._me),
+            web.get(contact, self._contacts),
+            web.get(f"{contact}/{{id}}", self._get_contact),
+            web.put(f"{contact}/{{id}}", self._put_contact),
+            web.delete(f"{contact}/{{id}}", self._delete_contact),
+            web.delete(f"{contact}/{{id}}/hard_delete", self._hard_delete),
+            web.put(f"{contact}/{{id}}/restore", self._restore),
+            web.get(ticket, self._tickets),
+            *(
+                route
+                for base in (archived, ticket)
+                for route in (
+                    web.get(f"{base}/{{id}}", self._get_ticket),
+                    web.delete(f"{base}/{{id}}", self._delete_ticket),
+                    web.get(f"{base}/{{id}}/conversations", self._conversations),
+                )
+            ),
+        ]
+
+    async def _me(self, _: web.Request) -> web.Response:
+        agent = {"id": 1, "available": True, "occasional": False, "ticket_scope": 1}
+        return web.json_response(agent | {"contact": {"name": "Habeas", "active": True}})
+
+    # Contacts.
+
+    async def _contacts(self, request: web.Request) -> web.Response:
+        query = request.query
+        states = {query["state"]} if "state" in query else {"verified", "unverified"}
+        asked = {name: query[name] for name in ("email", "mobile", "phone") if query.get(name)}
+        found = [
+            row
+            for row in self.table("contact").values()
+            if row["_state"] in states and all(row[k] == v for k, v in asked.items())
+        ]
+        found.sort(key=lambda row: (row["name"] or "", row["id"]))
+        return _paged(request, found, lambda row: _shown(row, NOT_LISTED))
+
+    def _contact(self, request: web.Request) -> Row:
+        found = self.table("contact").get(request.match_info["id"])
+        if found is None:
+            raise web.HTTPNotFound
+        return found
+
+    async def _get_contact(self, request: web.Request) -> web.Response:
+        return web.json_response(_shown(self._contact(request)))
+
+    async def _put_contact(self, request: web.Request) -> web.Response:
+        row = self._contact(request)
+        if row["_state"] in {"blocked", "deleted"}:
+            return self.refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+        try:
+            given = json.loads(await request.read())
+        except ValueError:
+            return _invalid("", "invalid_json")
+        objection = self._objection(row, given)
+        if objection is not None:
+            return objection
+        email = _lower(given.get("email", row["email"]))
+        row |= {**given, "email": email, "updated_at": _stamp(self.now())}
+        self.changed("update", "contact", str(row["id"]))
+        return web.json_response(_shown(row))
+
+    def _objection(self, row: Row, given: Row) -> web.Response | None:
+        changed = row | given
+        unknown = sorted(given.keys() - UPDATABLE)
+        if unknown:
+            return _invalid(unknown[0], "invalid_field")
+        if not changed["name"]:
+            return _invalid("name", "invalid_value")
+        if not any(changed[name] for name in IDENTIFYING):
+            return _invalid("email", "missing_field")
+        if self._is_taken(changed):
+            return _invalid("email", "duplicate_value", HTTPStatus.CONFLICT)
+        return None
+
+    def _is_taken(self, changed: Row) -> bool:
+        email = _lower(changed["email"])
+        return bool(email) and any(
+            row["email"] == email and row["id"] != changed["id"]
+            for row in self.table("contact").values()
+        )
+
+    async def _delete_contact(self, request: web.Request) -> web.Response:
+        row = self._contact(request)
+        if row["_state"] in {"blocked", "deleted"}:
+            return self.refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+        row |= {"_state": "deleted", "deleted": True, "updated_at": _stamp(self.now())}
+        self.changed("delete", "contact", str(row["id"]))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _restore(self, request: web.Request) -> web.Response:
+        row = self._contact(request)
+        if row["_state"] != "deleted":
+            raise web.HTTPNotFound
+        row |= {"_state": _state(row["active"]), "updated_at": _stamp(self.now())}
+        row.pop("deleted", None)
+        self.changed("restore", "contact", str(row["id"]))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _hard_delete(self, request: web.Request) -> web.Response:
+        row = self._contact(request)
+        if row["_state"] != "deleted" and request.query.get("force") != "true":
+            return web.Response(status=HTTPStatus.BAD_REQUEST)
+        for id_, ticket in list(self.table("ticket").items()):
+            if ticket["requester_id"] == row["id"]:
+                self._purge_ticket(id_)
+        del self.table("contact")[str(row["id"])]
+        self.changed("hard_delete", "contact", str(row["id"]))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    # Tickets.
+
+    async def _tickets(self, request: web.Request) -> web.Response:
+        query = request.query
+        which = query.get("filter")
+        found = [
+            row
+            for row in self.table("ticket").values()
+            if not row["_archived"]
+            and (row["spam"], row.get("deleted", False)) == (which == "spam", which == "deleted")
+            and self._is_asked_for(query, row)
+        ]
+        found.sort(key=lambda row: (row["created_at"], row["id"]))
+        if query.get("order_type", "desc") == "desc":
+            found.reverse()
+        return _paged(request, found, lambda row: _shown(row, NOT_LISTED_OF_TICKET))
+
+    def _is_asked_for(self, query: Mapping[str, str], row: Row) -> bool:
+        asked = query.get("requester_id")
+        if "filter" in query and not self.combines_filters:
+            asked = None
+        if asked is not None and asked != str(row["requester_id"]):
+            return False
+        if "updated_since" in query:
+            return bool(row["updated_at"] >= query["updated_since"])
+        return bool(row["created_at"] >= _stamp(self.now() - WINDOW))
+
+    def _ticket(self, request: web.Request) -> Row:
+        found = self.table("ticket").get(request.match_info["id"])
+        if found is None or found["_archived"] != request.path.startswith(f"{V2}/tickets/archived"):
+            raise web.HTTPNotFound
+        return found
+
+    async def _get_ticket(self, request: web.Request) -> web.Response:
+        return web.json_response(_shown(self._ticket(request)))
+
+    async def _delete_ticket(self, request: web.Request) -> web.Response:
+        row = self._ticket(request)
+        if row["spam"] or row.get("deleted"):
+            return self.refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+        if row["_archived"]:
+            self._purge_ticket(str(row["id"]))
+        else:
+            row |= {"deleted": True, "updated_at": _stamp(self.now())}
+            self.changed("delete", "ticket", str(row["id"]))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _conversations(self, request: web.Request) -> web.Response:
+        ticket = self._ticket(request)
+        found = [
+            row for row in self.table("conversation").values() if row["ticket_id"] == ticket["id"]
+        ]
+        return _paged(request, found, _shown)
+
+    def _converse(self, ticket: int, said: Iterable[str | Mapping[str, Any]]) -> None:
+        for it in said:
+            text = {"body_text": it} if isinstance(it, str) else dict(it)
+            stamp = _stamp(self.now() - timedelta(days=399))
+            row: Row = {
+                "id": self.new_id(),
+                "ticket_id": ticket,
+                "incoming": True,
+                "private": False,
+            }
+            row |= {"created_at": stamp, "updated_at": stamp, **text}
+            self.table("conversation")[str(row["id"])] = row
+
+    def _purge_ticket(self, id_: str) -> None:
+        for key, row in list(self.table("conversation").items()):
+            if row["ticket_id"] == int(id_):
+                del self.table("conversation")[key]
+        del self.table("ticket")[id_]
+        self.changed("hard_delete", "ticket", id_)
+
+
+def _contact(fields: Row) -> Row:
+    row = deepcopy(CONTACT) | fields
+    row["email"] = _lower(row["email"])
+    row["name"] = row["name"] or row["email"] or row["phone"] or row["mobile"]
+    row["_state"] = row.pop("state", None) or _state(row["active"])
+    row["active"] = row["active"] and row["_state"] != "unverified"
+    if row["_state"] == "deleted":
+        row["deleted"] = True
+    return row
+
+
+def _state(active: object) -> str:
+    return "verified" if active else "unverified"
+
+
+def _lower(email: str | None) -> str | None:
+    return email.lower() if email else email
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _shown(row: Row, hidden: frozenset[str] = frozenset()) -> Row:
+    return {k: v for k, v in row.items() if not k.startswith("_") and k not in hidden}
+
+
+def _invalid(field: str, code: str, status: int = HTTPStatus.BAD_REQUEST) -> web.Response:
+    error = {"field": field, "message": "It should be different", "code": code}
+    said = {"description": "Validation failed", "errors": [error]}
+    return web.json_response(said, status=status)
+
+
+def _paged(request: web.Request, rows: Sequence[Row], show: Callable[[Row], Row]) -> web.Response:
+    page, size = request.query.get("page", "1"), request.query.get("per_page", "30")
+    if not (size.isdecimal() and 1 <= int(size) <= LARGEST_PAGE):
+        return _invalid("per_page", "invalid_value")
+    if not (page.isdecimal() and int(page) >= 1):
+        return _invalid("page", "invalid_value")
+    start = (int(page) - 1) * int(size)
+    response = web.json_response([show(row) for row in rows[start : start + int(size)]])
+    if start + int(size) < len(rows):
+        following = request.url.update_query(page=int(page) + 1)
+        response.headers["Link"] = f'<{following}>;rel="next"'
+    return response

@@ -1,0 +1,93 @@
+"""Find a connector or a sandbox by the name of its system, wherever it is packaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from importlib.metadata import entry_points
+from typing import Any
+
+from .interface import Connector
+
+CONNECTORS = "habeas.connectors"
+SANDBOXES = "habeas.sandboxes"
+
+
+class NotInstalledError(LookupError):
+    """No installed distribution has an entry point of that name."""
+
+
+class SettingsError(ValueError):
+    """A connector's environment variable is missing or cannot be read."""
+
+
+def systems(group: str = CONNECTORS) -> tuple[str, ...]:
+    """The systems that have an entry point in `group`, in alphabetical order."""
+    return tuple(sorted({entry.name for entry in entry_points(group=group)}))
+
+
+def load(group: str, system: str) -> Any:
+    """What the entry point `system` of `group` names: a class."""
+    for entry in entry_points(group=group, name=system):
+        return entry.load()
+    known = ", ".join(systems(group)) or "none"
+    raise NotInstalledError(f"{system} is not in {group}; installed: {known}")
+
+
+def connector(system: str) -> type[Connector]:
+    """The connector's class."""
+    loaded: type[Connector] = load(CONNECTORS, system)
+    return loaded
+
+
+def connect(system: str, environ: Mapping[str, str]) -> Connector:
+    """The connector of `system`, with its settings from `environ`.
+
+    Raises `NotInstalledError`, or `SettingsError` with the name of the variable at fault.
+    """
+    return build(connector(system), environ)
+
+
+def build(of: type[Connector], environ: Mapping[str, str]) -> Connector:
+    """A connector of class `of`, with its settings from `environ`."""
+    make: Any = of  # each has a constructor of its own, from its own `Settings`
+    made: Connector = make(settings(of.capabilities.system, make.Settings, environ))
+    return made
+
+
+def variable(system: str, field: str) -> str:
+    """The environment variable of a setting: `api_key` of `freshdesk` is
+    `HABEAS_FRESHDESK_API_KEY`.
+    """
+    return f"HABEAS_{system}_{field}".upper().replace("-", "_")
+
+
+def settings(system: str, of: type[Any], environ: Mapping[str, str]) -> Any:
+    """`of`, a dataclass, from the environment.
+
+    A field is a `str`, an `int`, a `bool` or a `tuple[str, ...]` (separated by commas).
+    """
+    given = {}
+    for field in fields(of):
+        name = variable(system, field.name)
+        if name in environ:
+            given[field.name] = _read(name, str(field.type), environ[name])
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise SettingsError(f"{name} is not set ({system} cannot be reached without it)")
+    return of(**given)
+
+
+def _read(name: str, kind: str, text: str) -> str | int | bool | tuple[str, ...]:
+    match kind:
+        case "int" | "<class 'int'>":
+            if not text.strip().isdecimal():
+                raise SettingsError(f"{name} is not a whole number")
+            return int(text)
+        case "bool" | "<class 'bool'>":
+            if text.lower() not in {"true", "false"}:
+                raise SettingsError(f"{name} is neither true nor false")
+            return text.lower() == "true"
+        case "tuple[str, ...]":
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        case _:
+            return text

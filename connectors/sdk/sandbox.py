@@ -1,0 +1,377 @@
+"""A vendor on loopback: its documented API over real HTTP, its objects, its quirks and its faults.
+
+    async with FreshdeskSandbox() as sandbox:
+        connector = connect("freshdesk", sandbox.environ())
+
+As a process, for the demo and for other languages: `python -m connectors.sdk.sandbox freshdesk`
+prints one line of JSON (`url`, `environ`) and serves until SIGTERM. Other processes drive it by
+`POST /_sandbox/seed`, `GET /_sandbox/state`, `GET /_sandbox/ledger`, `POST /_sandbox/faults` and
+`DELETE /_sandbox/faults`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+import sys
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import count
+from time import monotonic
+from typing import Any, ClassVar, Literal, Self, get_args
+
+from aiohttp import web
+
+from . import registry
+
+CONTROL = "/_sandbox"
+
+Mode = Literal["status", "lie", "hang", "html", "reset", "half", "empty"]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong with the next `times` calls that match (every one, if None)."""
+
+    mode: Mode = "status"
+    """`status`: that answer, no effect. `lie`: the usual answer, no effect. `hang`: late by
+    `seconds`. `html`: a page, no effect. `empty`: no body, no effect. `reset`: the connection
+    drops, no effect. `half`: done, but half the body comes.
+    """
+    method: str = ""
+    """Empty: any."""
+    route: str = ""
+    """A regular expression on the path; empty: any."""
+    times: int | None = 1
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    seconds: float = 0.0
+    retry_after: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise ValueError(f"mode is one of {', '.join(get_args(Mode))}")
+        re.compile(self.route)
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether it is meant for this call."""
+        return self.method in {"", method} and re.search(self.route, path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A request that had an effect."""
+
+    operation: str
+    """The vendor's word: `hard_delete`, `update`."""
+    key: str
+    """`kind/id`."""
+    at: datetime
+
+
+class Sandbox(ABC):
+    """The base of a vendor's sandbox. All its state is in `tables`, so that a lie can be undone.
+
+    Handlers change `tables` and call `changed`; they must not wait for anything but the
+    request's body.
+    """
+
+    system: ClassVar[str]
+    unreadable: ClassVar[tuple[str, ...]] = ()
+    """Regular expressions on the path: what the restricted key may not touch."""
+    public: ClassVar[tuple[str, ...]] = ()
+    """Paths that need no credentials, such as a token endpoint."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.key = f"sandbox-{self.system}-key"
+        self.restricted_key = f"sandbox-{self.system}-restricted"
+        self.tables: dict[str, dict[str, dict[str, Any]]] = {}
+        """Kind → id → fields. Kinds that begin with `_` (tokens, jobs) are not shown as state."""
+        self.ledger: list[Mutation] = []
+        self.calls: Counter[str] = Counter()
+        """How often each route was called: `GET /api/v2/contacts/{id}`."""
+        self.faults: list[Fault] = []
+        self.calls_per_minute: int | None = None
+        """The vendor's rate limit; None: not enforced."""
+        self.now = now
+        self._recent: deque[float] = deque()
+        self._ids = count(1)
+        self._requests = count(1)
+        self._where = host, port
+        app = web.Application(middlewares=[self._serve], client_max_size=2**24)
+        app.add_routes([*self.routes(), *self._control()])
+        app.on_response_prepare.append(self._on_prepare)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._url = ""
+
+    # What a vendor supplies.
+
+    @abstractmethod
+    def routes(self) -> list[web.RouteDef]:
+        """The vendor's API."""
+
+    @abstractmethod
+    def credential(self, request: web.Request) -> str | None:
+        """Which key (`key`, `restricted_key`) the request carries; None if none or unreadable."""
+
+    @abstractmethod
+    def settings(self, *, restricted: bool = False) -> Mapping[str, str]:
+        """The fields of the connector's `Settings` that lead here."""
+
+    @abstractmethod
+    def refusal(self, status: int) -> web.Response:
+        """The vendor's own error for `status`, body and headers as documented."""
+
+    @abstractmethod
+    def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """Put an object there as if it had always been; its id (kept if `fields` has one)."""
+
+    def dress(self, response: web.StreamResponse) -> None:
+        """Add the headers that the vendor sends with every answer."""
+        response.headers.setdefault("X-Request-Id", f"req-{next(self._requests):08x}")
+
+    # What a vendor's handlers use.
+
+    def table(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The objects of `kind`, by id."""
+        return self.tables.setdefault(kind, {})
+
+    def new_id(self) -> int:
+        """A number that no object has, those planted with an id of their own included."""
+        return next(n for n in self._ids if not any(str(n) in t for t in self.tables.values()))
+
+    def changed(self, operation: str, kind: str, id_: str) -> None:
+        """Write into the ledger that a request had an effect."""
+        self.ledger.append(Mutation(operation, f"{kind}/{id_}", self.now()))
+
+    @property
+    def used_this_minute(self) -> int:
+        """How much of `calls_per_minute` is used up."""
+        return len(self._recent)
+
+    # What tests and the demo use.
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        return self._url
+
+    def environ(self, *, restricted: bool = False) -> dict[str, str]:
+        """The connector's settings as environment variables."""
+        return {
+            registry.variable(self.system, name): value
+            for name, value in self.settings(restricted=restricted).items()
+        }
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Every object, by `kind/id`, those deleted softly included."""
+        return {
+            f"{kind}/{id_}": fields
+            for kind, table in self.tables.items()
+            if not kind.startswith("_")
+            for id_, fields in table.items()
+        }
+
+    def seed(self, objects: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Plant objects, each with its `kind`; their keys, in order."""
+        return [
+            f"{it['kind']}/{self.plant(it['kind'], {k: v for k, v in it.items() if k != 'kind'})}"
+            for it in objects
+        ]
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, *self._where)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self._url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    # How a call is served.
+
+    @web.middleware
+    async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(CONTROL):
+            return await handler(request)
+        resource = request.match_info.route.resource
+        self.calls[f"{request.method} {resource.canonical if resource else '?'}"] += 1
+        await request.read()  # so that a handler need not wait, and a lie can be undone
+        wait = self._wait()
+        if wait:
+            response = self.refusal(HTTPStatus.TOO_MANY_REQUESTS)
+            response.headers["Retry-After"] = str(wait)
+            return response
+        fault = self._take(request)
+        if fault is not None:
+            return await self._break(fault, request, handler)
+        return await self._answer(request, handler)
+
+    def _wait(self) -> int:
+        """Seconds until the rate limit allows another call; 0 if it does now."""
+        if self.calls_per_minute is None:
+            return 0
+        now = monotonic()
+        while self._recent and self._recent[0] <= now - 60:
+            self._recent.popleft()
+        if len(self._recent) >= self.calls_per_minute:
+            return int(self._recent[0] + 60 - now) + 1
+        self._recent.append(now)
+        return 0
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        key = None if request.path in self.public else self.credential(request)
+        if request.path not in self.public and key not in {self.key, self.restricted_key}:
+            return self.refusal(HTTPStatus.UNAUTHORIZED)
+        if key == self.restricted_key and self._is_unreadable(request.path):
+            return self.refusal(HTTPStatus.FORBIDDEN)
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return self.refusal(error.status) if error.status >= HTTPStatus.BAD_REQUEST else error
+
+    def _is_unreadable(self, path: str) -> bool:
+        return any(re.search(it, path) for it in self.unreadable)
+
+    def _take(self, request: web.Request) -> Fault | None:
+        for n, fault in enumerate(self.faults):
+            if fault.strikes(request.method, request.path):
+                if fault.times == 1:
+                    del self.faults[n]
+                elif fault.times is not None:
+                    self.faults[n] = replace(fault, times=fault.times - 1)
+                return fault
+        return None
+
+    async def _break(
+        self, fault: Fault, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        match fault.mode:
+            case "lie":
+                before = deepcopy(self.tables), list(self.ledger)
+                said = await self._answer(request, handler)
+                self.tables, self.ledger = before
+                return said
+            case "hang":
+                await asyncio.sleep(fault.seconds)
+                return await self._answer(request, handler)
+            case "half":
+                return _cut(request, await self._answer(request, handler))
+            case _:
+                return self._fail(fault, request)
+
+    def _fail(self, fault: Fault, request: web.Request) -> web.Response:
+        """The faults that have no effect on what is held."""
+        match fault.mode:
+            case "html":
+                return web.Response(text="<html>Please wait</html>", content_type="text/html")
+            case "empty":
+                return web.Response(content_type="application/json")
+            case "reset":
+                return _hang_up(request)
+            case _:
+                pass
+        response = self.refusal(fault.status)
+        if fault.retry_after is not None:
+            response.headers["Retry-After"] = str(fault.retry_after)
+        return response
+
+    async def _on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        if not request.path.startswith(CONTROL):
+            self.dress(response)
+
+    # How another process drives it.
+
+    def _control(self) -> list[web.RouteDef]:
+        return [
+            web.post(f"{CONTROL}/seed", self._post_seed),
+            web.get(f"{CONTROL}/state", self._get_state),
+            web.get(f"{CONTROL}/ledger", self._get_ledger),
+            web.post(f"{CONTROL}/faults", self._post_fault),
+            web.delete(f"{CONTROL}/faults", self._delete_faults),
+        ]
+
+    async def _post_seed(self, request: web.Request) -> web.Response:
+        try:
+            keys = self.seed(await request.json())
+        except (ValueError, KeyError, TypeError) as error:
+            return web.json_response({"error": repr(error)}, status=HTTPStatus.BAD_REQUEST)
+        return web.json_response({"keys": keys})
+
+    async def _get_state(self, _: web.Request) -> web.Response:
+        return web.json_response(self.state())
+
+    async def _get_ledger(self, _: web.Request) -> web.Response:
+        entries = [asdict(it) | {"at": it.at.isoformat()} for it in self.ledger]
+        return web.json_response({"mutations": entries, "calls": self.calls})
+
+    async def _post_fault(self, request: web.Request) -> web.Response:
+        try:
+            self.faults.append(Fault(**await request.json()))
+        except (ValueError, TypeError, re.error) as error:
+            return web.json_response({"error": repr(error)}, status=HTTPStatus.BAD_REQUEST)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _delete_faults(self, _: web.Request) -> web.Response:
+        self.faults.clear()
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _cut(request: web.Request, whole: web.StreamResponse) -> web.Response:
+    """Half the body; if there is none, the connection drops."""
+    body = whole.body if isinstance(whole, web.Response) else None
+    if not isinstance(body, bytes) or not body:
+        return _hang_up(request)
+    return web.Response(
+        status=whole.status, body=body[: len(body) // 2], content_type=whole.content_type
+    )
+
+
+async def serve(sandbox: Sandbox) -> None:
+    """Serve until SIGTERM or SIGINT, after one line of JSON on standard output."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with sandbox:
+        said = {"system": sandbox.system, "url": sandbox.url, "environ": sandbox.environ()}
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main() -> None:
+    """`python -m connectors.sdk.sandbox SYSTEM [--host HOST] [--port PORT]`."""
+    parser = argparse.ArgumentParser(prog="python -m connectors.sdk.sandbox")
+    parser.add_argument("system", choices=registry.systems(registry.SANDBOXES))
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    asked = parser.parse_args()
+    made = registry.load(registry.SANDBOXES, asked.system)
+    asyncio.run(serve(made(host=asked.host, port=asked.port)))
+
+
+if __name__ == "__main__":
+    main()
