@@ -1,0 +1,1 @@
+"""Decides rights, moves cases, proves outcomes. Read `flow` first."""
