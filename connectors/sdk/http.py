@@ -5,85 +5,48 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
 from yarl import URL
 
+from .calls import Call, Caller, call, caller, witness, witnessed
 from .interface import RetryableError, TerminalError
 
-T = TypeVar("T")
+__all__ = [
+    "ABSENT",
+    "JSON",
+    "Absent",
+    "Answer",
+    "Authorization",
+    "Call",
+    "Caller",
+    "Classify",
+    "Http",
+    "Payload",
+    "UnauthorisedError",
+    "as_form",
+    "as_json",
+    "basic",
+    "call",
+    "caller",
+    "retry_after",
+    "witness",
+    "witnessed",
+]
 
 JSON = "application/json"
 
 _LATER = frozenset({408, 425, 429, *range(500, 600), 302, 303, 307})
 _REQUEST_IDS = ("X-Request-Id", "Request-Id", "X-SFDC-Request-Id", "x-amzn-RequestId")
-
-
-# What the host puts around every call. A connector need not know of it.
-
-
-class Caller(Protocol):
-    """Runs one attempt at a vendor call: waits for its turn, repeats it, or refuses to."""
-
-    async def __call__(self, attempt: Callable[[], Awaitable[T]]) -> T: ...
-
-
-async def _once(attempt: Callable[[], Awaitable[T]]) -> T:
-    return await attempt()
-
-
-_ONCE: Final[Caller] = _once
-caller: ContextVar[Caller] = ContextVar("caller", default=_ONCE)
-"""The host's rate limit, retries and circuit breaker; by default, each call is made once."""
-
-
-async def call(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Make one vendor call as the host wants it made. For connectors without `Http` (boto3)."""
-    return await caller.get()(attempt)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call that a vendor was sent, and what it may be asked about later."""
-
-    method: str
-    route: str
-    """The template, `/contacts/{id}`: never the path, which may name a person."""
-    status: int | None
-    """None if no answer came."""
-    request_id: str | None = None
-    """The vendor's own id of the call, for evidence."""
-
-
-_witnesses: ContextVar[tuple[list[Call], ...]] = ContextVar("witnesses", default=())
-
-
-@contextmanager
-def witnessed() -> Iterator[list[Call]]:
-    """Collect every call made inside, failed attempts included, in the order they ended."""
-    calls: list[Call] = []
-    token = _witnesses.set((*_witnesses.get(), calls))
-    try:
-        yield calls
-    finally:
-        _witnesses.reset(token)
-
-
-def witness(made: Call) -> None:
-    """Tell whoever is counting that a call was made. `Http` does so by itself."""
-    for calls in _witnesses.get():
-        calls.append(made)
 
 
 # Credentials.

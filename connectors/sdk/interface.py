@@ -59,7 +59,7 @@ class Capabilities:
     settles_within: timedelta = timedelta(0)
     """How long after `erase` the vendor's reads may still show the data."""
     facts: frozenset[str] = frozenset()
-    """Names of the facts that `locate` tells, such as `customer`. Told or unknown, never guessed."""
+    """The facts that `locate` tells, such as `customer`. Told or unknown, never guessed."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """The catalogue: every code used in an outcome's `reason` or `instruction`, and its meaning."""
 
@@ -183,7 +183,7 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """Kept on purpose, under a rule of the policy; `until` is None while the period has not begun."""
+    """Kept on purpose, under a policy rule; `until` is None while the period has not begun."""
 
     rule: str
     until: datetime | None = None

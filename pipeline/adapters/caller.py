@@ -1,0 +1,144 @@
+"""What a host puts around every vendor call: its turn, another try, and no more than a minute.
+
+The vendor's published limits are shared between workers: a worker that owns 3 of 12 partitions has
+3/12 of every limit. A vendor that says it is too much (429, `Retry-After`) halves the share; every
+answer afterwards gives a little back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from connectors.sdk.interface import Capabilities, Limit, RetryableError
+from pipeline.settings import Settings
+
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
+"""Seconds between tries: a random part of a pause that doubles (full jitter)."""
+TRIPS_AFTER = 8
+"""Calls that failed in a row, over all orders, until the circuit breaker opens."""
+OPEN_FOR = 15.0
+"""Seconds during which an open breaker refuses calls; then one that fails opens it again."""
+LEAST, GIVEN_BACK = 1 / 32, 1 / 64
+"""Of the share: below this it is never cut, this much comes back with every answer."""
+
+
+class HostCaller:
+    """The `caller` of a host's connector. One for all orders of a process."""
+
+    def __init__(self, capabilities: Capabilities, settings: Settings) -> None:
+        self._system = capabilities.system
+        self._wait = settings.vendor_wait.total_seconds()
+        self._windows = tuple(_Window(it) for it in capabilities.limits)
+        self._share = 1.0
+        self._tightened = 1.0
+        self._held_until = 0.0
+        self._failed = 0
+        self._open_until = 0.0
+
+    def share(self, part: float) -> None:
+        """Use this part of the vendor's limits from now on, above 0 and up to 1."""
+        self._share = part
+
+    async def __call__(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The result of a call, tried again while there is time for it.
+
+        Raises the call's own `TerminalError`, or a `RetryableError` that says when to come back.
+        """
+        until = time.monotonic() + self._wait
+        tries = 0
+        while True:
+            self._refuse_if_open()
+            await self._turn(until)
+            try:
+                result = await self._once(attempt, until)
+            except RetryableError as error:
+                tries += 1
+                await self._pause(error, tries, until)
+            else:
+                self._answered()
+                return result
+
+    async def _once(self, attempt: Callable[[], Awaitable[T]], until: float) -> T:
+        left = until - time.monotonic()
+        try:
+            async with asyncio.timeout(max(left, 0)):
+                return await attempt()
+        except TimeoutError:
+            raise RetryableError(f"{self._system}: no answer") from None
+
+    async def _turn(self, until: float) -> None:
+        """Wait until every limit has room, or raise if that takes too long."""
+        while True:
+            now = time.monotonic()
+            ready = max(
+                self._held_until,
+                *(it.free_at(now, self._share * self._tightened) for it in self._windows),
+                now,
+            )
+            if ready <= now:
+                for it in self._windows:
+                    it.take(now)
+                return
+            if ready > until:
+                raise RetryableError(
+                    f"{self._system}: no turn", retry_after=timedelta(seconds=ready - now)
+                )
+            await asyncio.sleep(ready - now)
+
+    async def _pause(self, error: RetryableError, tries: int, until: float) -> None:
+        now = time.monotonic()
+        ceiling = min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE)
+        pause = random.uniform(0, ceiling)  # noqa: S311  not a secret
+        if error.retry_after is not None:
+            pause = error.retry_after.total_seconds()
+            self._held_until = max(self._held_until, now + pause)
+            self._tightened = max(self._tightened / 2, LEAST)
+        else:
+            self._failed += 1
+            if self._failed >= TRIPS_AFTER:
+                self._open_until = now + OPEN_FOR
+        if now + pause >= until:
+            error.retry_after = error.retry_after or timedelta(seconds=ceiling)
+            raise error
+        await asyncio.sleep(pause)
+
+    def _refuse_if_open(self) -> None:
+        left = self._open_until - time.monotonic()
+        if left > 0:
+            raise RetryableError(
+                f"{self._system}: circuit open", retry_after=timedelta(seconds=left)
+            )
+
+    def _answered(self) -> None:
+        self._failed = 0
+        self._open_until = 0.0
+        self._tightened = min(self._tightened + GIVEN_BACK, 1.0)
+
+
+class _Window:
+    """One published limit: when its last calls were made."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._per = limit.per.total_seconds()
+        self._made: deque[float] = deque(maxlen=limit.calls)
+
+    def free_at(self, now: float, share: float) -> float:
+        """When the next call may be made."""
+        while self._made and self._made[0] <= now - self._per:
+            self._made.popleft()
+        allowed = max(1, int(self._limit.calls * share))
+        if len(self._made) < allowed:
+            return now
+        return self._made[-allowed] + self._per
+
+    def take(self, now: float) -> None:
+        self._made.append(now)

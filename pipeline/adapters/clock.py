@@ -1,0 +1,45 @@
+"""The clock: say what is due, publish what was left behind, destroy keys whose time is up."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import structlog
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pipeline.settings import Settings
+
+from .decider import Decider
+from .publisher import Publisher
+from .register import store
+
+log = structlog.get_logger()
+
+
+async def sweep_for_ever(
+    decider: Decider, publisher: Publisher, engine: AsyncEngine, settings: Settings
+) -> NoReturn:
+    """Sweep every `settings.sweep`; a busy or absent database or broker is tried again."""
+    while True:
+        try:
+            await sweep(decider, publisher, engine, datetime.now(UTC))
+        except (DBAPIError, KafkaError, OSError) as error:
+            log.warning("sweep.retried", error=type(error).__name__)
+        await asyncio.sleep(settings.sweep.total_seconds())
+
+
+async def sweep(decider: Decider, publisher: Publisher, engine: AsyncEngine, now: datetime) -> None:
+    """One sweep."""
+    async with engine.begin() as connection:
+        found = await store.claim_dues(connection, now)
+    if found:
+        log.info("clock.due", cases=len(found), rows=sum(map(len, found.values())))
+        await decider.tick(found)
+    await decider.expire_keys(now)
+    left = await publisher.sweep()
+    if left:
+        log.info("outbox.swept", records=left)

@@ -1,0 +1,119 @@
+"""Records that nobody can read: kept apart, sealed to the pipeline, and the rest flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+from pipeline import flow
+from schemas.codec import Codec, CodecError
+from schemas.envelope import SUITE
+from schemas.events import RecordRefused
+
+from . import wire
+from .incoming import Incoming
+
+INFO = b"habeas/dead-letter/1"
+NOBODY = UUID(int=0)
+MAX_VALUE = 400 * 1024
+"""A larger value is not kept: a dead letter is a record too."""
+
+
+def refused(
+    record: Incoming, reason: str, codec: Codec, recipient: tuple[str, X25519PublicKey]
+) -> wire.Record:
+    """The dead letter of a record: topic, partition, offset, reason, and the value sealed.
+
+    On `requests` and `decisions` the value may be a person in the clear: it is not kept, and this
+    is an incident (`reason` says so).
+    """
+    named, public = recipient
+    sealed = b""
+    if record.topic in {flow.REQUESTS, flow.DECISIONS}:
+        reason = f"incident: {reason}"
+    elif record.value and len(record.value) <= MAX_VALUE:
+        sealed = SUITE.encrypt(record.value, public, info=INFO)
+    event = RecordRefused(
+        case=_case(record.key),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        reason=reason[:200],
+        key=named,
+        sealed=sealed,
+    )
+    place = uuid5(NOBODY, f"{record.topic}/{record.partition}/{record.offset}")
+    return wire.Record(
+        topic=flow.DEAD_LETTERS,
+        key=str(event.case).encode(),
+        value=codec.encode(event),
+        headers=wire.headers(
+            event,
+            event_id=place,
+            cause=None,
+            source="dead-letters",
+            at=datetime.now(UTC),
+            trace=wire.continued(wire.read(record.headers)),
+        ),
+    )
+
+
+def _case(key: bytes | None) -> UUID:
+    try:
+        return UUID((key or b"").decode())
+    except ValueError:
+        return NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter as it lies on its topic. `id` is partition and offset there."""
+
+    id: str
+    at: datetime
+    event: RecordRefused
+
+
+async def read_all(bootstrap: str, codec: Codec) -> list[Letter]:
+    """Every dead letter there is, the oldest first."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        numbers = consumer.partitions_for_topic(flow.DEAD_LETTERS) or set()
+        partitions = [TopicPartition(flow.DEAD_LETTERS, it) for it in sorted(numbers)]
+        if not partitions:
+            return []
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        starts = await consumer.beginning_offsets(partitions)
+        found = []
+        for it in partitions:
+            consumer.seek(it, starts[it])
+        while [it for it in partitions if await consumer.position(it) < ends[it]]:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                found += [_letter(it, codec) for it in records]
+        return sorted(found, key=lambda it: it.at)
+    finally:
+        await consumer.stop()
+
+
+def value_of(event: RecordRefused, keys: Mapping[str, X25519PrivateKey]) -> bytes | None:
+    """The value of the refused record; None if it was not kept, or its key is gone."""
+    if not event.sealed or event.key not in keys:
+        return None
+    value: bytes = SUITE.decrypt(event.sealed, keys[event.key], info=INFO)
+    return value
+
+
+def _letter(record: Any, codec: Codec) -> Letter:
+    event = codec.decode(record.value)
+    if not isinstance(event, RecordRefused):
+        raise CodecError("not a dead letter")
+    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return Letter(f"{record.partition}-{record.offset}", at, event)

@@ -1,0 +1,76 @@
+"""What the edge sends: requests and decisions, sealed to the pipeline and signed by who sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from aiokafka import AIOKafkaProducer
+
+from pipeline import flow
+from schemas.codec import Codec
+from schemas.derive import event_name
+from schemas.envelope import enclose
+from schemas.events import Event, RequestReceived
+from schemas.records import Actor, Person
+
+from . import wire
+from .key_files import KeyFiles
+from .producer import send
+
+
+class Edge:
+    """Publishes as one registered intake or console."""
+
+    def __init__(
+        self, *, name: str, files: KeyFiles, codec: Codec, producer: AIOKafkaProducer
+    ) -> None:
+        self._name = name
+        self._files = files
+        self._codec = codec
+        self._producer = producer
+
+    async def request(
+        self,
+        case: UUID,
+        claims: Sequence[str],
+        person: Person,
+        *,
+        level: int,
+        received_at: datetime,
+    ) -> None:
+        """Publish a `request_received`; returns once it is acknowledged."""
+        key, public = self._files.pipeline_public()
+        event = RequestReceived(
+            case=case,
+            claims=tuple(claims),
+            received_at=received_at,
+            intake=self._name,
+            level=level,
+            key=key,
+            sealed=b"",
+        )
+        signer = self._files.signer(f"intake-{self._name}")
+        await self.send(flow.REQUESTS, enclose(self._codec, event, person, public, signer))
+
+    async def decision(self, event: Event, login: str) -> None:
+        """Publish a decision, with the login of who took it sealed; `event.by` is this console."""
+        _, public = self._files.pipeline_public()
+        signer = self._files.signer(f"console-{self._name}")
+        actor = Actor(login=login)
+        await self.send(flow.DECISIONS, enclose(self._codec, event, actor, public, signer))
+
+    async def send(self, topic: str, event: Event) -> None:
+        """Publish an event as it is."""
+        at = datetime.now().astimezone()
+        told = wire.headers(
+            event,
+            event_id=uuid5(event.case, event_name(type(event))),
+            cause=None,
+            source=f"intake/{self._name}",
+            at=at,
+            trace=wire.new_trace(),
+        )
+        value, key = self._codec.encode(event), str(event.case).encode()
+        await send(self._producer, [wire.Record(topic=topic, key=key, value=value, headers=told)])

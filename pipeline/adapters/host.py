@@ -1,0 +1,241 @@
+"""The machinery under every host: take orders, work on them, answer, commit.
+
+Up to `settings.window` orders at once, those of one case strictly one after the other. Offsets are
+committed only up to the oldest unfinished order of a partition, so that a killed host's work comes
+again; what was finished beyond it comes again too, and is answered with the same event ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from pipeline import crash, flow
+from pipeline.ports import Work
+from pipeline.settings import Settings
+from schemas.codec import Codec
+
+from .dead_letters import refused
+from .incoming import Incoming
+from .order_desk import OrderDesk, UnreadableError
+from .producer import producer, send
+
+WHILE_BUSY, WHILE_IDLE = 100, 1000
+"""Milliseconds to wait for the next orders."""
+COMMIT_EVERY = 0.25
+"""Seconds."""
+LAST_ORDERS = 5.0
+"""Seconds that running orders get when the host is stopped."""
+log = structlog.get_logger()
+Recipient = tuple[str, X25519PublicKey]
+Share = Callable[[float], None]
+
+
+async def run_host(
+    work: Work,
+    *,
+    settings: Settings,
+    bootstrap: str,
+    host_keys: Path,
+    codec: Codec,
+    pipeline_public: Recipient,
+    share: Share = lambda _: None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> NoReturn:
+    """Answer one system's orders until cancelled. Raises what must stop the process.
+
+    `share` is told which part of the topic's partitions is this worker's.
+    """
+    topic = flow.work(work.system)
+    session = int(settings.session_timeout.total_seconds() * 1000)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=f"habeas.host.{work.system}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=session,
+        heartbeat_interval_ms=session // 4,
+        max_poll_interval_ms=int(timedelta(minutes=10).total_seconds() * 1000),
+    )
+    async with producer(bootstrap) as out:
+        desk = OrderDesk(work, codec=codec, host_keys=host_keys, clock=clock)
+        host = _Host(desk, consumer, out, settings, codec, pipeline_public, share)
+        consumer.subscribe([topic], listener=host)
+        try:
+            await consumer.start()
+            await host.run()
+        finally:
+            await host.drain()
+            await consumer.stop()
+
+
+class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
+    def __init__(  # noqa: PLR0917  made in one place
+        self,
+        desk: OrderDesk,
+        consumer: AIOKafkaConsumer,
+        out: AIOKafkaProducer,
+        settings: Settings,
+        codec: Codec,
+        pipeline_public: Recipient,
+        share: Share,
+    ) -> None:
+        self._desk = desk
+        self._consumer = consumer
+        self._producer = out
+        self._settings = settings
+        self._codec = codec
+        self._pipeline_public = pipeline_public
+        self._share = share
+        self._partitions: dict[TopicPartition, _Partition] = {}
+        self._running: dict[asyncio.Task[None], TopicPartition] = {}
+        self._last: dict[bytes | None, asyncio.Task[None]] = {}
+        self._refused = 0
+        self._committed_at = 0.0
+
+    async def run(self) -> NoReturn:
+        while True:
+            room = self._settings.window - len(self._running)
+            if room <= 0:
+                self._consumer.pause(*self._consumer.assignment())
+            else:
+                self._consumer.resume(*self._consumer.paused())
+            arrived = await self._consumer.getmany(
+                timeout_ms=WHILE_BUSY if self._running else WHILE_IDLE,
+                max_records=max(room, 1),
+            )
+            for partition, records in arrived.items():
+                for it in records:
+                    self._start(partition, _incoming(it))
+            self._collect()
+            if time.monotonic() - self._committed_at > COMMIT_EVERY:
+                await self._commit()
+
+    async def drain(self) -> None:
+        """No new orders; running ones get a little time, and what is done is committed."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=LAST_ORDERS)
+        left = list(self._running)
+        for it in left:
+            it.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._commit()
+
+    async def on_partitions_revoked(self, _revoked: set[TopicPartition]) -> None:
+        """Work goes on: most partitions come back at once."""
+        await self._commit()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Drop the work on what went to another worker: it starts there anew."""
+        for task, partition in self._running.items():
+            if partition not in assigned:
+                task.cancel()
+        self._partitions = {it: self._partitions.get(it, _Partition()) for it in assigned}
+        if assigned:
+            self._share(len(assigned) / self._settings.partitions)
+
+    def _start(self, partition: TopicPartition, record: Incoming) -> None:
+        state = self._partitions.setdefault(partition, _Partition())
+        if not state.begin(record.offset):
+            return  # delivered again after a rebalance, while we work on it
+        before = self._last.get(record.key)
+        task = asyncio.create_task(self._finish(record, state, before))
+        self._running[task] = partition
+        self._last[record.key] = task
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._last = {key: it for key, it in self._last.items() if it is not task}
+
+    def _collect(self) -> None:
+        """Forget tasks that ended; raise what must stop the process."""
+        for it in [it for it in self._running if it.done()]:
+            del self._running[it]
+            if not it.cancelled():
+                it.result()
+
+    async def _finish(
+        self, record: Incoming, state: _Partition, before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        try:
+            answers = await self._desk.answer(record)
+        except UnreadableError as error:
+            self._refused += 1
+            log.warning("order.refused", topic=record.topic, reason=str(error))
+            if self._refused > self._settings.dead_letter_limit:
+                raise
+            answers = [refused(record, str(error), self._codec, self._pipeline_public)]
+        else:
+            self._refused = 0
+        await send(self._producer, answers)
+        crash.passing("host.after-answer")
+        state.end(record.offset)
+
+    async def _commit(self) -> None:
+        offsets = {it: state.next for it, state in self._partitions.items() if state.next}
+        self._committed_at = time.monotonic()
+        with _shrugged():
+            if offsets:
+                await self._consumer.commit(offsets)
+            for state in self._partitions.values():
+                state.committed()
+
+
+class _Partition:
+    """Which orders of a partition are unfinished."""
+
+    def __init__(self) -> None:
+        self._done: dict[int, bool] = {}  # by offset, in order, from the oldest unfinished on
+        self.next: int | None = None
+        """The offset to commit; None if nothing changed."""
+
+    def begin(self, offset: int) -> bool:
+        """Whether this order is new here."""
+        if offset in self._done:
+            return False
+        self._done[offset] = False
+        return True
+
+    def end(self, offset: int) -> None:
+        self._done[offset] = True
+        for it, done in list(self._done.items()):
+            if not done:
+                break
+            self.next = it + 1
+            del self._done[it]
+
+    def committed(self) -> None:
+        self.next = None
+
+
+@contextmanager
+def _shrugged() -> Iterator[None]:
+    """A commit that is refused costs a repetition, nothing else."""
+    try:
+        yield
+    except (CommitFailedError, IllegalStateError, KafkaError) as error:
+        log.warning("commit.refused", error=type(error).__name__)
+
+
+def _incoming(it: object) -> Incoming:
+    return Incoming(
+        topic=it.topic,  # type: ignore[attr-defined]
+        partition=it.partition,  # type: ignore[attr-defined]
+        offset=it.offset,  # type: ignore[attr-defined]
+        key=it.key,  # type: ignore[attr-defined]
+        value=it.value,  # type: ignore[attr-defined]
+        headers=tuple(it.headers),  # type: ignore[attr-defined]
+        at=datetime.fromtimestamp(it.timestamp / 1000, UTC),  # type: ignore[attr-defined]
+    )

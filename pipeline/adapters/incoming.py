@@ -1,0 +1,90 @@
+"""What a topic delivered: the raw record, and the event in it once it may come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID, uuid5
+
+from pipeline import flow
+from schemas import events as e
+from schemas.codec import Codec, CodecError, before_sealed
+from schemas.derive import event_name
+from schemas.events import Event
+from schemas.records import Person
+
+from . import wire
+from .way_in import RefusedError, WayIn
+
+ANSWERS = (
+    e.HoldingsLocated
+    | e.SearchFailed
+    | e.OrderDeferred
+    | e.TaskCompleted
+    | e.TaskDeclined
+    | e.ResponseSigned
+    | e.NoticeSent
+    | e.NoticeFailed
+)
+DECISIONS = (
+    e.IdentityProved
+    | e.PlanApproved
+    | e.PlanChanged
+    | e.RequestRefused
+    | e.DeadlineExtended
+    | e.ClaimWithdrawn
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A record as a consumer got it. `at` is the broker's time."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    at: datetime
+
+    def __repr__(self) -> str:
+        return f"<Incoming {self.topic}/{self.partition}@{self.offset}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An event to decide on. `record` is None where the clock says it."""
+
+    event: Event
+    id: UUID
+    record: Incoming | None
+    trace: str
+    person: Person | None = None
+    received_at: datetime | None = None
+
+
+def read(record: Incoming, codec: Codec, way_in: WayIn) -> Input:
+    """The event in a record, checked as its topic asks.
+
+    Raises `CodecError` or `RefusedError` for a dead letter, `UnknownEventError` to stop.
+    """
+    if record.value is None:
+        raise CodecError("no value")
+    event = codec.decode(record.value)
+    if record.key != str(event.case).encode():
+        raise RefusedError("key_is_not_the_case")
+    trace = wire.continued(wire.read(record.headers))
+    if record.topic == flow.REQUESTS and isinstance(event, e.RequestReceived):
+        person = way_in.request(event, record.at)
+        named = uuid5(event.case, event_name(type(event)))
+        received_at = min(event.received_at, record.at)
+        return Input(event, named, record, trace, person, received_at)
+    if record.topic == flow.DECISIONS and isinstance(event, DECISIONS):
+        way_in.decision(event)
+        said = sha256(before_sealed(event)).hexdigest()
+        return Input(event, uuid5(event.case, f"{event_name(type(event))}/{said}"), record, trace)
+    if record.topic == flow.RESULTS and isinstance(event, ANSWERS):
+        return Input(event, wire.answer_id(event.order, event), record, trace)
+    raise RefusedError("not_of_this_topic")

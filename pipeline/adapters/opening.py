@@ -1,0 +1,81 @@
+"""Open a response for the person it is for: with the case's package key, while it lives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pipeline import grants
+from pipeline.segments import open_stream
+from schemas.events import ResponseSigned
+
+from .key_files import KeyFiles
+from .objects import FolderObjects
+from .register import reading, store
+from .register.case_keys import PACKAGE, CaseKeys
+from .register.reading import NoCaseError
+
+
+class Place(Protocol):
+    """Where keys and objects lie."""
+
+    @property
+    def keys(self) -> KeyFiles: ...
+    @property
+    def objects(self) -> Path: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedResponse:
+    """A response that was written to a file."""
+
+    n: int
+    digest: bytes
+
+
+async def open_response(
+    engine: AsyncEngine, place: Place, case: UUID, n: int | None, out: Path
+) -> OpenedResponse:
+    """Write response `n` (default: the latest) to `out`. Raises `NoCaseError` if there is none."""
+    entries = await reading.entries(engine, case)
+    signed = [it.event for it in entries if isinstance(it.event, ResponseSigned)]
+    chosen = [it for it in signed if n in {None, it.n}]
+    if not chosen:
+        raise NoCaseError(f"case {case} has no response {n or ''} yet: see `habeas case {case}`")
+    response = chosen[-1]
+    async with engine.connect() as connection:
+        keys = await CaseKeys(place.keys.wrapping()).of(connection, [case])
+    if (case, PACKAGE) not in keys:
+        raise NoCaseError(f"the package key of case {case} is destroyed: nobody can open it")
+    key = keys[case, PACKAGE]
+    granted = grants.grant(grants.PACKAGE, key.key, key.id, "response")
+    sealed = FolderObjects(place.objects).get(response.name)
+    digest = await _write(open_stream(granted.key, response.name, sealed), out)
+    if digest != response.digest:
+        raise NoCaseError(f"response {response.n} is not the one that was signed")
+    return OpenedResponse(response.n, digest)
+
+
+async def head_of(engine: AsyncEngine, case: UUID) -> frozenset[bytes]:
+    """Every head that the ledger of a case ever had: one for each of its events."""
+    entries = await reading.ledger(engine, case)
+    heads, head = set(), b""
+    for it in entries:
+        head = store.chain([it], head)
+        heads.add(head)
+    return frozenset(heads)
+
+
+async def _write(content: AsyncIterator[bytes], out: Path) -> bytes:
+    digest = sha256()
+    with out.open("wb") as file:
+        async for chunk in content:
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.digest()

@@ -1,0 +1,73 @@
+"""Open the register: SQLite in a file by default, PostgreSQL at scale; migrated before use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class RegisterError(Exception):
+    """A register that cannot be opened or is not of this release."""
+
+
+def url_of(register: str, data: Path) -> str:
+    """The SQLAlchemy URL of a register: as set, or the SQLite file in the data folder."""
+    if register:
+        return register
+    return f"sqlite+aiosqlite:///{data.absolute() / 'register.db'}"
+
+
+async def connect(url: str) -> AsyncEngine:
+    """An engine whose transactions are what the register needs on this database."""
+    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _sqlite_connected)
+        event.listen(engine.sync_engine, "begin", _sqlite_begun)
+    return engine
+
+
+async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
+    """Bring the register to a revision."""
+    async with engine.connect() as connection:
+        await connection.run_sync(_upgrade, revision)
+        await connection.commit()
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    """Take the register back to an earlier revision."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
+
+
+def _sqlite_connected(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # pysqlite's own BEGIN comes too late; ours is below
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "secure_delete=ON",
+        "synchronous=FULL",
+        "busy_timeout=30000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begun(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,138 @@
+"""Read the register as a person does: lists of cases, one case whole, keys, who waits for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pipeline.case.case import Case
+from pipeline.case.fold import fold
+from pipeline.case.rules import Rules
+from schemas.codec import from_body
+from schemas.events import CaseReported, Event
+from schemas.records import LedgerEntry
+
+from . import tables as t
+
+
+class NoCaseError(Exception):
+    """No such case, or more than one that begins so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLine:
+    """A line of the list of cases."""
+
+    id: UUID
+    state: str
+    claims: str
+    waiting: str
+    broken: str
+    received_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event of a ledger, with its place and time."""
+
+    number: int
+    at: datetime
+    type: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLine:
+    """A key as the list of keys shows it: never its bytes."""
+
+    id: UUID
+    owner: UUID
+    purpose: str
+    created_at: datetime
+    destroy_at: datetime | None
+    destroyed_at: datetime | None
+
+
+async def cases(engine: AsyncEngine) -> list[CaseLine]:
+    """Every case, the nearest deadline first."""
+    columns = [t.cases.c[name] for name in CaseLine.__dataclass_fields__]
+    async with engine.connect() as connection:
+        rows = await connection.execute(select(*columns).order_by(t.cases.c.due_at, t.cases.c.id))
+        return [CaseLine(**it._mapping) for it in rows]  # noqa: SLF001  SQLAlchemy's public name
+
+
+async def find(engine: AsyncEngine, begins: str) -> UUID:
+    """The one case whose id begins so. Raises `NoCaseError`."""
+    wanted = begins.replace("-", "").lower()
+    if not wanted or not set(wanted) <= set("0123456789abcdef"):
+        raise NoCaseError(f"{begins!r} is not a case id, nor the beginning of one")
+    async with engine.connect() as connection:
+        found = [
+            it
+            for it in (await connection.execute(select(t.cases.c.id))).scalars()
+            if it.hex.startswith(wanted)
+        ]
+    if len(found) != 1:
+        many = "more than one case begins" if found else "no case begins"
+        raise NoCaseError(f"{many} with {begins}: `habeas cases` lists them")
+    return UUID(str(found[0]))
+
+
+async def entries(engine: AsyncEngine, case: UUID) -> list[Entry]:
+    """A case's ledger."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
+    async with engine.connect() as connection:
+        return [
+            Entry(
+                number=it.number,
+                at=it.at,
+                type=it.type,
+                event=from_body(it.type, it.version, it.body),
+            )
+            for it in await connection.execute(chosen)
+        ]
+
+
+async def ledger(engine: AsyncEngine, case: UUID) -> list[LedgerEntry]:
+    """A case's ledger as it is chained: bodies, not events."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
+    async with engine.connect() as connection:
+        return [
+            LedgerEntry(
+                number=it.number,
+                id=it.event_id,
+                type=it.type,
+                version=it.version,
+                body=it.body,
+                at=it.at,
+            )
+            for it in await connection.execute(chosen)
+        ]
+
+
+def folded(found: Sequence[Entry], rules: Rules) -> Case:
+    """The case that these entries make."""
+    case = fold((it.event for it in found), rules)
+    if case is None:
+        raise NoCaseError("the ledger is empty")
+    return case
+
+
+def last_report(found: Sequence[Entry]) -> CaseReported | None:
+    """The report that replaces all others."""
+    reports = [it.event for it in found if isinstance(it.event, CaseReported)]
+    return reports[-1] if reports else None
+
+
+async def keys(engine: AsyncEngine) -> list[KeyLine]:
+    """Every case key there is or was."""
+    columns = [t.keys.c[name] for name in KeyLine.__dataclass_fields__]
+    async with engine.connect() as connection:
+        rows = await connection.execute(select(*columns).order_by(t.keys.c.created_at))
+        return [KeyLine(**it._mapping) for it in rows]  # noqa: SLF001  SQLAlchemy's public name

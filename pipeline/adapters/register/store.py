@@ -1,0 +1,281 @@
+"""What the decider asks of the register, one function a question. All run in its transaction."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import UUID, uuid5
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pipeline.adapters.incoming import Incoming
+from pipeline.adapters.wire import Record
+from pipeline.case.case import Case
+from pipeline.case.decide import Said
+from pipeline.case.dues import Due
+from schemas.codec import body, from_body
+from schemas.derive import event_name
+from schemas.events import Event
+from schemas.records import LedgerEntry
+
+from . import tables as t
+
+PORTION = 300 * 1024
+"""Bytes of bodies in one ledger record, so that none exceeds the limit of a record."""
+CLAIM = timedelta(seconds=30)
+"""How long a due row belongs to the process that claimed it."""
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A committed row of the outbox."""
+
+    id: int
+    record: Record
+
+
+async def lock(connection: AsyncConnection, cases: Sequence[UUID]) -> None:
+    """Lock these cases' rows, in id order, until the transaction ends."""
+    if connection.dialect.name == "sqlite":
+        return  # BEGIN IMMEDIATE locked the whole register
+    chosen = select(t.cases.c.id).where(t.cases.c.id.in_(cases))
+    await connection.execute(chosen.order_by(t.cases.c.id).with_for_update())
+
+
+async def known_events(connection: AsyncConnection, ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of the event ids that are in a ledger already."""
+    chosen = select(t.ledger.c.event_id).where(t.ledger.c.event_id.in_(ids))
+    return frozenset((await connection.execute(chosen)).scalars())
+
+
+async def numbers(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, int]:
+    """The number of each case's last event."""
+    chosen = select(t.cases.c.id, t.cases.c.number).where(t.cases.c.id.in_(list(ids)))
+    return {it.id: it.number for it in await connection.execute(chosen)}
+
+
+async def heads(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, bytes]:
+    """The head of each case's hash chain."""
+    chosen = select(t.cases.c.id, t.cases.c.head).where(t.cases.c.id.in_(list(ids)))
+    return {it.id: it.head for it in await connection.execute(chosen)}
+
+
+async def events_of(connection: AsyncConnection, case: UUID) -> list[Event]:
+    """A case's whole ledger, in order. Raises `UnknownEventError`."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
+    rows = await connection.execute(chosen)
+    return [from_body(it.type, it.version, it.body) for it in rows]
+
+
+async def event_of(connection: AsyncConnection, case: UUID, number: int) -> Event | None:
+    """One event of a case's ledger."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id == case, t.ledger.c.number == number)
+    row = (await connection.execute(chosen)).first()
+    return None if row is None else from_body(row.type, row.version, row.body)
+
+
+async def append(connection: AsyncConnection, case: UUID, entries: Sequence[LedgerEntry]) -> None:
+    """Add entries to a case's ledger."""
+    rows = [
+        {
+            "case_id": case,
+            "number": it.number,
+            "event_id": it.id,
+            "type": it.type,
+            "version": it.version,
+            "body": it.body,
+            "at": it.at,
+        }
+        for it in entries
+    ]
+    await connection.execute(insert(t.ledger), rows)
+
+
+def chained(
+    said: Sequence[Said], head: bytes, at: datetime
+) -> tuple[tuple[LedgerEntry, ...], bytes]:
+    """What was said as ledger entries, and the head of the hash chain after them."""
+    entries = tuple(_entry(it, at) for it in said)
+    for it in entries:
+        head = _chain(head, it)
+    return entries, head
+
+
+def head_after(head: bytes, said: Sequence[Said]) -> bytes:
+    """The head of the chain after these events."""
+    for it in said:
+        head = _chain(head, _entry(it, _NEVER))
+    return head
+
+
+def chain(entries: Iterable[LedgerEntry], head: bytes = b"") -> bytes:
+    """The head of the hash chain after these entries, from the head before them."""
+    for it in entries:
+        head = _chain(head, it)
+    return head
+
+
+def portions(entries: Sequence[LedgerEntry]) -> Iterator[tuple[LedgerEntry, ...]]:
+    """The entries in runs that fit into a record each."""
+    run: list[LedgerEntry] = []
+    size = 0
+    for it in entries:
+        if run and size + len(it.body) > PORTION:
+            yield tuple(run)
+            run, size = [], 0
+        run.append(it)
+        size += len(it.body)
+    if run:
+        yield tuple(run)
+
+
+async def save_case(
+    connection: AsyncConnection, case: Case, head: bytes, broken: str, dues: Iterable[Due]
+) -> None:
+    """Write a case's row, and the rows that the clock finds it by."""
+    values = {
+        "number": case.number,
+        "head": head,
+        "state": case.state,
+        "claims": ",".join(f"{it.right}={it.state}" for it in case.claims.values()),
+        "waiting": ",".join(
+            f"{it.slot[1]}:{it.slot[0]}:{it.state}{':' + it.reason if it.reason else ''}"
+            for it in case.under_way()
+        ),
+        "broken": broken,
+        "received_at": case.received_at,
+        "due_at": case.due_at,
+    }
+    await _upsert(connection, t.cases, {"id": case.id}, values)
+    await connection.execute(delete(t.dues).where(t.dues.c.case_id == case.id))
+    rows = [
+        {"case_id": case.id, "kind": it.kind, "ref": it.ref, "at": it.at, "claimed_until": it.at}
+        for it in dues
+    ]
+    if rows:
+        await connection.execute(insert(t.dues), rows)
+
+
+async def claim_dues(
+    connection: AsyncConnection, now: datetime, most: int = 200
+) -> dict[UUID, list[Due]]:
+    """Claim rows that are due: one statement, no leader; nobody else gets them for `CLAIM`."""
+    chosen = (
+        select(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref)
+        .where(t.dues.c.at <= now, t.dues.c.claimed_until <= now)
+        .order_by(t.dues.c.at)
+        .limit(most)
+    )
+    if connection.dialect.name != "sqlite":
+        chosen = chosen.with_for_update(skip_locked=True)
+    which = chosen.subquery()
+    claimed = await connection.execute(
+        update(t.dues)
+        .where(
+            t.dues.c.case_id == which.c.case_id,
+            t.dues.c.kind == which.c.kind,
+            t.dues.c.ref == which.c.ref,
+        )
+        .values(claimed_until=now + CLAIM)
+        .returning(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref, t.dues.c.at)
+    )
+    found: dict[UUID, list[Due]] = {}
+    for it in claimed:
+        found.setdefault(it.case_id, []).append(Due(it.at, it.kind, it.ref))
+    return found
+
+
+def due_id(case: UUID, due: Due) -> UUID:
+    """The id of what the clock says of a due row: the same whoever says it."""
+    return uuid5(case, f"due/{due.kind}/{due.ref}/{due.at.isoformat()}")
+
+
+async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -> None:
+    """Store each partition's next offset."""
+    following = {(it.topic, it.partition): it.offset + 1 for it in batch}
+    for (topic, partition), offset in following.items():
+        key = {"topic": topic, "partition": partition}
+        await _upsert(connection, t.offsets, key, {"next": offset})
+
+
+async def owe(connection: AsyncConnection, records: Sequence[Record], at: datetime) -> list[Owed]:
+    """Put records into the outbox."""
+    if not records:
+        return []
+    rows = [
+        {
+            "topic": it.topic,
+            "key": it.key,
+            "value": it.value,
+            "headers": json.dumps([[n, b64encode(v).decode()] for n, v in it.headers]),
+            "at": at,
+        }
+        for it in records
+    ]
+    statement = insert(t.outbox).returning(t.outbox.c.id, sort_by_parameter_order=True)
+    ids = (await connection.execute(statement, rows)).scalars()
+    return [Owed(number, record) for number, record in zip(ids, records, strict=True)]
+
+
+async def owed(connection: AsyncConnection, before: datetime, most: int = 500) -> list[Owed]:
+    """The oldest rows of the outbox that were written before a moment."""
+    chosen = select(t.outbox).where(t.outbox.c.at <= before).order_by(t.outbox.c.id).limit(most)
+    return [
+        Owed(
+            it.id,
+            Record(
+                topic=it.topic,
+                key=it.key,
+                value=it.value,
+                headers=tuple((n, b64decode(v)) for n, v in json.loads(it.headers)),
+            ),
+        )
+        for it in await connection.execute(chosen)
+    ]
+
+
+async def forget(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    """Delete published rows from the outbox."""
+    await connection.execute(delete(t.outbox).where(t.outbox.c.id.in_(ids)))
+
+
+def token(tag_key: bytes, event: Event) -> str:
+    """The secret in a notice's link: derived, so that a repeated order brings the same."""
+    order = getattr(event, "n", 0)
+    return hmac.digest(tag_key, f"token/{event.case}/{order}".encode(), sha256).hex()[:32]
+
+
+def _entry(said: Said, at: datetime) -> LedgerEntry:
+    return LedgerEntry(
+        number=said.number,
+        id=said.id,
+        type=event_name(type(said.event)),
+        version=said.event.VERSION,
+        body=body(said.event),
+        at=at,
+    )
+
+
+def _chain(head: bytes, it: LedgerEntry) -> bytes:
+    frame = f"{it.number}/{it.type}/{it.version}/".encode()
+    return sha256(head + frame + it.body).digest()
+
+
+async def _upsert(
+    connection: AsyncConnection, table: object, key: dict[str, object], values: dict[str, object]
+) -> None:
+    dialect = connection.dialect.name
+    make = postgresql_insert if dialect == "postgresql" else sqlite_insert
+    statement = make(table).values(**key, **values)  # type: ignore[arg-type]
+    await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))

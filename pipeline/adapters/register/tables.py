@@ -1,0 +1,113 @@
+"""The tables of the register. What names a person is sealed; times are UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, stored as microseconds since 1970 so that every database agrees."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        del dialect
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+metadata = MetaData()
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", Integer, nullable=False, doc="of the last event in the ledger"),
+    Column("head", LargeBinary, nullable=False, doc="of the ledger's hash chain"),
+    Column("state", String(32), nullable=False),
+    Column("claims", Text, nullable=False, doc="right=state, comma-separated"),
+    Column("waiting", Text, nullable=False, doc="orders that wait for an answer"),
+    Column("broken", Text, nullable=False, doc="sums that differ; empty if none"),
+    Column("received_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("case_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("event_id", Uuid, nullable=False, unique=True),
+    Column("type", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("topic", String(249), nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("headers", Text, nullable=False, doc="JSON: name, base64 value"),
+    Column("at", Moment, nullable=False),
+)
+
+offsets = Table(
+    "offsets",
+    metadata,
+    Column("topic", String(249), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+
+dues = Table(
+    "dues",
+    metadata,
+    Column("case_id", Uuid, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("ref", String(64), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("claimed_until", Moment, nullable=False),
+    Index("dues_at", "at"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", Uuid, nullable=False, doc="a case or an obligation"),
+    Column("purpose", String(16), nullable=False),
+    Column("wrapping", String(64), nullable=False, doc="id of the key that wraps it"),
+    Column("wrapped", LargeBinary, nullable=False, doc="empty once destroyed"),
+    Column("created_at", Moment, nullable=False),
+    Column("destroy_at", Moment),
+    Column("destroyed_at", Moment),
+    Index("keys_owner", "owner"),
+)

@@ -1,0 +1,315 @@
+"""Put the parts together: the only place where adapters meet stages and settings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from connectors.sdk import registry
+from connectors.sdk.interface import Capabilities, Connector
+from schemas.codec import Codec, locked
+from schemas.events import Event, SearchOrdered
+
+from . import flow, policy
+from .adapters import host_keys, local_kafka, registry_ids, topics, way_in
+from .adapters.caller import HostCaller
+from .adapters.decider import Decider
+from .adapters.edge import Edge
+from .adapters.host import run_host
+from .adapters.kafka_jars import no_progress
+from .adapters.key_files import KeyFiles
+from .adapters.mailer import FolderMailer
+from .adapters.objects import FolderObjects
+from .adapters.orchestrator import Orchestrator
+from .adapters.producer import producer
+from .adapters.publisher import Publisher
+from .adapters.register.case_keys import CaseKeys
+from .adapters.register.engine import connect, migrate, url_of
+from .adapters.report_reader import read_reports
+from .adapters.signer import FileSigner
+from .case.rules import Rules
+from .grants import Grants
+from .ports import Work
+from .settings import Settings
+from .stages.assemble import Assemble
+from .stages.locate import Locate
+from .stages.perform import Perform
+from .stages.publish_report import publish
+from .stages.send import Send
+
+LOCAL = "cli"
+"""The intake and the console of this machine's command line."""
+LOCAL_LEVEL = 2
+Progress = Callable[[int, int], None]
+
+
+class SetupError(Exception):
+    """Something is missing that a person must set. The message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything lies in the data folder."""
+
+    root: Path
+
+    @property
+    def keys(self) -> KeyFiles:
+        return KeyFiles(self.root / "keys")
+
+    @property
+    def intakes(self) -> Path:
+        return self.root / "intakes.toml"
+
+    @property
+    def objects(self) -> Path:
+        return self.root / "objects"
+
+    @property
+    def mail(self) -> Path:
+        return self.root / "mail"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def kafka(self) -> Path:
+        return self.root / "kafka"
+
+    @property
+    def running(self) -> Path:
+        """Holds the address of the local broker while it runs."""
+        return self.root / "broker"
+
+    @property
+    def signing_key(self) -> Path:
+        return self.root / "keys" / "signing.key"
+
+    @property
+    def public_key(self) -> Path:
+        return self.root / "keys" / "signing.pem"
+
+
+def systems(settings: Settings) -> tuple[str, ...]:
+    """The systems to ask: as set, or every installed connector."""
+    named = tuple(it.strip() for it in settings.systems.split(",") if it.strip())
+    return named or registry.systems()
+
+
+def capabilities(settings: Settings) -> dict[str, Capabilities]:
+    """What each system's connector declares."""
+    return {it: registry.connector(it).capabilities for it in systems(settings)}
+
+
+def check_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+    """Raise `SetupError` naming the first variable that a system's connector lacks."""
+    for system in systems(settings):
+        kind = registry.connector(system)
+        try:
+            registry.settings(system, kind.Settings, environ)  # type: ignore[attr-defined]
+        except registry.SettingsError as error:
+            raise SetupError(
+                f"{error}. Set it, or name only the systems you have in HABEAS_SYSTEMS;"
+                " `habeas demo` shows everything without any."
+            ) from None
+
+
+def rules(settings: Settings) -> Rules:
+    """What decisions rest on."""
+    folder = Path(settings.policy) if settings.policy else None
+    return Rules(
+        policy=policy.load(folder), systems=capabilities(settings), settings=settings, earlier={}
+    )
+
+
+async def codec(settings: Settings) -> Codec:
+    """The codec, with ids from the registry if one is set, else from the committed lock."""
+    if not settings.schema_registry:
+        return locked()
+    return Codec(await registry_ids.ids(settings.schema_registry))
+
+
+async def prepare(settings: Settings, bootstrap: str) -> None:
+    """Make what is missing: keys, senders of this machine, register, topics."""
+    place = Place(settings.data)
+    files = place.keys
+    files.create()
+    for system in (*systems(settings), flow.RESPONSE, flow.NOTICE):
+        if not host_keys.load(files.hosts(system)):
+            host_keys.create(files.hosts(system))
+    FileSigner(place.signing_key, place.public_key)
+    intake, console = files.signer(f"intake-{LOCAL}"), files.signer(f"console-{LOCAL}")
+    way_in.register(place.intakes, "intakes", LOCAL, intake.public_key(), LOCAL_LEVEL)
+    way_in.register(place.intakes, "consoles", LOCAL, console.public_key())
+    async with register(settings) as engine:
+        await migrate(engine)
+    await topics.create(bootstrap, flow.topics(systems(settings), settings))
+
+
+@asynccontextmanager
+async def register(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The register's engine, closed afterwards."""
+    engine = await connect(url_of(settings.register, settings.data))
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def broker(settings: Settings, progress: Progress = no_progress) -> AsyncIterator[str]:
+    """The broker's address: as set, or a local Apache Kafka that ends with us."""
+    if settings.broker:
+        yield settings.broker
+        return
+    place = Place(settings.data)
+    started = await local_kafka.start(place.kafka, progress=progress)
+    place.running.write_text(started.bootstrap + "\n")
+    try:
+        yield started.bootstrap
+    finally:
+        place.running.unlink(missing_ok=True)
+        await started.stop()
+
+
+def broker_address(settings: Settings) -> str:
+    """The broker to talk to: as set, or the local one that runs on this data folder."""
+    if settings.broker:
+        return settings.broker
+    running = Place(settings.data).running
+    if not running.exists():
+        raise SetupError(
+            f"no broker: start `habeas up` on the data folder {settings.data}, or set HABEAS_BROKER"
+        )
+    return running.read_text().strip()
+
+
+@asynccontextmanager
+async def local_edge(settings: Settings) -> AsyncIterator[Edge]:
+    """This machine's intake and console, connected to the broker."""
+    place = Place(settings.data)
+    place.keys.pipeline_public()  # says what to do if nothing was set up yet
+    async with producer(broker_address(settings)) as out:
+        yield Edge(name=LOCAL, files=place.keys, codec=await codec(settings), producer=out)
+
+
+async def run_orchestrator(settings: Settings, bootstrap: str) -> None:
+    """Decide until cancelled."""
+    place = Place(settings.data)
+    wire_codec = await codec(settings)
+    async with register(settings) as engine, producer(bootstrap) as out:
+        publisher = Publisher(engine, out)
+        files = place.keys
+        decider = Decider(
+            engine=engine,
+            codec=wire_codec,
+            rules=rules(settings),
+            way_in=way_in.WayIn(wire_codec, way_in.load(place.intakes), files.pipeline()),
+            keys=CaseKeys(files.wrapping()),
+            files=files,
+            publisher=publisher,
+        )
+        await Orchestrator(
+            decider=decider,
+            publisher=publisher,
+            engine=engine,
+            settings=settings,
+            bootstrap=bootstrap,
+            folder=settings.data / "faust",
+        ).run()
+
+
+class ConnectorWork:
+    """What the host of a connector does: locate for a search, perform for a task."""
+
+    def __init__(self, connector: Connector, locate: Locate, perform: Perform) -> None:
+        self.system = connector.capabilities.system
+        self._locate = locate
+        self._perform = perform
+
+    async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
+        stage: Locate | Perform = self._perform
+        if isinstance(order, SearchOrdered):
+            stage = self._locate
+        return await stage(order, grants)
+
+
+async def run_connector(
+    system: str, settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Be the host of a connector until cancelled."""
+    wire_codec = await codec(settings)
+    objects = FolderObjects(Place(settings.data).objects)
+    async with registry.connect(system, environ) as connector:
+        caller = HostCaller(connector.capabilities, settings)
+        work = ConnectorWork(
+            connector,
+            Locate(connector, objects, wire_codec, caller),
+            Perform(connector, wire_codec, caller),
+        )
+        await _host(work, settings, bootstrap, caller.share)
+
+
+async def run_role(
+    role: str, settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Run one role until cancelled: orchestrator, response, notice, reports, or a system's host."""
+    place = Place(settings.data)
+    match role:
+        case "orchestrator":
+            await run_orchestrator(settings, bootstrap)
+        case "response":
+            work = Assemble(
+                FolderObjects(place.objects),
+                FileSigner(place.signing_key, place.public_key),
+                rules(settings).policy,
+                await codec(settings),
+            )
+            await _host(work, settings, bootstrap)
+        case "notice":
+            sender = rules(settings).policy.dpo
+            send = Send(FolderMailer(place.mail), await codec(settings), sender=sender)
+            await _host(send, settings, bootstrap)
+        case "reports":
+            signer = FileSigner(place.signing_key, place.public_key)
+            out = partial(publish, signer=signer, folder=place.reports)
+            await read_reports(bootstrap, await codec(settings), out)
+        case _:
+            await run_connector(role, settings, bootstrap, environ)
+
+
+def roles(settings: Settings) -> tuple[str, ...]:
+    """Every role that a whole pipeline has."""
+    return ("orchestrator", *systems(settings), flow.RESPONSE, flow.NOTICE, "reports")
+
+
+async def run_everything(
+    settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Run every role in this process until cancelled; one that fails stops all."""
+    async with asyncio.TaskGroup() as group:
+        for role in roles(settings):
+            group.create_task(run_role(role, settings, bootstrap, environ), name=role)
+
+
+async def _host(
+    work: Work, settings: Settings, bootstrap: str, share: Callable[[float], None] = lambda _: None
+) -> None:
+    files = Place(settings.data).keys
+    await run_host(
+        work,
+        settings=settings,
+        bootstrap=bootstrap,
+        host_keys=files.hosts(work.system),
+        codec=await codec(settings),
+        pipeline_public=files.pipeline_public(),
+        share=share,
+    )

@@ -1,0 +1,54 @@
+"""The states of a case as a table. Everything that affects a state transition is in this file."""
+
+from __future__ import annotations
+
+from schemas import events as e
+from schemas.events import Event
+
+NEW = "new"
+ASKED = "identity_asked"
+SEARCHING = "searching"
+PLANNED = "planned"
+APPROVAL = "approval_asked"
+ACTING = "acting"
+SETTLED = "settled"
+ANSWERED = "answered"
+REFUSED = "refused"
+WITHDRAWN = "withdrawn"
+
+TERMINAL = frozenset({REFUSED, WITHDRAWN})
+
+TABLE: dict[tuple[str, type[Event]], str] = {
+    (NEW, e.IdentityAsked): ASKED,
+    (NEW, e.IdentityVerified): SEARCHING,
+    (ASKED, e.IdentityVerified): SEARCHING,
+    (ASKED, e.IdentityRefused): REFUSED,
+    (SEARCHING, e.PlanMade): PLANNED,
+    (SEARCHING, e.ClaimSettled): SETTLED,
+    (PLANNED, e.ApprovalAsked): APPROVAL,
+    (PLANNED, e.PlanApproved): ACTING,
+    (PLANNED, e.ClaimSettled): PLANNED,
+    (PLANNED, e.PlanMade): PLANNED,
+    (APPROVAL, e.PlanApproved): ACTING,
+    (APPROVAL, e.PlanMade): PLANNED,
+    (ACTING, e.PlanMade): PLANNED,
+    (ACTING, e.TaskOrdered): ACTING,
+    (ACTING, e.ClaimSettled): SETTLED,
+    (SETTLED, e.PlanMade): PLANNED,
+    (SETTLED, e.PlanApproved): ACTING,
+    (SETTLED, e.TaskOrdered): ACTING,
+    (SETTLED, e.CaseReported): ANSWERED,
+    (ANSWERED, e.PlanMade): PLANNED,
+    (ANSWERED, e.TaskOrdered): ACTING,
+    (ANSWERED, e.ClaimSettled): SETTLED,
+}
+"""(state, event) -> state. A pair that is not here leaves the state as it is."""
+
+
+def after(state: str, event: Event) -> str:
+    """The state of a case after an event."""
+    if isinstance(event, e.CaseOpened):
+        return NEW
+    if state not in TERMINAL and isinstance(event, e.RequestRefused):
+        return REFUSED
+    return TABLE.get((state, type(event)), state)

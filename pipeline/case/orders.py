@@ -1,0 +1,164 @@
+"""Orders as a case knows them: issued, put off, due again, stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID, uuid5
+
+from schemas import events as e
+from schemas.records import OutcomeRow
+
+from .case import (
+    DEFERRED,
+    MAX_ATTEMPTS,
+    NOTICE,
+    RESPONSE,
+    SEARCH,
+    SPENT,
+    TASK,
+    Case,
+    Order,
+    Response,
+    Slot,
+)
+from .rules import Rules
+
+TASKS = frozenset({TASK})
+LONGEST_PAUSE = timedelta(hours=1)
+Ordered = e.SearchOrdered | e.TaskOrdered | e.ResponseOrdered | e.NoticeOrdered
+Attempt = TypeVar("Attempt", e.SearchOrdered, e.TaskOrdered, e.ResponseOrdered, e.NoticeOrdered)
+
+
+def order_id(case: UUID, slot: Slot, attempt: int) -> UUID:
+    """The id of one attempt at an order: always the same for the same attempt."""
+    kind, system, n = slot
+    return uuid5(case, f"{system}/{kind}/{n}/{attempt}")
+
+
+def search_ordered(case: Case, event: e.SearchOrdered, _: Rules) -> Case:
+    was = case.systems[event.system]
+    now = replace(
+        was,
+        status="searching",
+        reason="",
+        rounds=max(was.rounds, event.n),
+        searched=was.searched | {it.tag for it in event.identifiers},
+        answer_by=was.answer_by or event.answer_by,
+    )
+    case = replace(case, systems={**case.systems, event.system: now})
+    return _issued(case, event, (SEARCH, event.system, event.n))
+
+
+def task_ordered(case: Case, event: e.TaskOrdered, _: Rules) -> Case:
+    plan = case.plan
+    if plan is not None and plan.digest == event.plan:
+        case = replace(case, plan=replace(plan, ordered=plan.ordered | {event.system}))
+    return _issued(case, event, (TASK, event.system, event.n))
+
+
+def response_ordered(case: Case, event: e.ResponseOrdered, _: Rules) -> Case:
+    ordered = Response(
+        n=event.n,
+        kind=event.kind,
+        claims=tuple(it.right for it in event.claims),
+        systems=frozenset(it.system for it in event.systems if it.searched in FOUND)
+        if any(it.right == "access" for it in event.claims)
+        else frozenset(),
+    )
+    others = tuple(it for it in case.responses if it.n != event.n)
+    case = replace(case, responses=(*others, ordered))
+    return _issued(case, event, (RESPONSE, RESPONSE, event.n))
+
+
+def notice_ordered(case: Case, event: e.NoticeOrdered, _: Rules) -> Case:
+    return _issued(case, event, (NOTICE, NOTICE, event.n))
+
+
+def deferred(case: Case, event: e.OrderDeferred, _: Rules) -> Case:
+    """Put off; the pause doubles with every attempt, up to `LONGEST_PAUSE`."""
+    order = case.order_of(event.order)
+    if order is None or not _is_current(order, event.order):
+        return case
+    pause = min(timedelta(seconds=2 ** min(order.attempt, MAX_ATTEMPTS)), LONGEST_PAUSE)
+    put_off = replace(order, state=DEFERRED, due=event.until + pause, reason=event.reason)
+    case = replace(case, orders={**case.orders, order.slot: put_off})
+    kind, system, _n = order.slot
+    if system not in case.systems:
+        return case
+    was = case.systems[system]
+    now = replace(was, calls=was.calls + event.calls)
+    if kind == SEARCH and not was.final:
+        now = replace(now, status="deferred", reason=event.reason)
+    return replace(case, systems={**case.systems, system: now})
+
+
+def due(case: Case, event: e.OrderDue, _: Rules) -> Case:
+    """Nothing yet, unless every attempt is spent: then it counts as failed."""
+    order = case.order_of(event.order)
+    if order is None or not is_due(order, event.order) or order.attempt < MAX_ATTEMPTS:
+        return case
+    kind = order.slot[0]
+    if kind == SEARCH:
+        return case  # ends with its budget, not with a count
+    case = replace(case, orders={**case.orders, order.slot: replace(order, state=SPENT)})
+    if isinstance(order.ordered, e.TaskOrdered):
+        spent = OutcomeRow(kind="failed", reason="no_answer")
+        rows = {(it.tag, c): spent for it in order.ordered.rows for c in it.erase}
+        return replace(case, outcomes={**case.outcomes, **rows})
+    return case
+
+
+def is_due(order: Order, attempt: UUID) -> bool:
+    """Whether this attempt is the latest, and still waits for its answer."""
+    return _is_current(order, attempt) and order.state in {"open", DEFERRED}
+
+
+def reissued(
+    case: Case, attempt: UUID, kind: type[Attempt], now: datetime, rules: Rules
+) -> Iterator[Attempt]:
+    """The next attempt at an order of this kind, if this attempt is due; else nothing."""
+    order = case.order_of(attempt)
+    if order is None or not is_due(order, attempt) or not isinstance(order.ordered, kind):
+        return
+    settings = rules.settings
+    wait = settings.not_after_search if order.slot[0] == SEARCH else settings.not_after_act
+    n = order.attempt + 1
+    named = order_id(case.id, order.slot, n)
+    yield replace(order.ordered, order=named, attempt=n, not_after=now + wait)
+
+
+def stopped(case: Case, kinds: frozenset[str] = frozenset({SEARCH, TASK})) -> Case:
+    """No order of these kinds is issued again: the request was refused or withdrawn."""
+    orders = {
+        slot: replace(it, state=SPENT, reason="stopped")
+        if it.state in {"open", DEFERRED} and slot[0] in kinds
+        else it
+        for slot, it in case.orders.items()
+    }
+    return replace(case, orders=orders)
+
+
+FOUND = frozenset({"found", "nothing"})
+
+
+def _issued(case: Case, event: Ordered, slot: Slot) -> Case:
+    before = case.orders.get(slot)
+    order = Order(
+        slot=slot,
+        ordered=replace(event, sealed=b""),
+        attempt=event.attempt,
+        due=event.not_after + timedelta(seconds=event.run_limit),
+        parts=() if before is None else before.parts,
+    )
+    return replace(
+        case,
+        orders={**case.orders, slot: order},
+        slots={**case.slots, event.order: slot},
+    )
+
+
+def _is_current(order: Order, attempt: UUID) -> bool:
+    return getattr(order.ordered, "order", None) == attempt

@@ -1,0 +1,88 @@
+"""What became of a (holding, category): in a connector's words, on the wire, and by class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, Literal
+
+from connectors.sdk.interface import (
+    Accepted,
+    Anonymised,
+    Blocked,
+    Erased,
+    Expires,
+    Exported,
+    Failed,
+    NeedsHuman,
+    NotSupported,
+    Outcome,
+    Rectified,
+    Redacted,
+    Restricted,
+    Retained,
+    Suppressed,
+)
+from schemas.records import OutcomeRow
+
+State = Literal["proved", "kept", "dated", "open"]
+
+UNKNOWN = Failed("unknown_outcome")
+
+_PROVED: Mapping[str, type[Outcome]] = {
+    "exported": Exported,
+    "erased": Erased,
+    "redacted": Redacted,
+    "anonymised": Anonymised,
+    "rectified": Rectified,
+    "restricted": Restricted,
+    "suppressed": Suppressed,
+}
+_DATED: Mapping[str, type[Outcome]] = {"expires": Expires, "blocked": Blocked}
+_OPEN: Mapping[str, type[Outcome]] = {
+    "accepted": Accepted,
+    "needs_human": NeedsHuman,
+    "not_supported": NotSupported,
+    "failed": Failed,
+}
+_KINDS = {**_PROVED, "retained": Retained, **_DATED, **_OPEN}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+_ON_THE_WIRE = {"at": "until", "instruction": "reason"}
+"""Fields of outcomes that an `OutcomeRow` has under another name."""
+_STATES: Mapping[str, State] = {
+    **dict.fromkeys(_PROVED, "proved"),
+    "retained": "kept",
+    **dict.fromkeys(_DATED, "dated"),
+}
+_CODE = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
+
+
+def to_row(outcome: Outcome) -> OutcomeRow:
+    """An outcome as it travels."""
+    said = {_ON_THE_WIRE.get(it.name, it.name): getattr(outcome, it.name) for it in fields(outcome)}
+    if "reason" in said:
+        said["reason"] = code(said["reason"])
+    return OutcomeRow(kind=_NAMES[type(outcome)], **said)
+
+
+def from_row(row: OutcomeRow) -> Outcome:
+    """An outcome as it was said; one of an unknown kind, or without what its kind has, failed."""
+    kind: Any = _KINDS.get(row.kind)
+    if kind is None:
+        return UNKNOWN
+    said = {it.name: getattr(row, _ON_THE_WIRE.get(it.name, it.name)) for it in fields(kind)}
+    if any(said[it.name] is None and it.default is MISSING for it in fields(kind)):
+        return UNKNOWN
+    outcome: Outcome = kind(**said)
+    return outcome
+
+
+def state(row: OutcomeRow) -> State:
+    """The class of an outcome. Unknown kinds are open: not known to be done."""
+    return _STATES.get(row.kind, "open")
+
+
+def code(text: str) -> str:
+    """A reason that anybody may read: what is no code of a catalogue becomes `unnamed`."""
+    return text if _CODE.fullmatch(text) else "unnamed"

@@ -1,0 +1,50 @@
+"""What decisions rest on beside a case's own events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.sdk.interface import Capabilities
+from schemas.records import IdentifierRow
+
+from ..policy import Policy
+from ..settings import Settings
+
+
+class UnknownPolicyError(Exception):
+    """A case was decided under a policy that is not at hand: give back its files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The policy in force and earlier ones, the systems to ask, and the defaults."""
+
+    policy: Policy
+    systems: Mapping[str, Capabilities]
+    settings: Settings
+    earlier: Mapping[bytes, Policy]
+    """Policies of open cases by digest."""
+
+    def policy_of(self, digest: bytes) -> Policy:
+        """The policy with this digest. Raises `UnknownPolicyError`."""
+        if digest == self.policy.digest:
+            return self.policy
+        if digest not in self.earlier:
+            raise UnknownPolicyError(f"no policy files with digest {digest.hex()}")
+        return self.earlier[digest]
+
+    def sources(self, fact: str) -> frozenset[str]:
+        """The systems that tell a fact."""
+        return frozenset(it.system for it in self.systems.values() if fact in it.facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the outside adds to one decision: the time, and who a new request is about."""
+
+    now: datetime
+    identifiers: tuple[IdentifierRow, ...] = ()
+    received_at: datetime | None = None
+    """When a new request counts as received; the broker's time where the intake's runs ahead."""

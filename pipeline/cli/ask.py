@@ -1,0 +1,123 @@
+"""`habeas submit`, `habeas approve`: what comes in from people."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import click
+
+from pipeline import app
+from pipeline.adapters.register import reading
+from pipeline.adapters.way_in import KINDS, SUPPORTED
+from pipeline.case.case import Case
+from schemas.events import PlanApproved
+from schemas.records import Person, SealedIdentifier
+
+from . import console
+
+DIGEST_AT_LEAST = 12
+"""Hex digits of a plan's digest that must be given."""
+
+
+@click.command()
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    required=True,
+    type=click.Choice(sorted(SUPPORTED)),
+    help="A right asked for; may be given more than once.",
+)
+@click.option("--email", "emails", multiple=True, help="An e-mail address of the person.")
+@click.option("--user-id", "user_ids", multiple=True, help="Our own id of the person.")
+@click.option("--phone", "phones", multiple=True, help="A telephone number; shown, not searched.")
+@click.option("--name", default="", help="How to address the person.")
+@click.option("--language", default="en", show_default=True, help="Language of the answer.")
+@click.option(
+    "--level",
+    default=app.LOCAL_LEVEL,
+    show_default=True,
+    type=click.IntRange(0, app.LOCAL_LEVEL),
+    help="How surely you know the person: 0 not at all, 1 a session, 2 a proved channel.",
+)
+@click.option(
+    "--received-at",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="When the request arrived (UTC); the month runs from here. Default: now.",
+)
+@click.option("--case", "case_id", type=click.UUID, help="The case id; repeat it to submit again.")
+@console.as_json
+@console.command
+async def submit(  # noqa: PLR0917  one parameter per option
+    claims: tuple[str, ...],
+    emails: tuple[str, ...],
+    user_ids: tuple[str, ...],
+    phones: tuple[str, ...],
+    name: str,
+    language: str,
+    level: int,
+    received_at: datetime | None,
+    case_id: UUID | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Publish a person's request on `rights.requests`, sealed and signed.
+
+    \b
+    habeas submit --claim access --claim erasure --email ann@example.org --name "Ann Lee"
+    """
+    settings = console.load()
+    given = {"email": emails, "user_id": user_ids, "phone": phones}
+    identifiers = tuple(
+        SealedIdentifier(tag=b"", kind=kind, value=value)
+        for kind in sorted(KINDS)
+        for value in given[kind]
+    )
+    if not emails and not user_ids:
+        raise click.UsageError("give at least one --email or --user-id to search with")
+    at = received_at.replace(tzinfo=UTC) if received_at else datetime.now(UTC)
+    case = case_id or uuid4()
+    async with app.local_edge(settings) as sender:
+        person = Person(name=name, language=language, identifiers=identifiers)
+        await sender.request(case, claims, person, level=level, received_at=at)
+    if as_json:
+        console.show_json({"case": case, "claims": claims, "received_at": at})
+    else:
+        console.out.print(f"case [bold]{case}[/] submitted: watch it with `habeas case {case}`")
+
+
+@click.command()
+@click.argument("case")
+@click.option("--plan", "digest", required=True, help="The plan's digest, as the case shows it.")
+@click.option("--login", default=None, help="Who approves. Default: your login here.")
+@console.as_json
+@console.command
+async def approve(case: str, digest: str, login: str | None, *, as_json: bool) -> None:
+    """Approve the current plan of CASE, by its digest. `habeas case CASE` shows both."""
+    settings = console.load()
+    async with app.register(settings) as engine:
+        case_id = await reading.find(engine, case)
+        known = reading.folded(await reading.entries(engine, case_id), app.rules(settings))
+    wanted = _current(known, digest)
+    event = PlanApproved(case=case_id, by=app.LOCAL, digest=wanted)
+    async with app.local_edge(settings) as sender:
+        key, _ = app.Place(settings.data).keys.pipeline_public()
+        await sender.decision(replace(event, key=key), login or getpass.getuser())
+    if as_json:
+        console.show_json({"case": case_id, "plan": wanted, "approved": True})
+    else:
+        console.out.print(f"plan {wanted.hex()[:12]} of case {case_id} approved")
+
+
+def _current(case: Case, digest: str) -> bytes:
+    plan = case.plan
+    if plan is None or plan.state != "asked":
+        raise click.ClickException("no plan of this case waits for approval")
+    if len(digest) < DIGEST_AT_LEAST or not plan.digest.hex().startswith(digest.lower()):
+        raise click.ClickException(
+            f"that is not the current plan: it is {plan.digest.hex()}, look at `habeas case` again"
+        )
+    return plan.digest

@@ -1,0 +1,191 @@
+"""`habeas response`, `verify`, `dead-letters`, `keys`, `connector`: hold in the hand and check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from connectors.sdk import registry
+from pipeline import app
+from pipeline.adapters import dead_letters as letters
+from pipeline.adapters import host_keys, opening
+from pipeline.adapters.key_files import write_secret
+from pipeline.adapters.register import reading
+from pipeline.response.verify import VerifyError
+from pipeline.response.verify import verify as verify_file
+
+from . import console
+
+
+@click.command()
+@click.argument("case")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--n", "number", type=int, help="Which response. Default: the latest.")
+@console.as_json
+@console.command
+async def response(case: str, out: Path, number: int | None, *, as_json: bool) -> None:
+    """Open a response of CASE into a zip file: what the subject receives."""
+    settings = console.load()
+    async with app.register(settings) as engine:
+        case_id = await reading.find(engine, case)
+        opened = await opening.open_response(
+            engine,
+            app.Place(settings.data),
+            case_id,
+            number,
+            out,
+        )
+    if as_json:
+        console.show_json(
+            {"case": case_id, "n": opened.n, "file": str(out), "digest": opened.digest}
+        )
+    else:
+        console.out.print(f"response {opened.n} of case {case_id}: {out}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Public key (PEM). Default: the data folder's; never one from inside FILE.",
+)
+@click.option("--ledger", is_flag=True, help="Compare the ledger head with this register's.")
+@console.as_json
+@console.command
+async def verify(file: Path, key: Path | None, *, ledger: bool, as_json: bool) -> None:
+    """Check FILE (a response or a signed report): every digest, nothing extra, the signature."""
+    settings = console.load()
+    public = key or app.Place(settings.data).public_key
+    if not public.exists():
+        raise click.ClickException(f"no public key at {public}: name one with --key")
+    try:
+        verified = verify_file(file, public)
+    except VerifyError as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    if ledger:
+        async with app.register(settings) as engine:
+            heads = await opening.head_of(engine, verified.case)
+        if verified.head not in heads:
+            raise click.ClickException(f"{file}: its ledger head is not in this register's ledger")
+    if as_json:
+        console.show_json(verified)
+        return
+    console.out.print(f"[bold green]verified[/] {file}")
+    for line in verified.lines():
+        console.out.print(f"  {line}")
+
+
+@click.group(name="dead-letters")
+def dead_letters() -> None:
+    """Records that nobody could read, kept apart so that the rest flows."""
+
+
+@dead_letters.command(name="list")
+@console.as_json
+@console.command
+async def list_letters(*, as_json: bool) -> None:
+    """List dead letters: where each came from, and why."""
+    settings = console.load()
+    found = await letters.read_all(app.broker_address(settings), await app.codec(settings))
+    if as_json:
+        console.show_json(found)
+        return
+    table = Table("#", "topic", "partition", "offset", "reason")
+    for it in found:
+        event = it.event
+        table.add_row(it.id, event.topic, str(event.partition), str(event.offset), event.reason)
+    console.out.print(table if found else "no dead letters")
+
+
+@dead_letters.command(name="show")
+@click.argument("number")
+@console.as_json
+@console.command
+async def show_letter(number: str, *, as_json: bool) -> None:
+    """Open dead letter NUMBER (as `list` shows it): its value, as hexadecimal."""
+    settings = console.load()
+    found = await letters.read_all(app.broker_address(settings), await app.codec(settings))
+    chosen = next((it for it in found if it.id == number), None)
+    if chosen is None:
+        raise click.ClickException(f"no dead letter {number}: `habeas dead-letters list`")
+    value = letters.value_of(chosen.event, app.Place(settings.data).keys.pipeline())
+    if as_json:
+        console.show_json({"letter": chosen, "value": value})
+        return
+    event = chosen.event
+    console.out.print(f"{event.topic}/{event.partition}@{event.offset}: {event.reason}")
+    console.out.print("the value was not kept" if value is None else value.hex())
+
+
+@click.group()
+def keys() -> None:
+    """Keys and their lifetimes."""
+
+
+@keys.command(name="list")
+@console.as_json
+@console.command
+async def list_keys(*, as_json: bool) -> None:
+    """List case keys: purpose, owner, and when they are or were destroyed."""
+    settings = console.load()
+    async with app.register(settings) as engine:
+        found = await reading.keys(engine)
+    if as_json:
+        console.show_json(found)
+        return
+    table = Table("key", "purpose", "owner", "made", "to be destroyed", "destroyed")
+    for it in found:
+        ends = (f"{at:%Y-%m-%d}" if at else "" for at in (it.destroy_at, it.destroyed_at))
+        table.add_row(str(it.id), it.purpose, str(it.owner), f"{it.created_at:%Y-%m-%d}", *ends)
+    console.out.print(table)
+
+
+@keys.command()
+@click.argument("system")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
+@console.command
+async def host(system: str, out: Path) -> None:
+    """Export what a lone host of SYSTEM needs: its own keys and the pipeline's public key."""
+    files = app.Place(console.load().data).keys
+    found = host_keys.load(files.hosts(system))
+    if not found:
+        raise click.ClickException(f"no keys for {system!r}: run `habeas topics` or `up` first")
+    for named, raw in found.items():
+        write_secret(out / f"{named}.key", raw)
+    named, public = files.pipeline_public()
+    (out / f"{named}.pub").write_text(public.public_bytes_raw().hex() + "\n")
+    console.out.print(f"{len(found)} key(s) of {system} and the pipeline's public key in {out}")
+
+
+@click.group()
+def connector() -> None:
+    """Connectors to the systems that hold personal data."""
+
+
+@connector.command(name="list")
+@console.as_json
+@console.command
+async def list_connectors(*, as_json: bool) -> None:
+    """List installed connectors: rights, kinds of holdings, facts."""
+    found = [registry.connector(it).capabilities for it in registry.systems()]
+    if as_json:
+        console.show_json(
+            [
+                {
+                    "system": it.system,
+                    "rights": sorted(it.rights),
+                    "kinds": {kind: sorted(names) for kind, names in it.kinds.items()},
+                    "facts": sorted(it.facts),
+                }
+                for it in found
+            ]
+        )
+        return
+    table = Table("system", "rights", "holdings (categories)", "facts")
+    for it in found:
+        kinds = "\n".join(f"{kind} ({', '.join(sorted(of))})" for kind, of in it.kinds.items())
+        table.add_row(it.system, ", ".join(sorted(it.rights)), kinds, ", ".join(sorted(it.facts)))
+    console.out.print(table)

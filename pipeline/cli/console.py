@@ -1,0 +1,127 @@
+"""What every command shares: settings, one error style, JSON or tables, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
+
+import click
+import structlog
+from rich.console import Console
+
+from pipeline import settings as table
+from pipeline.adapters.key_files import KeyFileError
+from pipeline.adapters.local_kafka import LocalKafkaError
+from pipeline.adapters.register.reading import NoCaseError
+from pipeline.app import SetupError
+from pipeline.policy import PolicyError
+from pipeline.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+out = Console()
+err = Console(stderr=True)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+
+PLAIN = (
+    KeyFileError,
+    LocalKafkaError,
+    NoCaseError,
+    PolicyError,
+    SetupError,
+    table.SettingsError,
+)
+"""Errors whose message already says what to do."""
+
+
+def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Run an async command; end on SIGINT and SIGTERM; show errors that say what to do."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return asyncio.run(_until_told(function(*args, **kwargs)))
+        except PLAIN as error:
+            raise click.ClickException(str(error)) from None
+        except BaseExceptionGroup as group:
+            raise click.ClickException(_first(group)) from None
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            sys.exit(130)
+
+    return run
+
+
+def load() -> Settings:
+    """The settings, or an error that names the variable."""
+    try:
+        return table.load()
+    except table.SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def logs(*, to_file: Any = None, level: int = logging.INFO) -> None:
+    """Logs as JSON lines, to stderr or a file: case and system, never a person."""
+    stream = to_file or sys.stderr
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+    )
+    logging.basicConfig(stream=stream, level=logging.WARNING, force=True)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def show_json_line(value: Any) -> None:
+    """Print a value as JSON on one line: the last of a long output."""
+    click.echo(json.dumps(plain(value), ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: dataclasses as objects, bytes as hex, moments as ISO text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {it.name: plain(getattr(value, it.name)) for it in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(name): plain(it) for name, it in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(it) for it in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
+async def _until_told(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(told, task.cancel)
+    return await task
+
+
+def _first(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, PLAIN) else f"{type(error).__name__}: {error}"

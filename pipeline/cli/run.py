@@ -1,0 +1,119 @@
+"""`habeas up`, `habeas run`, `habeas topics`: run the pipeline, whole or in parts."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from pipeline import app, flow
+from pipeline.adapters import topics as kafka_topics
+
+from . import console
+
+
+@click.command()
+@console.command
+async def up() -> None:
+    """Run everything in one process: orchestrator, a host for every system, response, notice.
+
+    Starts a local Apache Kafka unless HABEAS_BROKER is set. Each system's connector reads its own
+    variables, such as HABEAS_FRESHDESK_URL and HABEAS_FRESHDESK_API_KEY; HABEAS_SYSTEMS names the
+    systems to ask (default: every installed connector). End it with Ctrl-C.
+    """
+    settings = console.load()
+    console.logs()
+    app.check_environment(settings)
+    with Fetching() as progress:
+        async with app.broker(settings, progress) as bootstrap:
+            progress.done()
+            await app.prepare(settings, bootstrap)
+            console.err.print(f"[bold green]up[/]: broker {bootstrap}, data in {settings.data}")
+            console.err.print(f"roles: {', '.join(app.roles(settings))}")
+            await app.run_everything(settings, bootstrap)
+
+
+@click.command()
+@click.argument("role")
+@console.command
+async def run(role: str) -> None:
+    """Run one ROLE, any number of times: orchestrator, response, notice, reports, host SYSTEM.
+
+    ROLE is `orchestrator`, `response`, `notice`, `reports`, or the name of a system. Needs
+    HABEAS_BROKER and a data folder that `habeas up` or `habeas topics` prepared.
+    """
+    settings = console.load()
+    console.logs()
+    known = app.roles(settings)
+    if role not in known:
+        raise click.UsageError(f"no role {role!r}; there are {', '.join(known)}")
+    if not settings.broker:
+        raise click.UsageError("set HABEAS_BROKER: one role alone does not start a broker")
+    await app.prepare(settings, settings.broker)
+    await app.run_role(role, settings, settings.broker)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would be created.")
+@console.as_json
+@console.command
+async def topics(*, dry_run: bool, as_json: bool) -> None:
+    """Create the topics of the route on HABEAS_BROKER, with their settings."""
+    settings = console.load()
+    wanted = flow.topics(app.systems(settings), settings)
+    difference = None
+    if settings.broker:
+        if not dry_run:
+            await kafka_topics.create(settings.broker, wanted)
+        difference = await kafka_topics.compare(settings.broker, wanted)
+    elif not dry_run:
+        raise click.UsageError("set HABEAS_BROKER, or use --dry-run")
+    there = {it.name for it in difference.present} if difference else set()
+    if as_json:
+        console.show_json(
+            [
+                {
+                    "topic": it.name,
+                    "partitions": it.partitions,
+                    "settings": kafka_topics.settings_of(it),
+                    "present": it.name in there if difference else None,
+                }
+                for it in wanted
+            ]
+        )
+        return
+    _table(wanted, there, asked=difference is not None)
+
+
+class Fetching:
+    """A bar while the local Kafka is fetched, and a line while it starts."""
+
+    def __enter__(self) -> Self:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._progress = Progress(*columns, console=console.err, transient=True)
+        self._task = self._progress.add_task("Apache Kafka: fetching", total=None)
+        self._progress.start()
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+        if done >= total:
+            self._progress.update(self._task, description="Apache Kafka: starting")
+
+    def done(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def _table(wanted: tuple[flow.Topic, ...], there: set[str], *, asked: bool) -> None:
+    table = Table("topic", "partitions", "kept", "what is on it", "there")
+    for it in wanted:
+        kept = "for ever" if it.retention is None else f"{it.retention.days} days"
+        mark = ("yes" if it.name in there else "no") if asked else "?"
+        table.add_row(it.name, str(it.partitions), kept, it.about, mark)
+    console.out.print(table)

@@ -1,0 +1,160 @@
+"""`habeas cases`, `habeas case`, `habeas report`: look, without seeing a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+from rich.table import Table
+
+from pipeline import app
+from pipeline.adapters.register import reading
+from pipeline.case.case import Case
+from pipeline.case.coverage import systems
+from pipeline.stages.report import broken
+from schemas.events import CaseReported
+from schemas.records import CoverageRow, FoundRow
+
+from . import console
+
+STATES = ("proved", "kept", "dated", "open")
+
+
+@click.command()
+@console.as_json
+@console.command
+async def cases(*, as_json: bool) -> None:
+    """List every case, the nearest deadline first, with what it waits for."""
+    settings = console.load()
+    async with app.register(settings) as engine:
+        found = await reading.cases(engine)
+    if as_json:
+        console.show_json(found)
+        return
+    table = Table("case", "state", "claims", "due", "waits for")
+    for it in found:
+        state = f"[red]broken: {it.broken}[/]" if it.broken else it.state
+        claims = it.claims.replace(",", "\n")
+        table.add_row(str(it.id), state, claims, f"{it.due_at:%Y-%m-%d}", it.waiting)
+    console.out.print(table if found else "no cases yet: `habeas submit` makes one")
+
+
+@click.command()
+@click.argument("case")
+@console.as_json
+@console.command
+async def case(case: str, *, as_json: bool) -> None:
+    """Show CASE (an id, or its beginning): systems, plan, what it waits for, its whole ledger."""
+    settings = console.load()
+    rules = app.rules(settings)
+    async with app.register(settings) as engine:
+        case_id = await reading.find(engine, case)
+        entries = await reading.entries(engine, case_id)
+    known = reading.folded(entries, rules)
+    if as_json:
+        events = [{"number": it.number, "at": it.at, "type": it.type} for it in entries]
+        console.show_json(
+            {
+                **_summary(known),
+                "broken": broken(known, rules),
+                "systems": systems(known),
+                "ledger": events,
+            }
+        )
+        return
+    _show(known, broken(known, rules))
+    table = Table("#", "at", "event")
+    for it in entries:
+        table.add_row(str(it.number), f"{it.at:%Y-%m-%d %H:%M:%S}", it.type)
+    console.out.print(table)
+
+
+@click.command()
+@click.argument("case")
+@console.as_json
+@console.command
+async def report(case: str, *, as_json: bool) -> None:
+    """Show the completion report of CASE: what was found, and what became of it."""
+    settings = console.load()
+    async with app.register(settings) as engine:
+        case_id = await reading.find(engine, case)
+        found = reading.last_report(await reading.entries(engine, case_id))
+    if found is None:
+        raise click.ClickException("no report yet: it is made once a claim has settled")
+    if as_json:
+        console.show_json(found)
+        return
+    folder = app.Place(settings.data).reports
+    console.out.print(f"report {found.n} of case [bold]{case_id}[/], {found.state}")
+    console.out.print(matrix(found))
+    console.out.print(f"as a page: {folder / f'{case_id}-{found.n}.html'}")
+
+
+def matrix(found: CaseReported) -> Table:
+    """The coverage matrix: every system, and what became of what was found there."""
+    table = Table("system", "claim", "searched", "found", *STATES, "and why")
+    rights = [it.right for it in found.claims if it.settled_at]
+    for system in found.systems:
+        for right in rights:
+            rows = [it for it in found.coverage if (it.system, it.right) == (system.system, right)]
+            counts = Counter[str]()
+            for row in rows:
+                counts[row.state] += row.count
+            table.add_row(
+                system.system,
+                right,
+                system.searched,
+                str(_found(found.found, system.system)),
+                *(str(counts[it]) for it in STATES),
+                ", ".join(sorted({_why(it) for it in rows if it.state != "proved"})),
+            )
+    return table
+
+
+def _found(rows: tuple[FoundRow, ...], system: str) -> int:
+    return sum(it.count for it in rows if it.system == system)
+
+
+def _why(row: CoverageRow) -> str:
+    it = row.outcome
+    until = f" until {it.until:%Y-%m-%d}" if it.until else ""
+    return f"{it.kind} {it.rule or it.reason or ''}{until}".strip()
+
+
+def _summary(known: Case) -> dict[str, object]:
+    plan = known.plan
+    return {
+        "case": known.id,
+        "state": known.state,
+        "claims": {it.right: it.state for it in known.claims.values()},
+        "received_at": known.received_at,
+        "due_at": known.due_at,
+        "plan": None
+        if plan is None
+        else {"n": plan.n, "digest": plan.digest, "state": plan.state, "by": plan.by},
+        "waiting": [
+            {"order": it.slot[0], "system": it.slot[1], "state": it.state, "reason": it.reason}
+            for it in known.under_way()
+        ],
+        "obligations": known.obligations,
+    }
+
+
+def _show(known: Case, wrong: str) -> None:
+    claims = ", ".join(f"{it.right}: {it.state}" for it in known.claims.values())
+    console.out.print(f"case [bold]{known.id}[/] {known.state}; {claims}")
+    console.out.print(f"received {known.received_at:%Y-%m-%d}, answer due {known.due_at:%Y-%m-%d}")
+    if wrong:
+        console.out.print(f"[red]broken: {wrong}[/]")
+    plan = known.plan
+    if plan is not None:
+        console.out.print(f"plan {plan.n} {plan.state}, digest {plan.digest.hex()}")
+        if plan.state == "asked":
+            console.out.print(f"  habeas approve {known.id} --plan {plan.digest.hex()}")
+    for it in known.under_way():
+        why = f" ({it.reason})" if it.reason else ""
+        console.out.print(f"waits for {it.slot[1]}: {it.slot[0]} {it.state}{why}")
+    table = Table("system", "searched", "rounds", "holdings", "calls")
+    for row in systems(known):
+        table.add_row(row.system, row.searched, str(row.rounds), str(row.found), str(row.calls))
+    console.out.print(table)

@@ -1,0 +1,36 @@
+"""Named places where a process can be told to die, so that tests can prove it does no harm.
+
+`HABEAS_CRASH_AT=decider.before-commit` kills the process (SIGKILL) the first time it passes there;
+`host.after-effect*2` the first two times. How often it has died already is kept in the data folder.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+POINTS = frozenset(
+    {
+        "decider.before-commit",
+        "decider.after-commit",
+        "decider.after-publish",
+        "host.after-effect",
+        "host.after-answer",
+        "host.in-export",
+        "assembler.after-zip",
+        "clock.in-sweep",
+    }
+)
+
+
+def passing(point: str) -> None:
+    """Die here if told to."""
+    wanted, _, times = os.environ.get("HABEAS_CRASH_AT", "").partition("*")
+    if wanted != point:
+        return
+    mark = Path(os.environ.get("HABEAS_DATA", ".habeas")) / f"crashed-{point}"
+    died = int(mark.read_text()) if mark.exists() else 0
+    if died < int(times or 1):
+        mark.write_text(str(died + 1))
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,184 @@
+"""Compare every sandbox before and after, object by object and field by field, with the cast.
+
+    python pipeline/demo/audit.py EXPECTED BEFORE AFTER [QUIET]
+
+EXPECTED says of every object (system → `kind/id`) what must be true of it: `gone`, `binned`,
+`blank` in some `fields`, or `same`. The others are snapshots: `states` and `ledger`, each by
+system, as the sandboxes tell them. QUIET was taken while only people had asked whom nobody vouches
+for: until then no vendor may have been called.
+
+Stands alone: it needs Python's own library and nothing of what it audits. A difference is one line
+that names system, object and field, and never a value. Exit: 0 none, 1 some, 2 not compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+Table = Mapping[str, Row]
+"""`kind/id` → fields."""
+
+GONE, BINNED, BLANK, SAME = "gone", "binned", "blank", "same"
+
+MOVED = {"freshdesk": frozenset({"updated_at"}), "salesforce": frozenset({"SystemModstamp"})}
+"""What a vendor moves by itself. Allowed only where something was to change."""
+BIN = {"salesforce": "IsDeleted"}
+"""The flag of a record that lies in the vendor's recycle bin."""
+
+
+class AuditError(Exception):
+    """Nothing was compared. The message says why."""
+
+
+def compare(
+    expected: Mapping[str, Table],
+    before: Mapping[str, Table],
+    after: Mapping[str, Table],
+    ledger: Mapping[str, Row],
+) -> list[str]:
+    """Every difference, one line each; none if all is as it must be. Raises `AuditError`."""
+    if not any(expected.values()):
+        raise AuditError("nothing is expected: there is nothing to compare with")
+    said: list[str] = []
+    for system in sorted({*expected, *before, *after, *ledger}):
+        absent = [name for name, it in _named(expected, before, after, ledger) if system not in it]
+        if absent:
+            said.append(f"{system}: not in {', '.join(absent)}")
+            continue
+        said += _objects(system, expected[system], before[system], after[system])
+        said += _touched(system, expected[system], ledger[system])
+    return said
+
+
+def quiet(before: Mapping[str, Row], later: Mapping[str, Row]) -> list[str]:
+    """A line for every route of a vendor that was called between two ledgers."""
+    said: list[str] = []
+    for system in sorted({*before, *later}):
+        if system not in before or system not in later:
+            said.append(f"{system}: not in both ledgers")
+            continue
+        earlier = before[system]["calls"]
+        said += [
+            f"{system}: {route} was called before anybody was identified"
+            for route, count in sorted(later[system]["calls"].items())
+            if count != earlier.get(route, 0)
+        ]
+    return said
+
+
+def changing(expected: Mapping[str, Table]) -> int:
+    """How many objects must be different afterwards."""
+    return sum(it["then"] != SAME for table in expected.values() for it in table.values())
+
+
+def _named(*given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from zip(("expected", "before", "after", "ledger"), given, strict=True)
+
+
+def _objects(system: str, wanted: Table, was: Table, now: Table) -> Iterator[str]:
+    for key in sorted({*wanted, *was, *now}):
+        where = f"{system} {key}"
+        if key not in wanted:
+            yield f"{where}: {'is not in the cast' if key in was else 'appeared'}"
+        elif key not in was:
+            yield f"{where}: is in the cast and was not there before"
+        else:
+            for difference in _object(system, wanted[key], was[key], now.get(key)):
+                yield f"{where}{difference}"
+
+
+def _object(system: str, wanted: Row, was: Row, now: Row | None) -> Iterator[str]:
+    then, may_change = wanted["then"], _may_change(system, wanted)
+    if then == GONE:
+        if now is not None:
+            yield ": should be gone and is there"
+        return
+    if now is None:
+        yield ": is missing"
+        return
+    if then == BINNED and now.get(BIN[system]) is not True:
+        yield f" {BIN[system]}: should lie in the recycle bin"
+    if then == BLANK:
+        yield from (f" {it}: should be blank" for it in wanted["fields"] if _filled(now, it))
+    for field in sorted({*was, *now} - may_change):
+        if (field in was) != (field in now) or was[field] != now[field]:
+            yield f" {field}: should be the same"
+
+
+def _may_change(system: str, wanted: Row) -> frozenset[str]:
+    """The fields of an object that may be different afterwards."""
+    match wanted:
+        case {"then": "same" | "gone"}:
+            return frozenset()
+        case {"then": "binned"} if system in BIN:
+            return MOVED[system] | {BIN[system]}
+        case {"then": "blank", "fields": [_, *_] as fields} if system in MOVED:
+            return MOVED[system] | set(fields)
+        case _:
+            raise AuditError(f"{system}: what is expected cannot be understood")
+
+
+def _filled(row: Row, field: str) -> bool:
+    return row.get(field) not in (None, "", [], {})
+
+
+def _touched(system: str, wanted: Table, ledger: Row) -> Iterator[str]:
+    """Effects on what was not to change, even if they cannot be seen any more."""
+    for it in ledger["mutations"]:
+        if wanted.get(it["key"], {"then": SAME})["then"] == SAME:
+            yield f"{system} {it['key']}: was touched ({it['operation']})"
+
+
+def _read(path: str, *parts: str) -> Any:
+    try:
+        read = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AuditError(f"{path} cannot be read ({type(error).__name__})") from None
+    if not isinstance(read, dict) or not read.keys() >= set(parts):
+        raise AuditError(f"{path}: {' and '.join(parts) or 'systems'} should be in it")
+    return read
+
+
+def audit(expected: str, before: str, after: str, calm: str | None = None) -> list[str]:
+    """Every difference between files, as `compare` and `quiet` tell them. Raises `AuditError`."""
+    wanted = _read(expected)
+    was, now = (_read(it, "states", "ledger") for it in (before, after))
+    try:
+        said = compare(wanted, was["states"], now["states"], now["ledger"])
+        if calm is not None:
+            said += quiet(was["ledger"], _read(calm, "ledger")["ledger"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise AuditError(
+            f"a file is not of the form it should be ({type(error).__name__})"
+        ) from None
+    return said
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare files, print each difference; the exit code."""
+    parser = argparse.ArgumentParser(description="Compare the sandboxes with the cast.")
+    for name in ("expected", "before", "after"):
+        parser.add_argument(name, metavar=name.upper())
+    parser.add_argument("quiet", metavar="QUIET", nargs="?")
+    asked = parser.parse_args(argv)
+    try:
+        said = audit(asked.expected, asked.before, asked.after, asked.quiet)
+        changes = changing(_read(asked.expected))
+    except AuditError as error:
+        sys.stderr.write(f"audit: {error}\n")
+        return 2
+    total = sum(len(it) for it in _read(asked.expected).values())
+    sys.stdout.writelines(f"{it}\n" for it in said)
+    counts = f"{total} objects, {changes} to change, {len(said)} differences"
+    sys.stdout.write(f"audit: {counts}\n")
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

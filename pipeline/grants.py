@@ -1,0 +1,135 @@
+"""Keys that travel with an order: this case, this system, nothing else.
+
+A grant is HKDF-SHA256(key, salt = key id, info = `habeas/grant/1/` + system). It travels in the
+header `habeas-grants` of `work.*` records only, wrapped (AES-KW, RFC 3394) with that system's host
+key. A tag is HMAC-SHA256 cut to 128 bits under a key derived from the case's record key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.keywrap import (
+    InvalidUnwrap,
+    aes_key_unwrap,
+    aes_key_wrap,
+)
+
+HEADER = "habeas-grants"
+RECORD, PACKAGE, TAG = "record", "package", "tag"
+PIPELINE = "pipeline"
+"""The system name under which the pipeline seals what is for itself alone."""
+
+
+class GrantError(Exception):
+    """A grant that is missing, or that this host's keys do not open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One key for one purpose. `system` is whose data it opens."""
+
+    purpose: str
+    key_id: UUID
+    system: str
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"<Grant {self.purpose} {self.system}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """The grants of one order."""
+
+    every: tuple[Grant, ...]
+
+    def record(self) -> Grant:
+        """Opens what the order seals, and seals what the answer does. Raises `GrantError`."""
+        return self._one(RECORD)
+
+    def package(self, system: str) -> Grant:
+        """Seals and opens that system's exports. Raises `GrantError`."""
+        return self._one(PACKAGE, system)
+
+    def tag_key(self) -> bytes:
+        """What the case's tags are made with. Raises `GrantError`."""
+        return self._one(TAG).key
+
+    def _one(self, purpose: str, system: str | None = None) -> Grant:
+        for it in self.every:
+            if it.purpose == purpose and system in (None, it.system):
+                return it
+        raise GrantError(f"the order brings no {purpose} grant")
+
+
+def grant(purpose: str, key: bytes, key_id: UUID, system: str) -> Grant:
+    """The grant of a case key for one system."""
+    return Grant(purpose, key_id, system, _derive(key, key_id, f"habeas/grant/1/{system}"))
+
+
+def tag_grant(key: bytes, key_id: UUID) -> Grant:
+    """The tag key of a case's record key."""
+    return Grant(TAG, key_id, "", _derive(key, key_id, "habeas/tag/1"))
+
+
+def wrap(grants: Iterable[Grant], host_key: bytes, host_key_id: str) -> bytes:
+    """The value of `HEADER`: every grant, wrapped with a host's key."""
+    rows = [
+        [it.purpose, str(it.key_id), it.system, b64encode(aes_key_wrap(host_key, it.key)).decode()]
+        for it in grants
+    ]
+    return json.dumps({"host_key": host_key_id, "grants": rows}).encode()
+
+
+def unwrap(header: bytes, host_keys: Mapping[str, bytes]) -> Grants:
+    """The grants in a header. Raises `GrantError` if no host key here opens them."""
+    try:
+        read = json.loads(header)
+        host_key = host_keys[read["host_key"]]
+        return Grants(
+            tuple(
+                Grant(purpose, UUID(key_id), system, aes_key_unwrap(host_key, b64decode(wrapped)))
+                for purpose, key_id, system, wrapped in read["grants"]
+            )
+        )
+    except (AttributeError, KeyError, ValueError, TypeError, RecursionError, InvalidUnwrap):
+        raise GrantError("the grants do not open under this host's keys") from None
+
+
+def identifier_tag(tag_key: bytes, kind: str, value: str) -> bytes:
+    """The tag of an identifier: the same for every spelling that means the same."""
+    return _tag(tag_key, "identifier", kind, normal(kind, value))
+
+
+def holding_tag(tag_key: bytes, system: str, kind: str, holding: str) -> bytes:
+    """The tag of a holding, by the connector's own handle."""
+    return _tag(tag_key, "holding", system, kind, holding)
+
+
+def normal(kind: str, value: str) -> str:
+    """An identifier as it is compared: e-mails in lower case, phones by their digits."""
+    value = value.strip()
+    if kind == "email":
+        return value.lower()
+    if kind == "phone":
+        return ("+" if value.startswith("+") else "") + re.sub(r"\D", "", value)
+    return value
+
+
+def _tag(tag_key: bytes, *words: str) -> bytes:
+    said = b"\0".join(word.encode() for word in words)
+    return hmac.digest(tag_key, said, sha256)[:16]
+
+
+def _derive(key: bytes, key_id: UUID, info: str) -> bytes:
+    return HKDF(SHA256(), length=32, salt=key_id.bytes, info=info.encode()).derive(key)

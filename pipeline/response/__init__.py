@@ -1,0 +1,1 @@
+"""The package a subject receives and the report a DPO reads: pages, files, manifest, signature."""

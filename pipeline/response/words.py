@@ -1,0 +1,160 @@
+"""Plain words for systems, kinds, categories, outcomes and codes. The page says nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+SYSTEMS: Mapping[str, str] = {
+    "aws": "Amazon Web Services",
+    "freshdesk": "Freshdesk",
+    "google_analytics": "Google Analytics",
+    "mailgun": "Mailgun",
+    "paypal": "PayPal",
+    "salesforce": "Salesforce",
+    "segment": "Segment",
+    "stripe": "Stripe",
+}
+CATEGORIES: Mapping[str, tuple[str, str]] = {
+    "identity": ("Identity", "your name and the like: title, date of birth, user name"),
+    "contact": ("Contact", "how to reach you: e-mail, telephone, address, job title"),
+    "transaction": ("Transaction", "payments, receipts and invoices"),
+    "technical": ("Technical", "your devices, browser, IP address and log-in details"),
+    "profile": ("Profile", "what you told us: preferences, feedback, questions, purchases"),
+    "usage": ("Usage", "how you use our website, products and services"),
+    "marketing": ("Marketing", "which news you want from us, and how"),
+}
+RIGHTS: Mapping[str, tuple[str, str, str]] = {
+    "access": ("a copy of your personal data", "Copy of your data", "GDPR Art. 15"),
+    "erasure": ("the erasure of your personal data", "Erasure", "GDPR Art. 17"),
+    "rectification": ("the correction of your personal data", "Correction", "GDPR Art. 16"),
+    "restriction": ("a halt to the use of your personal data", "Restriction", "GDPR Art. 18"),
+    "portability": ("your personal data to take along", "Portability", "GDPR Art. 20"),
+    "objection": ("an end to a use of your personal data", "Objection", "GDPR Art. 21"),
+}
+IDENTIFIERS: Mapping[str, str] = {
+    "email": "E-mail address",
+    "phone": "Telephone number",
+    "user_id": "Our own user id",
+}
+PROVED: Mapping[str, str] = {
+    "exported": "Copied into this package, whole.",
+    "erased": "Erased. We looked again afterwards, and it was gone.",
+    "redacted": "Blanked. We looked again afterwards, and nothing about you was left in it.",
+    "anonymised": "Made anonymous. We looked again afterwards, and it no longer names you.",
+    "rectified": "Corrected as you asked.",
+    "restricted": "Kept, but marked so that nobody uses it.",
+    "suppressed": "No longer used for what you objected to.",
+}
+UNPROVED: Mapping[str, str] = {
+    "expires": "It lies in a bin that the system empties by itself.",
+    "blocked": "It cannot be erased before this date.",
+    "accepted": "The system took the order, but has no way to show that it was carried out.",
+    "needs_human": "A person has to do this by hand.",
+    "not_supported": "The system offers no way to do this.",
+    "failed": "Not done.",
+}
+REASONS: Mapping[str, str] = {
+    "breaker_open": "The system did not answer reliably.",
+    "circuit_open": "The system did not answer reliably.",
+    "forbidden": "The system did not let us read or change this.",
+    "left_by_dpo": "Our Data Protection Officer looks after this by hand.",
+    "not_exported": "It could not be copied.",
+    "overdue": "The system did not answer in time.",
+    "rate_limited": "The system asked us to slow down.",
+    "refused": "The system refused our request.",
+    "searching": "The search is still under way.",
+    "still_there": "The system said that it was erased, but we found it again.",
+    "timeout": "The system did not answer in time.",
+    "unasked": "The search has not begun.",
+    "unauthorised": "The system did not accept our log-in.",
+    "unavailable": "The system was not available.",
+}
+OTHER_REASON = "The system could not do it."
+_NAME = re.compile(r"[A-Za-z0-9_. -]+")
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_SHORT = {"id": "ID", "ids": "IDs", "url": "URL", "ip": "IP", "cc": "Cc", "bcc": "Bcc", "fr": "FR"}
+
+
+def system(name: str) -> str:
+    """A system as people call it."""
+    return SYSTEMS.get(name) or label(name)
+
+
+def kinds(name: str) -> str:
+    """A kind of record, in the plural."""
+    return plural(label(name).lower(), 0)
+
+
+def category(name: str) -> str:
+    """A category of data, as the privacy policy names it."""
+    return CATEGORIES[name][0] if name in CATEGORIES else label(name)
+
+
+def right(name: str) -> str:
+    """What is asked for: `a copy of your personal data`."""
+    return RIGHTS[name][0] if name in RIGHTS else label(name).lower()
+
+
+def title(name: str) -> str:
+    """The right as a heading."""
+    return RIGHTS[name][1] if name in RIGHTS else label(name)
+
+
+def article(name: str) -> str:
+    """The right's article; empty if it is none of the GDPR's."""
+    return RIGHTS[name][2] if name in RIGHTS else ""
+
+
+def identifier(kind: str) -> str:
+    """What an identifier is called: `salesforce.contact` is `Salesforce contact ID`."""
+    if kind in IDENTIFIERS:
+        return IDENTIFIERS[kind]
+    of, _, what = kind.partition(".")
+    return f"{system(of)} {label(what).lower()} ID" if what else label(kind)
+
+
+def reason(code: str, catalogue: Mapping[str, str]) -> str:
+    """A code in words. `facts_missing:customer` names the facts; an unknown code stays general."""
+    name, _, parameter = code.partition(":")
+    if name == "facts_missing":
+        facts = parameter.replace("_", " ").replace("+", ", ")
+        return f"We could not find out what we need to know to decide this ({facts})."
+    return catalogue.get(name) or REASONS.get(name) or OTHER_REASON
+
+
+def label(name: str) -> str:
+    """A field's or kind's name as words: `MobilePhone`, `mobile_phone` are `Mobile phone`.
+
+    A name that is more than a name for programs stays as it is.
+    """
+    if not _NAME.fullmatch(name):
+        return name
+    words = [it.lower() for it in _WORD.findall(name.removesuffix("__c"))]
+    said = " ".join(_SHORT.get(it, it) for it in words) or name
+    return said[:1].upper() + said[1:]
+
+
+def plural(noun: str, count: int) -> str:
+    """The noun, with an `s` unless there is exactly one."""
+    if count == 1:
+        return noun
+    return f"{noun[:-1]}ies" if re.search("[^aeiou]y$", noun) else f"{noun}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 record`, `1,204 records`."""
+    return f"{count:,} {plural(noun, count)}"
+
+
+def joined(parts: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *first, last = list(parts) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def day(at: datetime) -> str:
+    """`5 March 2026`, in UTC."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {at:%B %Y}"

@@ -1,0 +1,189 @@
+"""Perform: carry out an approved plan in one system, and look afterwards at what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from connectors.sdk.calls import Call, Caller
+from connectors.sdk.interface import (
+    Category,
+    Connector,
+    Erased,
+    Failed,
+    Holding,
+    Outcome,
+    Redacted,
+)
+from schemas.codec import Codec
+from schemas.events import Event, TaskCompleted, TaskDeclined, TaskOrdered
+from schemas.records import DoneRow, TaskRow
+
+from .. import crash
+from ..case.outcome import to_row
+from ..grants import Grants
+from . import answer
+from .answer import Entry
+from .look import Asked, Look, asked, named
+from .vendor import Clock, GaveUpError, Vendor, calling, utc_now
+
+Row = tuple[bytes, str]
+"""A (holding's tag, category)."""
+FACTS_CHANGED = "facts_changed"
+FACTS_UNKNOWN = Failed("facts_unknown")
+"""The system no longer tells what the plan rests on: nothing is done, and a person must look."""
+NOT_LOOKED = Failed("not_looked")
+"""The look before did not say whether the holding is there: it is left alone."""
+NO_OUTCOME = Failed("no_outcome")
+"""The connector did not say what became of this category."""
+
+
+class Perform:
+    """The work of a connector's host on `TaskOrdered`."""
+
+    def __init__(
+        self, connector: Connector, codec: Codec, caller: Caller, *, now: Clock = utc_now
+    ) -> None:
+        self.system = connector.capabilities.system
+        self._connector = connector
+        self._codec = codec
+        self._caller = caller
+        self._now = now
+
+    async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
+        """`TaskCompleted` in parts, or `TaskDeclined`: then nothing was done.
+
+        An order that comes twice goes on from what is gone already.
+        """
+        if not isinstance(order, TaskOrdered):
+            raise TypeError("perform answers tasks")
+        whom = asked(self._codec, order, grants)
+        task = _Task(Vendor(self._connector, order.case, self._now), order, whom)
+        with calling(self._caller) as calls:
+            try:
+                await task.look_before()
+            except GaveUpError as error:
+                done = task.all_of(Failed(error.reason))
+                return self._completed(order, grants, done, error.reason, calls)
+            if task.changed:
+                return [self._declined(task, calls)]
+            done = await task.done()
+            try:
+                after = await task.look_after()
+            except GaveUpError as error:
+                return self._completed(order, grants, done, error.reason, calls)
+        return self._completed(order, grants, done, after, calls)
+
+    def _declined(self, task: _Task, calls: Sequence[Call]) -> TaskDeclined:
+        return TaskDeclined(
+            case=task.order.case,
+            order=task.order.order,
+            system=self.system,
+            reason=FACTS_CHANGED,
+            facts=task.before.fact_rows(),
+            calls=len(calls),
+        )
+
+    def _completed(
+        self,
+        order: TaskOrdered,
+        grants: Grants,
+        done: Mapping[Row, Outcome],
+        after: Look | str,
+        calls: Sequence[Call],
+    ) -> Sequence[Event]:
+        """The answer; `after` is the look afterwards, or why there was none."""
+        entries = [
+            Entry("done", DoneRow(tag=tag, category=category, outcome=to_row(outcome)))
+            for (tag, category), outcome in sorted(done.items(), key=lambda pair: pair[0])
+        ]
+        if isinstance(after, Look):
+            entries += answer.holdings("looked", after, grants.tag_key(), self.system)
+            entries += answer.gone(after, grants.tag_key(), self.system)
+        whole = TaskCompleted(
+            case=order.case,
+            order=order.order,
+            system=self.system,
+            part=1,
+            parts=1,
+            digest=b"",
+            looked_failed=after if isinstance(after, str) else "",
+        )
+        return answer.in_parts(self._codec, grants.record(), whole, entries, calls)
+
+
+class _Task:
+    """One task under way."""
+
+    def __init__(self, vendor: Vendor, order: TaskOrdered, whom: Asked) -> None:
+        self.order = order
+        self.before = Look(frozenset())
+        self._vendor = vendor
+        self._whom = whom
+
+    async def look_before(self) -> None:
+        """What is there now; is in `before`."""
+        await self._vendor.check()
+        self.before = await self._vendor.look(self._whom)
+
+    async def look_after(self) -> Look:
+        """What is still there: read anew, each holding by its own id."""
+        return await self._vendor.look(self._whom)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the system contradicts the plan, and nothing of it was done yet."""
+        now = self.before.facts
+        differ = any(now.get(it, told) != told for it, told in named(self.order.facts).items())
+        return differ and not any(self._is_done(it) for it in self.order.rows)
+
+    def all_of(self, outcome: Outcome) -> dict[Row, Outcome]:
+        """The same outcome for everything in the order."""
+        return {(it.tag, category): outcome for it in self.order.rows for category in it.erase}
+
+    async def done(self) -> dict[Row, Outcome]:
+        """Erase what there still is to erase, kind by kind in the connector's order."""
+        unknown = named(self.order.facts).keys() - self.before.facts.keys()
+        if unknown and not any(self._is_done(it) for it in self.order.rows):
+            return self.all_of(FACTS_UNKNOWN)
+        kinds = list(self._vendor.connector.capabilities.kinds)
+        known = (it for it in self.order.rows if it.kind in kinds)
+        done = self.all_of(Failed("unknown_kind"))
+        for row in sorted(known, key=lambda it: kinds.index(it.kind)):
+            said = await self._erased(row)
+            done.update({(row.tag, category): outcome for category, outcome in said.items()})
+        return done
+
+    def _is_done(self, row: TaskRow) -> bool:
+        """Whether the holding is gone, or has none of what is to be erased."""
+        holding = self._whom.known.get(row.tag)
+        if holding is None or holding in self.before.gone:
+            return holding is not None
+        carried = self.before.found.get(holding)
+        return carried is not None and carried.isdisjoint(row.erase)
+
+    async def _erased(self, row: TaskRow) -> dict[str, Outcome]:
+        """An outcome for each category that is to go."""
+        holding = self._whom.known.get(row.tag)
+        carried = None if holding is None else self.before.found.get(holding)
+        if holding in self.before.gone:
+            return dict.fromkeys(row.erase, Erased())
+        if holding is None or carried is None:
+            return dict.fromkeys(row.erase, NOT_LOOKED)
+        if carried.isdisjoint(row.erase):
+            return dict.fromkeys(row.erase, Redacted())
+        said = await self._erase(Holding(holding.kind, holding.id, carried), row)
+        return {
+            it: Redacted() if Category(it) not in carried else said.get(Category(it), NO_OUTCOME)
+            for it in row.erase
+        }
+
+    async def _erase(self, holding: Holding, row: TaskRow) -> Mapping[Category, Outcome]:
+        # What the holding came to carry since it was planned is left alone: no plan has seen it.
+        keep = frozenset(map(Category, row.keep)) | (holding.categories - set(row.erase))
+        try:
+            said = await self._vendor.erase(holding, keep)
+        except GaveUpError as error:
+            said = Failed(error.reason)
+        else:
+            crash.passing("host.after-effect")
+        return said if isinstance(said, Mapping) else dict.fromkeys(holding.categories, said)

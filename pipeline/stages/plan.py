@@ -1,0 +1,68 @@
+"""Plan: decide what to do with everything that was found, and let policy or the DPO approve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schemas.events import (
+    ApprovalAsked,
+    ApprovalOverdue,
+    Event,
+    HoldingsLocated,
+    OrderDeferred,
+    PlanApproved,
+    PlanChanged,
+    PlanMade,
+    SearchFailed,
+    SearchOverdue,
+    TaskCompleted,
+    TaskDeclined,
+)
+
+from ..case.case import SEARCH, TASK, Case
+from ..case.plan import UNDECIDED
+from ..case.planned import counted, digest, planned, systems_to_act
+from ..case.rules import Given, Rules
+
+POLICY = "policy"
+_CAUSES = (
+    HoldingsLocated,
+    SearchFailed,
+    SearchOverdue,
+    OrderDeferred,
+    ApprovalOverdue,
+    PlanChanged,
+    TaskCompleted,
+    TaskDeclined,
+)
+
+
+def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
+    """Say `plan_made`, and `approval_asked` or `plan_approved`, when there is something to do."""
+    if not isinstance(event, _CAUSES) or not _may_plan(case):
+        return
+    rows = planned(case, rules)
+    if all(it.action == UNDECIDED for it in rows.values()):
+        return
+    named = digest(case, rows, rules)
+    if case.plan is not None and case.plan.digest == named and case.plan.state != "stale":
+        return
+    holdings = len({tag for (tag, _), it in rows.items() if it.action != UNDECIDED})
+    n = case.plans + 1
+    yield PlanMade(case=case.id, n=n, digest=named, holdings=holdings, rows=counted(case, rows))
+    waived = rules.policy_of(case.policy).waived_up_to
+    if holdings <= waived or not systems_to_act(case, rows):
+        yield PlanApproved(case=case.id, by=POLICY, digest=named)
+    else:
+        expires_at = given.now + rules.settings.approval_lasts
+        yield ApprovalAsked(
+            case=case.id, n=n, digest=named, holdings=holdings, expires_at=expires_at
+        )
+
+
+def _may_plan(case: Case) -> bool:
+    """All have answered or are put off, nothing is being done, the right is still asked for."""
+    if not case.wants("erasure") or case.under_way(TASK):
+        return False
+    searching = any(it.state == "open" for it in case.under_way(SEARCH))
+    return not searching and all(it.ready for it in case.systems.values())

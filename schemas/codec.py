@@ -1,0 +1,204 @@
+"""Events to bytes and back: Avro, Confluent framing (`0x00`, 4-byte schema id), parsed once."""
+
+from __future__ import annotations
+
+import json
+import struct
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from io import BytesIO
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+
+from .derive import FOLDER, LOCK, event_name, event_types
+from .events import Event
+
+MAGIC = 0
+FRAME = struct.Struct(">bI")
+MAX_BYTES = 512 * 1024
+"""No record is larger (DESIGN section 4)."""
+
+E = TypeVar("E", bound=Event)
+
+
+class CodecError(Exception):
+    """Bytes that are not one of our events. The message names the schema, never the content."""
+
+
+class UnknownEventError(Exception):
+    """A well-formed event of a type this release does not know: stop, do not skip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A released schema: which event and version it is of, and whether of its sealed part."""
+
+    subject: str
+    event: str
+    version: int
+    sealed: bool
+    parsed: dict[str, Any]
+
+
+class Codec:
+    """Encode and decode with one numbering of schemas.
+
+    `ids` maps subjects (`request_received.v1`) to the ids that stand in the frame: from the
+    committed lock, or from a registry.
+    """
+
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        self._ids = dict(ids)
+        self._by_id = {number: schema(subject) for subject, number in ids.items()}
+
+    def encode(self, event: Event) -> bytes:
+        """The framed value of a record. Raises `CodecError` if it is larger than `MAX_BYTES`."""
+        value = self._frame(_subject(type(event))) + body(event)
+        if len(value) > MAX_BYTES:
+            raise CodecError(f"{event_name(type(event))}: {len(value)} bytes exceed {MAX_BYTES}")
+        return value
+
+    def decode(self, value: bytes) -> Event:
+        """The event in a record's value. Raises `CodecError` or `UnknownEventError`."""
+        found, rest = self._unframe(value)
+        if found.sealed:
+            raise CodecError(f"{found.subject} is no event")
+        return from_body(found.event, found.version, rest)
+
+    def encode_sealed(self, event: type[Event], content: Any) -> bytes:
+        """The plaintext of an event's sealed field."""
+        subject = f"{event_name(event)}.sealed.v{event.VERSION}"
+        return self._frame(subject) + _write(schema(subject).parsed, content)
+
+    def decode_sealed(self, event: type[Event], plaintext: bytes) -> Any:
+        """What `encode_sealed` was given: an object of the event's `SEALS` class."""
+        found, rest = self._unframe(plaintext)
+        if not found.sealed or found.event != event_name(event) or event.SEALS is None:
+            raise CodecError(f"{found.subject} is not what {event_name(event)} seals")
+        reader = schema(f"{event_name(event)}.sealed.v{event.VERSION}")
+        return _build(event.SEALS)(_read(found, reader, rest))
+
+    def _frame(self, subject: str) -> bytes:
+        return FRAME.pack(MAGIC, self._ids[subject])
+
+    def _unframe(self, value: bytes) -> tuple[Schema, bytes]:
+        if len(value) < FRAME.size:
+            raise CodecError("shorter than a frame")
+        magic, number = FRAME.unpack_from(value)
+        if magic != MAGIC:
+            raise CodecError(f"frame starts with {magic}, not 0")
+        if number not in self._by_id:
+            raise CodecError(f"unknown schema id {number}")
+        return self._by_id[number], value[FRAME.size :]
+
+
+@cache
+def locked() -> Codec:
+    """The codec with the ids of the committed lock."""
+    lock = json.loads(LOCK.read_text())
+    return Codec({subject: entry["id"] for subject, entry in lock.items()})
+
+
+def body(event: Event) -> bytes:
+    """An event without its frame: what the ledger keeps and the hash chain covers."""
+    return _write(schema(_subject(type(event))).parsed, event)
+
+
+def from_body(name: str, version: int, content: bytes) -> Event:
+    """The event of which `body` gave `content`, read by today's schema.
+
+    Raises `UnknownEventError` if the type is unknown and `CodecError` if the bytes do not fit.
+    """
+    event = event_types().get(name)
+    if event is None:
+        raise UnknownEventError(name)
+    found = _read(schema(f"{name}.v{version}"), schema(_subject(event)), content)
+    return cast("Event", _build(cast("Any", event))(found))
+
+
+def before_sealed(event: Event) -> bytes:
+    """The encoded fields that come before `sealed`: what its associated data bind."""
+    parsed = schema(_subject(type(event))).parsed
+    kept = [it for it in parsed["fields"] if it["name"] not in {"sealed", "signature"}]
+    return _write(_clear_part(parsed["name"], len(kept)), event)
+
+
+def before_signature(event: Event) -> bytes:
+    """The encoded fields that come before `signature`: what it signs."""
+    whole = body(event)
+    signature: bytes = event.signature  # type: ignore[attr-defined]
+    return whole[: -len(_write(_BYTES, signature))]
+
+
+_BYTES: Any = {"type": "bytes"}
+
+
+@cache
+def schema(subject: str) -> Schema:
+    """A released schema by subject. Raises `CodecError` if there is none."""
+    path = FOLDER / f"{subject}.avsc"
+    if not path.exists():
+        raise CodecError(f"no schema {subject}")
+    name, _, version = subject.rpartition(".v")
+    parsed = cast("dict[str, Any]", parse_schema(json.loads(path.read_text())))
+    event, _, sealed = name.partition(".")
+    return Schema(subject, event, int(version), bool(sealed), parsed)
+
+
+def _subject(event: type[Event]) -> str:
+    return f"{event_name(event)}.v{event.VERSION}"
+
+
+@cache
+def _clear_part(name: str, count: int) -> Any:
+    event = event_types()[name.removeprefix("habeas.")]
+    path = FOLDER / f"{_subject(event)}.avsc"
+    whole = json.loads(path.read_text())
+    return parse_schema(
+        {**whole, "name": f"{whole['name']}_clear", "fields": whole["fields"][:count]}
+    )
+
+
+def _write(parsed: Any, content: Any) -> bytes:
+    out = BytesIO()
+    schemaless_writer(out, parsed, _plain(content))
+    return out.getvalue()
+
+
+def _read(writer: Schema, reader: Schema, content: bytes) -> Any:
+    source = BytesIO(content)
+    try:
+        found = schemaless_reader(source, writer.parsed, reader.parsed)
+    except Exception as error:  # noqa: BLE001  fastavro raises whatever the bytes provoke
+        raise CodecError(f"{writer.subject}: {type(error).__name__}") from None
+    if source.read(1):
+        raise CodecError(f"{writer.subject}: bytes left over")
+    return found
+
+
+def _plain(content: Any) -> Any:
+    if is_dataclass(content):
+        return {it.name: _plain(getattr(content, it.name)) for it in fields(content)}
+    if isinstance(content, tuple):
+        return [_plain(it) for it in content]
+    return content
+
+
+@cache
+def _build(hint: Any) -> Callable[[Any], Any]:
+    """A function from what fastavro read to a value of the hinted type."""
+    if get_origin(hint) is tuple:
+        item = _build(get_args(hint)[0])
+        return lambda read: tuple(map(item, read))
+    if isinstance(hint, types.UnionType):
+        (inner,) = (it for it in get_args(hint) if it is not type(None))
+        some = _build(inner)
+        return lambda read: None if read is None else some(read)
+    if isinstance(hint, type) and is_dataclass(hint):
+        hints = get_type_hints(hint)
+        makers = [(it.name, _build(hints[it.name])) for it in fields(hint)]
+        return lambda read: hint(**{name: make(read[name]) for name, make in makers})
+    return lambda read: read

@@ -1,0 +1,214 @@
+"""A whole pipeline as real processes on a real Kafka, and the hands to work it in a test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+from connectors.sdk import registry
+from connectors.sdk.sandbox import Sandbox
+from pipeline import app
+from pipeline.adapters import local_kafka
+from pipeline.adapters.register import reading
+from pipeline.case.case import Case
+from pipeline.settings import Settings
+from schemas.records import Person, SealedIdentifier
+
+PATIENCE = 60.0
+LOOK_EVERY = 0.1
+SESSION = timedelta(seconds=6)
+"""The shortest that a broker allows: a killed worker's partitions come back soon."""
+
+
+@dataclass
+class Role:
+    """A process of the pipeline; started again when it dies, while it is wanted."""
+
+    arguments: Sequence[str]
+    environ: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    died: int = 0
+    """How often it was killed (SIGKILL)."""
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "pipeline.cli", *self.arguments],
+                env={**os.environ, **self.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def again(self) -> None:
+        """Start it again if it was killed; any other end is an error."""
+        if self.process is None or self.process.poll() is None:
+            return
+        if self.process.returncode != -signal.SIGKILL:
+            tail = self.log.read_text()[-3000:]
+            raise AssertionError(f"{self.arguments} ended with {self.process.returncode}: {tail}")
+        self.died += 1
+        self.start()
+
+    def stop(self) -> int:
+        """End it with SIGTERM, as an operator does; its exit code."""
+        if self.process is None:
+            return 0
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Rig:
+    """Kafka, a sandbox of every system, a data folder, and the roles that run on them."""
+
+    folder: Path
+    systems: tuple[str, ...] = ("freshdesk", "salesforce")
+    restricted: tuple[str, ...] = ()
+    """Systems whose connector has a key that may not read everything."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """More `HABEAS_*` variables."""
+    sandboxes: dict[str, Sandbox] = field(default_factory=dict)
+    roles: list[Role] = field(default_factory=list)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        kafka = await local_kafka.start(self.folder / "kafka")
+        self._stack.push_async_callback(kafka.stop)
+        environ: dict[str, str] = {
+            "HABEAS_DATA": str(self.folder / "data"),
+            "HABEAS_BROKER": kafka.bootstrap,
+            "HABEAS_SYSTEMS": ",".join(self.systems),
+            "HABEAS_PARTITIONS": "3",
+            "HABEAS_SWEEP": "0.2",
+            "HABEAS_SESSION_TIMEOUT": str(SESSION.total_seconds()),
+            "TMPDIR": str(self.folder / "tmp"),
+            **self.options,
+        }
+        (self.folder / "data").mkdir()
+        (self.folder / "tmp").mkdir()
+        for system in self.systems:
+            made = registry.load(registry.SANDBOXES, system)()
+            self.sandboxes[system] = await self._stack.enter_async_context(made)
+            environ.update(made.environ(restricted=system in self.restricted))
+        self.environ = environ
+        self.bootstrap = kafka.bootstrap
+        self.settings = replace(
+            Settings(),
+            data=self.folder / "data",
+            broker=kafka.bootstrap,
+            systems=",".join(self.systems),
+            partitions=3,
+        )
+        await app.prepare(self.settings, kafka.bootstrap)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for it in self.roles:
+            it.stop()
+        await self._stack.aclose()
+
+    def run(self, *arguments: str, **environ: str) -> Role:
+        """Start a role: `up`, or `run freshdesk`."""
+        role = Role(
+            arguments or ("up",),
+            {**self.environ, **environ},
+            self.folder / f"{len(self.roles)}-{'-'.join(arguments or ('up',))}.log",
+        )
+        role.start()
+        self.roles.append(role)
+        return role
+
+    async def submit(
+        self,
+        *claims: str,
+        email: str,
+        name: str = "",
+        level: int = 2,
+        case: UUID | None = None,
+        at: datetime | None = None,
+    ) -> UUID:
+        """Publish a request as an intake does."""
+        case = case or uuid4()
+        identifiers = (SealedIdentifier(tag=b"", kind="email", value=email),)
+        async with app.local_edge(self.settings) as edge:
+            await edge.request(
+                case,
+                claims,
+                Person(name=name, identifiers=identifiers),
+                level=level,
+                received_at=at or datetime.now(UTC),
+            )
+        return case
+
+    async def entries(self, case: UUID) -> list[reading.Entry]:
+        async with app.register(self.settings) as engine:
+            return await reading.entries(engine, case)
+
+    async def look(self, case: UUID) -> Case | None:
+        """The case as its ledger tells it now; None before the first event."""
+        entries = await self.entries(case)
+        return reading.folded(entries, app.rules(self.settings)) if entries else None
+
+    async def until(
+        self, case: UUID, holds: Callable[[Case], Any], patience: float = PATIENCE
+    ) -> Case:
+        """Wait until something holds of a case, starting again what was killed meanwhile."""
+        until = time.monotonic() + patience
+        seen: Case | None = None
+        while time.monotonic() < until:
+            for it in self.roles:
+                it.again()
+            seen = await self.look(case)
+            if seen is not None and holds(seen):
+                return seen
+            await asyncio.sleep(LOOK_EVERY)
+        what = [it.type for it in await self.entries(case)]
+        raise AssertionError(f"{seen} after {patience} s; its ledger: {what}; {self.tail()}")
+
+    async def settled(self, case: UUID, patience: float = PATIENCE) -> Case:
+        """Wait until every claim is answered and reported, with nothing under way."""
+        return await self.until(case, is_settled, patience)
+
+    def tail(self) -> str:
+        """The end of every log."""
+        return "\n".join(f"{it.log.name}: {it.log.read_text()[-1500:]}" for it in self.roles)
+
+
+def is_settled(case: Case) -> bool:
+    """Whether nothing more happens to a case by itself."""
+    return bool(
+        case.claims
+        and all(not it.active for it in case.claims.values())
+        and case.reports
+        and not case.under_way()
+    )
+
+
+def states(case: Case, right: str) -> dict[tuple[str, str], set[str]]:
+    """How a claim was settled: (system, kind) -> states."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for it in case.claims[right].coverage:
+        found.setdefault((it.system, it.kind), set()).add(it.state)
+    return found

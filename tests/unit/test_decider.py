@@ -1,0 +1,347 @@
+"""What the decider promises, on the pure functions: order and repetition change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from uuid import uuid4, uuid5
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.case.case import MAX_ATTEMPTS, Case
+from pipeline.case.decide import StaleError
+from pipeline.case.fold import fold
+from schemas import events as e
+from schemas.events import Event
+from schemas.records import HoldingRow, OutcomeRow
+
+from .worlds import CASE, Run, Thing, World, many_tickets, rows, rules, small_world, tag
+
+BOTH = ("access", "erasure")
+KEPT = {("salesforce", "contact", "identity"), ("salesforce", "contact", "contact")}
+
+
+def shuffled(claims: tuple[str, ...], world: World, random: Random) -> tuple[Case, Run]:
+    """Deliver everything in some other order, much of it twice, some of it long afterwards."""
+    run = Run(world)
+    orders = run.start(*claims)
+    answers: list[tuple[Event, object]] = []
+    late: list[tuple[Event, object]] = []
+    while orders or answers:
+        if orders and (not answers or random.random() < 0.5):
+            order = orders.pop(random.randrange(len(orders)))
+            answers += run.answers(order)
+            if random.random() < 0.3:  # a host that died after acting is given the order again
+                answers += run.answers(order)
+            continue
+        event, event_id = answers.pop(random.randrange(len(answers)))
+        orders += run.take(event, event_id)  # type: ignore[arg-type]
+        if random.random() < 0.3:
+            late.append((event, event_id))
+    for event, event_id in late:
+        assert not run.take(event, event_id)  # type: ignore[arg-type]
+    assert run.case is not None
+    return run.case, run
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), claims=st.sampled_from([("access",), ("erasure",), BOTH]))
+def test_order_and_repetition_change_nothing(seed: int, claims: tuple[str, ...]) -> None:
+    world = small_world()
+    plain = Run(small_world()).go(*claims)
+    case, run = shuffled(claims, world, Random(seed))
+    assert {it: rows(case, it) for it in claims} == {it: rows(plain, it) for it in claims}
+    assert {it: case.claims[it].state for it in claims} == {
+        it: plain.claims[it].state for it in claims
+    }
+    assert len(world.erased) == len(set(world.erased))
+    assert not case.under_way()
+    assert not [it for it in run.of(e.TaskOrdered) if not it.rows]  # type: ignore[attr-defined]
+
+
+def test_the_ledger_folds_to_the_same_case() -> None:
+    run = Run(small_world())
+    case = run.go(*BOTH)
+    assert fold((it.event for it in run.said), rules()) == case
+    assert [it.number for it in run.said] == list(range(1, len(run.said) + 1))
+    assert len({it.id for it in run.said}) == len(run.said)
+
+
+def test_a_customer_keeps_the_basic_record_and_loses_the_rest() -> None:
+    world = small_world()
+    case = Run(world).go("erasure")
+    settled = rows(case, "erasure")
+    assert {where for where, (state, _) in settled.items() if state == "kept"} == KEPT
+    assert {state for where, (state, _) in settled.items() if where not in KEPT} == {"proved"}
+    assert ("sf-record", "marketing") in world.erased
+    assert ("sf-record", "identity") not in world.erased
+    assert [(it.system, it.state) for it in case.obligations] == [("salesforce", "kept")]
+    assert case.claims["erasure"].state == "partially_fulfilled"
+
+
+def test_a_lead_loses_everything() -> None:
+    case = Run(small_world(customer=False)).go("erasure")
+    assert {state for state, _ in rows(case, "erasure").values()} == {"proved"}
+    assert case.claims["erasure"].state == "fulfilled"
+    assert not case.obligations
+
+
+def test_nothing_held_is_an_answer() -> None:
+    case = Run(World(things={}, facts={"salesforce": {"customer": "false"}})).go(*BOTH)
+    assert {it.state for it in case.claims.values()} == {"no_data"}
+    assert len(case.responses) == 2
+
+
+def test_a_system_that_cannot_be_searched_is_open_never_nothing() -> None:
+    world = small_world()
+    world.failing["freshdesk"] = "forbidden"
+    case = Run(world).go(*BOTH)
+    for right in BOTH:
+        assert rows(case, right)["freshdesk", "system", ""] == ("open", "failed")
+        assert case.claims[right].state == "partially_fulfilled"
+
+
+def test_customer_or_lead_unknown_is_neither_erased_nor_kept() -> None:
+    world = small_world()
+    world.facts.clear()
+    case = Run(world).go("erasure")
+    settled = rows(case, "erasure")
+    assert {settled[it] for it in KEPT} == {("open", "needs_human")}
+    reasons = {it.outcome.reason for it in case.claims["erasure"].coverage if it.state == "open"}
+    assert reasons == {"facts_missing:customer"}
+    assert not [it for it in world.erased if it[0] == "sf-record" and it[1] != "marketing"]
+
+
+def test_no_erasure_before_the_copy_is_signed() -> None:
+    run = Run(small_world())
+    orders = run.start(*BOTH)
+    responses = []
+    while orders:
+        order = orders.pop(0)
+        if isinstance(order, e.ResponseOrdered):
+            responses.append(order)
+            continue
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert not run.of(e.TaskOrdered)
+    for order in responses:
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert {it.system for it in run.of(e.TaskOrdered)} == {  # type: ignore[attr-defined]
+        "freshdesk",
+        "salesforce",
+    }
+
+
+def test_what_the_vendor_only_said_to_be_gone_ends_with_a_human() -> None:
+    world = small_world(customer=False)
+    sticky = world.things["freshdesk"][1]
+    sticky.sticky = True
+    run = Run(world)
+    case = run.go("erasure")
+    assert rows(case, "erasure")["freshdesk", "ticket", "usage"] == ("open", "needs_human")
+    tasks = [it for it in run.of(e.TaskOrdered) if it.system == "freshdesk"]  # type: ignore[attr-defined]
+    assert len(tasks) == 4  # the first, and three delta plans
+    assert case.claims["erasure"].state == "partially_fulfilled"
+
+
+def test_what_cannot_be_erased_is_said_and_not_tried_again() -> None:
+    world = small_world(customer=False)
+    world.things["freshdesk"][1].says = OutcomeRow(kind="not_supported", reason="indivisible")
+    run = Run(world)
+    case = run.go("erasure")
+    assert rows(case, "erasure")["freshdesk", "ticket", "usage"] == ("open", "not_supported")
+    assert len(run.of(e.TaskOrdered)) == 2
+
+
+def test_facts_that_changed_make_a_new_plan() -> None:
+    world = small_world(customer=False)
+    world.things["salesforce"][0].kind = "contact"
+    run = Run(world)
+    orders = run.start("erasure")
+    while orders:
+        order = orders.pop(0)
+        if isinstance(order, e.TaskOrdered) and order.system == "salesforce":
+            world.facts["salesforce"]["customer"] = "true"
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert run.case is not None
+    assert len(run.of(e.TaskDeclined)) == 1
+    settled = rows(run.case, "erasure")
+    assert {where for where, (state, _) in settled.items() if state == "kept"} == KEPT
+
+
+def test_a_large_plan_waits_for_its_own_digest() -> None:
+    run = Run(many_tickets(30))
+    case = run.go("erasure")
+    assert case.plan is not None
+    assert case.plan.state == "asked"
+    assert not run.of(e.TaskOrdered)
+    stranger = e.PlanApproved(case=CASE, by="cli", digest=tag("another plan"))
+    with pytest.raises(StaleError):
+        run.take(stranger, uuid4())
+    approved = e.PlanApproved(case=CASE, by="cli", digest=case.plan.digest)
+    run.now += timedelta(days=8)
+    with pytest.raises(StaleError):
+        run.take(approved, uuid4())
+    run.now -= timedelta(days=8)
+    orders = run.take(approved, uuid4())
+    assert [type(it) for it in orders] == [e.TaskOrdered]
+
+
+def test_a_plan_too_large_for_a_record_is_several_tasks() -> None:
+    run = Run(many_tickets(1200))
+    case = run.go("erasure")
+    assert case.plan is not None
+    waiting = run.take(e.PlanApproved(case=CASE, by="cli", digest=case.plan.digest), uuid4())
+    assert [len(it.rows) for it in waiting if isinstance(it, e.TaskOrdered)] == [500, 500, 201]
+    while waiting:
+        for event, event_id in run.answers(waiting.pop(0)):
+            waiting += run.take(event, event_id)
+    assert run.case is not None
+    assert {state for state, _ in rows(run.case, "erasure").values()} == {"proved"}
+
+
+def test_an_approval_that_does_not_come_is_asked_for_again() -> None:
+    run = Run(many_tickets(30))
+    run.go("erasure")
+    orders = run.wait(timedelta(days=7, seconds=1))
+    assert [it.kind for it in orders if isinstance(it, e.NoticeOrdered)] == ["approval_asked"]
+    assert run.case is not None
+    assert run.case.plan is not None
+    assert (run.case.plan.n, run.case.plan.state) == (2, "asked")
+    assert run.take(e.PlanApproved(case=CASE, by="cli", digest=run.case.plan.digest), uuid4())
+
+
+def test_the_same_request_twice_is_one_case() -> None:
+    run = Run(small_world())
+    case = run.go("access")
+    assert not run.start("access")
+    assert run.case == case
+
+
+def test_nobody_vouched_for_calls_no_vendor() -> None:
+    run = Run(small_world())
+    case = run.go("access", level=0)
+    assert case.state == "identity_asked"
+    assert not run.of(e.SearchOrdered)
+    run.wait(timedelta(days=15))
+    assert run.case is not None
+    assert run.case.state == "refused"
+    assert not run.of(e.SearchOrdered)
+
+
+def test_the_first_complete_answer_counts_and_another_is_shown() -> None:
+    run = Run(small_world())
+    orders = run.start("access")
+    search = next(it for it in orders if getattr(it, "system", "") == "freshdesk")
+    for event, event_id in run.answers(search):
+        run.take(event, event_id)
+    run.world.things["freshdesk"].append(
+        Thing("late", "ticket", {"usage"}, frozenset({"first"})),
+    )
+    before = run.case
+    for event, event_id in run.answers(search):
+        run.take(event, event_id)
+    assert before is not None
+    assert run.case is not None
+    assert run.case.conflicts == 2  # both of its parts
+    assert run.case.held == before.held
+
+
+def test_half_an_answer_is_no_answer() -> None:
+    run = Run(small_world())
+    search = run.start("access")[0]
+    (first, first_id), *_ = run.answers(search)
+    run.take(first, first_id)
+    assert run.case is not None
+    assert not run.case.held
+    assert run.case.systems["freshdesk"].status == "searching"
+
+
+def test_no_answer_within_the_budget_is_unknown() -> None:
+    run = Run(small_world())
+    run.start("access")
+    run.wait(rules().settings.search_budget + timedelta(seconds=1))
+    assert run.case is not None
+    assert {it.status for it in run.case.systems.values()} == {"overdue"}
+    assert run.case.claims["access"].state == "partially_fulfilled"
+
+
+def test_a_deferred_order_is_issued_again_until_attempts_are_spent() -> None:
+    run = Run(small_world(customer=False))
+    orders = run.start("erasure")
+    attempts = 0
+    while orders:
+        order = orders.pop(0)
+        if isinstance(order, e.TaskOrdered) and order.system == "freshdesk":
+            attempts += 1
+            put_off = e.OrderDeferred(
+                case=CASE, order=order.order, system="freshdesk", until=run.now, reason="busy"
+            )
+            run.take(put_off, uuid5(order.order, "deferred"))
+            orders += run.wait(timedelta(hours=2))
+            continue
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert attempts == MAX_ATTEMPTS
+    assert run.case is not None
+    assert rows(run.case, "erasure")["freshdesk", "ticket", "usage"] == ("open", "failed")
+
+
+def test_a_slow_system_does_not_hold_the_others() -> None:
+    run = Run(small_world(customer=False))
+    orders = run.start("erasure")
+    slow = [it for it in orders if isinstance(it, e.SearchOrdered) and it.system == "salesforce"]
+    put_off = e.OrderDeferred(
+        case=CASE, order=slow[0].order, system="salesforce", until=run.now, reason="busy"
+    )
+    run.take(put_off, uuid4())
+    orders = [it for it in orders if it not in slow]
+    for order in orders:
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert [it.system for it in run.of(e.TaskOrdered)] == ["freshdesk"]  # type: ignore[attr-defined]
+    assert run.case is not None
+    assert run.case.claims["erasure"].active
+
+
+def test_near_the_deadline_an_interim_answer_goes_out() -> None:
+    run = Run(many_tickets(30))
+    run.go("erasure")
+    orders = run.wait(timedelta(days=29))
+    assert [it.kind for it in orders if isinstance(it, e.ResponseOrdered)] == ["interim"]
+
+
+def test_a_withdrawn_claim_orders_nothing_more() -> None:
+    run = Run(small_world(customer=False))
+    orders = run.start("erasure")
+    run.take(e.ClaimWithdrawn(case=CASE, by="cli", right="erasure"), uuid4())
+    for order in orders:
+        for event, event_id in run.answers(order):
+            assert not run.take(event, event_id)
+    assert not run.world.erased
+
+
+def test_new_holdings_of_the_second_look_go_to_a_delta_plan() -> None:
+    world = small_world(customer=False)
+    run = Run(world)
+    late = Thing("late", "ticket", {"usage"}, frozenset({"first"}))
+    orders = run.start("erasure")
+    while orders:
+        order = orders.pop(0)
+        answers = run.answers(order)
+        if isinstance(order, e.TaskOrdered) and late not in world.things["freshdesk"]:
+            world.things["freshdesk"].append(late)
+            event, _ = answers[1]
+            assert isinstance(event, e.TaskCompleted)
+            seen = HoldingRow(tag=tag("late"), kind="ticket", categories=("usage",))
+            answers[1] = (replace(event, looked=(*event.looked, seen)), uuid4())
+        for event, event_id in answers:
+            orders += run.take(event, event_id)
+    assert run.case is not None
+    assert rows(run.case, "erasure")["freshdesk", "ticket", "usage"] == ("proved", "erased")
+    assert ("late", "usage") in world.erased

@@ -1,0 +1,220 @@
+"""Verification finds what was changed, removed or added, and trusts only the key it is given."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from pathlib import Path
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pipeline.adapters.signer import FileSigner
+from pipeline.response import statement
+from pipeline.response.verify import VerifyError, verify
+from tests.unit import answers
+from tests.unit.answers import Bench
+
+Files = dict[str, bytes]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return answers.bench(tmp_path)
+
+
+@pytest.fixture
+async def package(bench: Bench) -> Path:
+    return await bench.whole()
+
+
+def changed(package: Path, change: Callable[[Files], object]) -> Path:
+    """The package packed again after a change."""
+    with ZipFile(package) as opened:
+        files = {name: opened.read(name) for name in opened.namelist()}
+    change(files)
+    path = package.with_name("changed.zip")
+    with ZipFile(path, "w", ZIP_DEFLATED) as written:
+        for name, content in files.items():
+            written.writestr(name, content)
+    return path
+
+
+def test_packing_it_again_unchanged_still_verifies(bench: Bench, package: Path) -> None:
+    assert verify(changed(package, lambda files: None), bench.key).files == 4
+
+
+def test_lines_name_what_was_checked(bench: Bench, package: Path) -> None:
+    lines = "\n".join(verify(package, bench.key).lines())
+    for said in (str(answers.CASE), bench.signer.key_id, "4 files", "ledger head", "access"):
+        assert said in lines
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "data/freshdesk.json", "data/salesforce.json", "README.txt"]
+)
+def test_a_changed_file_is_named(bench: Bench, package: Path, name: str) -> None:
+    def flip(files: Files) -> None:
+        files[name] = files[name][:-2] + bytes([files[name][-2] ^ 1]) + files[name][-1:]
+
+    with pytest.raises(VerifyError, match=f"{name} was changed"):
+        verify(changed(package, flip), bench.key)
+
+
+@pytest.mark.parametrize("longer", [b"", b"0" * 5_000_000])
+def test_a_file_of_another_size_is_named(bench: Bench, package: Path, longer: bytes) -> None:
+    with pytest.raises(VerifyError, match=r"README.txt was changed"):
+        verify(changed(package, lambda it: it.update({"README.txt": longer})), bench.key)
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "data/freshdesk.json", "manifest.json", "manifest.dsse.json"]
+)
+def test_a_missing_file_is_named(bench: Bench, package: Path, name: str) -> None:
+    with pytest.raises(VerifyError, match=f"{name} is missing"):
+        verify(changed(package, lambda files: files.pop(name)), bench.key)
+
+
+def test_an_extra_file_is_named(bench: Bench, package: Path) -> None:
+    with pytest.raises(VerifyError, match=r"'extra.html' is extra"):
+        verify(changed(package, lambda it: it.update({"extra.html": b"hello"})), bench.key)
+
+
+def test_a_changed_manifest_is_refused(bench: Bench, package: Path) -> None:
+    def edit(files: Files) -> None:
+        files["manifest.json"] = files["manifest.json"].replace(b'"proved"', b'"erased"', 1)
+
+    with pytest.raises(VerifyError, match=r"manifest.json is not what was signed"):
+        verify(changed(package, edit), bench.key)
+
+
+def test_a_changed_payload_or_signature_is_refused(bench: Bench, package: Path) -> None:
+    def payload(files: Files) -> None:
+        envelope = json.loads(files["manifest.dsse.json"])
+        manifest = b64decode(envelope["payload"]).replace(b'"open"', b'"kept"')
+        envelope["payload"] = b64encode(manifest).decode()
+        files |= {"manifest.json": manifest, "manifest.dsse.json": json.dumps(envelope).encode()}
+
+    def signature(files: Files) -> None:
+        envelope = json.loads(files["manifest.dsse.json"])
+        envelope["signatures"][0]["sig"] = b64encode(b"x" * 64).decode()
+        files["manifest.dsse.json"] = json.dumps(envelope).encode()
+
+    for change in (payload, signature):
+        with pytest.raises(VerifyError, match="not by this key"):
+            verify(changed(package, change), bench.key)
+
+
+def test_another_key_is_refused(package: Path, tmp_path: Path) -> None:
+    FileSigner(tmp_path / "other.key", tmp_path / "other.pem")
+    with pytest.raises(VerifyError, match="not by this key"):
+        verify(package, tmp_path / "other.pem")
+
+
+def test_a_package_signed_with_a_key_of_its_own_is_refused(bench: Bench, package: Path) -> None:
+    own = FileSigner(package.with_name("own.key"), package.with_name("own.pem"))
+
+    def again(files: Files) -> None:
+        files["manifest.dsse.json"] = statement.signed(files["manifest.json"], own)
+
+    with pytest.raises(VerifyError, match="not by this key"):
+        verify(changed(package, again), bench.key)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a\\b", "a//b", "data/", "C:x", "a/./b"])
+def test_a_name_that_leads_elsewhere_is_refused(bench: Bench, package: Path, name: str) -> None:
+    with pytest.raises(VerifyError, match="could lead out"):
+        verify(changed(package, lambda it: it.update({name: b"x"})), bench.key)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_stands_twice_is_refused(bench: Bench, package: Path) -> None:
+    with ZipFile(package, "a") as opened:
+        opened.writestr("index.html", b"another page")
+    with pytest.raises(VerifyError, match=r"'index.html' is there twice"):
+        verify(package, bench.key)
+
+
+def test_another_packing_is_refused(bench: Bench, package: Path) -> None:
+    with ZipFile(package, "a") as opened:
+        opened.writestr("more", b"x" * 100, ZIP_BZIP2)
+    with pytest.raises(VerifyError, match="packed in a way"):
+        verify(package, bench.key)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.dsse.json"])
+def test_a_bomb_for_a_manifest_is_not_unpacked(bench: Bench, package: Path, name: str) -> None:
+    with pytest.raises(VerifyError, match="too large"):
+        verify(changed(package, lambda it: it.update({name: b" " * 40_000_000})), bench.key)
+
+
+def test_something_before_or_beside_the_files_is_refused(bench: Bench, package: Path) -> None:
+    with ZipFile(package, "a") as opened:
+        opened.comment = b"not signed"
+    with pytest.raises(VerifyError, match="beside the files"):
+        verify(package, bench.key)
+
+
+def test_every_broken_byte_is_noticed_or_does_no_harm(bench: Bench, package: Path) -> None:
+    whole = package.read_bytes()
+    before = verify(package, bench.key)
+    broken = package.with_name("broken.zip")
+    for at in range(0, len(whole), 97):
+        broken.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        try:
+            found = verify(broken, bench.key)
+        except VerifyError:
+            continue
+        assert (found.head, found.files) == (before.head, before.files)
+
+
+@pytest.mark.parametrize("cut", [1, 100, 5_000])
+def test_a_package_that_is_cut_short_is_refused(bench: Bench, package: Path, cut: int) -> None:
+    package.write_bytes(package.read_bytes()[:-cut])
+    with pytest.raises(VerifyError, match="damaged"):
+        verify(package, bench.key)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK", b"hello", b"{}", b"PK\x05\x06" + bytes(18), zlib.compress(b"x")]
+)
+def test_what_is_neither_is_refused(bench: Bench, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "thing.json"
+    path.write_bytes(content)
+    with pytest.raises(VerifyError):
+        verify(path, bench.key)
+
+
+def test_a_key_file_must_hold_an_ed25519_key(package: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no key")
+    with pytest.raises(VerifyError, match="not a public key"):
+        verify(package, wrong)
+    public = generate_private_key(SECP256R1()).public_key()
+    wrong.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(VerifyError, match="not an Ed25519 key"):
+        verify(package, wrong)
+
+
+def test_the_envelope_follows_dsse(bench: Bench, package: Path) -> None:
+    with ZipFile(package) as opened:
+        envelope = json.loads(opened.read("manifest.dsse.json"))
+        manifest = json.loads(opened.read("manifest.json"))
+    assert envelope["payloadType"] == "application/vnd.in-toto+json"
+    assert envelope["signatures"][0]["keyid"] == bench.signer.key_id
+    assert manifest["_type"] == "https://in-toto.io/Statement/v1"
+    assert manifest["predicateType"] == "https://bizxpert.com/habeas/response/v1"
+    assert {it["name"] for it in manifest["subject"]} == {
+        "index.html",
+        "data/freshdesk.json",
+        "data/salesforce.json",
+        "README.txt",
+    }
+    # the example of the protocol's own page
+    assert statement.authenticated("http://example.com/HelloWorld", b"hello world") == (
+        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    )
