@@ -272,6 +272,7 @@ async def run_role(
                 FileSigner(place.signing_key, place.public_key),
                 rules(settings).policy,
                 await codec(settings),
+                catalogue={it: of.reasons for it, of in capabilities(settings).items()},
             )
             await _host(work, settings, bootstrap)
         case "notice":

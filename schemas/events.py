@@ -319,6 +319,12 @@ class NoticeOrdered(Event):
     response: int = 0
     digest: bytes = b""
     due_at: datetime
+    expires_at: datetime | None = None
+    """Until when the reader can do what the notice asks or offers."""
+    holdings: int = 0
+    """How many a plan touches."""
+    reason: str = ""
+    """Why, as a DPV term, where the law asks for it."""
     sealed: bytes = b""
 
 

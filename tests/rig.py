@@ -191,9 +191,64 @@ class Rig:
         """Wait until every claim is answered and reported, with nothing under way."""
         return await self.until(case, is_settled, patience)
 
+    def clear_faults(self) -> None:
+        for it in self.sandboxes.values():
+            it.faults.clear()
+
+    def effects(self, *keys: str) -> dict[str, list[str]]:
+        """What was done to objects, by `kind/id`, as the sandboxes' own ledgers tell."""
+        every = [it for sandbox in self.sandboxes.values() for it in sandbox.ledger]
+        return {key: [it.operation for it in every if it.key == key] for key in keys}
+
     def tail(self) -> str:
         """The end of every log."""
         return "\n".join(f"{it.log.name}: {it.log.read_text()[-1500:]}" for it in self.roles)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Somebody in the sandboxes: a Freshdesk contact with tickets, a Salesforce record."""
+
+    email: str
+    contact: str
+    tickets: tuple[str, ...]
+    record: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.contact, *self.tickets, self.record)
+
+
+def plant(rig: Rig, who: str, *, tickets: int = 2, customer: bool = False) -> Planted:
+    """Put somebody there, a customer or a lead, with an address made of `who`."""
+    email = f"{who}@example.org"
+    freshdesk, salesforce = rig.sandboxes["freshdesk"], rig.sandboxes.get("salesforce")
+    (contact,) = freshdesk.seed([{"kind": "contact", "name": f"Some {who}", "email": email}])
+    number = int(contact.partition("/")[2])
+    said = [
+        {
+            "kind": "ticket",
+            "requester_id": number,
+            "subject": f"Question {n} of {who}",
+            "description_text": "How do I export?",
+            "conversations": ["It worked, thanks."],
+        }
+        for n in range(tickets)
+    ]
+    record = ""
+    if salesforce is not None:
+        (record,) = salesforce.seed(
+            [
+                {
+                    "kind": "contact" if customer else "lead",
+                    "LastName": f"Some {who}",
+                    "Email": email,
+                    "Marketing_Interests__c": "Webinars",
+                    **({} if customer else {"Company": "Example"}),
+                }
+            ]
+        )
+    return Planted(email, contact, tuple(freshdesk.seed(said)), record)
 
 
 def is_settled(case: Case) -> bool:

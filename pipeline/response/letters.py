@@ -55,6 +55,9 @@ class Letters:
             "response": order.response,
             "digest": order.digest.hex(),
             "due": words.day(order.due_at),
+            "until": words.day(order.expires_at) if order.expires_at else "",
+            "holdings": order.holdings,
+            "reason": words.JUSTIFICATIONS.get(order.reason, ""),
             "token": token,
             "link": link,
         }

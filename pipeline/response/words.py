@@ -71,6 +71,15 @@ REASONS: Mapping[str, str] = {
     "unauthorised": "The system did not accept our log-in.",
     "unavailable": "The system was not available.",
 }
+JUSTIFICATIONS: Mapping[str, str] = {
+    "eu-gdpr:A12Complexity": "It is complex.",
+    "eu-gdpr:A12HighVolume": "It is one of many that we received.",
+    "eu-gdpr:A12ManifestlyUnfounded": "It is manifestly unfounded (GDPR Art. 12(5)).",
+    "eu-gdpr:A12ManifestlyExcessive": "It is manifestly excessive (GDPR Art. 12(5)).",
+    "eu-gdpr:A17LegallyRequired": "The law requires us to keep the data (GDPR Art. 17(3)(b)).",
+    "eu-gdpr:A17LegalClaims": "The data are needed for legal claims (GDPR Art. 17(3)(e)).",
+}
+"""Why a request is refused or takes longer, by DPV term."""
 OTHER_REASON = "The system could not do it."
 _NAME = re.compile(r"[A-Za-z0-9_. -]+")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -20,6 +21,7 @@ from .export import export
 from .look import Asked, Look, asked
 from .vendor import Clock, GaveUpError, Vendor, calling, utc_now
 
+VERIFY = "verify"
 log = structlog.get_logger()
 
 
@@ -96,8 +98,13 @@ class _Search:
         self._earlier = {it for tag, it in whom.known.items() if tag in earlier}
 
     def pages(self) -> AsyncIterator[Page]:
-        """Look; what is found is in `found`."""
-        return self.vendor.pages(self._whom, self.found)
+        """Look; what is found is in `found`.
+
+        A `find` names what earlier rounds found only so that it is not exported again; to read
+        each by its own id is for a `verify`.
+        """
+        whom = self._whom if self.order.purpose == VERIFY else replace(self._whom, known={})
+        return self.vendor.pages(whom, self.found)
 
     async def records(self) -> AsyncIterator[Record]:
         """Look, and hand out what may be exported: list rows as they come, the others afterwards.

@@ -28,19 +28,26 @@ def notify(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
     """Order a notice for each event that somebody outside must hear of."""
     match event:
         case IdentityAsked():
-            yield _ordered(case, "identity_asked", SUBJECT, rules, given)
+            ordered = _ordered(case, "identity_asked", SUBJECT, rules, given)
+            yield replace(ordered, expires_at=event.expires_at)
         case IdentityRefused():
             yield _ordered(case, "identity_refused", SUBJECT, rules, given)
         case ResponseSigned():
             ordered = _ordered(case, "response_ready", SUBJECT, rules, given)
-            yield replace(ordered, response=event.n, digest=event.digest)
+            until = given.now + rules.settings.package_key_lives
+            yield replace(ordered, response=event.n, digest=event.digest, expires_at=until)
         case ApprovalAsked():
             ordered = _ordered(case, "approval_asked", DPO, rules, given)
-            yield replace(ordered, digest=event.digest)
+            yield replace(
+                ordered,
+                digest=event.digest,
+                holdings=event.holdings,
+                expires_at=event.expires_at,
+            )
         case RequestRefused():
-            yield _ordered(case, "refused", SUBJECT, rules, given)
+            yield replace(_ordered(case, "refused", SUBJECT, rules, given), reason=event.reason)
         case DeadlineExtended():
-            yield _ordered(case, "extended", SUBJECT, rules, given)
+            yield replace(_ordered(case, "extended", SUBJECT, rules, given), reason=event.reason)
         case OrderDue():
             yield from reissued(case, event.order, NoticeOrdered, given.now, rules)
         case _:

@@ -11,6 +11,9 @@ from ..case.case import MAX_ROUNDS, SEARCH, Case, Held, Known
 from ..case.orders import order_id, reissued
 from ..case.rules import Given, Rules
 
+NAMED = 2000
+"""Of the holdings that earlier rounds found, so many are named, to spare a second copy of them."""
+
 
 def search(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Order a search in every system that was not asked for some strong identifier yet."""
@@ -38,6 +41,7 @@ def _ordered(
     case: Case, system: str, fresh: list[Known], rules: Rules, given: Given
 ) -> SearchOrdered:
     n = case.next_n(SEARCH, system)
+    held = [it for it in case.held.values() if it.system == system]
     kinds = rules.policy_of(case.policy).export_kinds(system) if case.wants("access") else ()
     return SearchOrdered(
         case=case.id,
@@ -51,7 +55,7 @@ def _ordered(
         answer_by=case.systems[system].answer_by or given.now + rules.settings.search_budget,
         export_kinds=kinds,
         identifiers=tuple(IdentifierRow(tag=it.tag, kind=it.kind) for it in fresh),
-        known=tuple(_row(it) for it in case.held.values() if it.system == system),
+        known=tuple(_row(it) for it in held[:NAMED]),
     )
 
 

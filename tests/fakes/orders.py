@@ -58,6 +58,7 @@ class CaseOf:
         export: Sequence[str] = (),
         known: Sequence[Holding] = (),
         exported: Sequence[Holding] = (),
+        purpose: str = "find",
     ) -> SearchOrdered:
         """A search; `exported` are those of `known` that an earlier round exported."""
         order = SearchOrdered(
@@ -66,7 +67,7 @@ class CaseOf:
             system=self.system,
             n=1,
             attempt=1,
-            purpose="find",
+            purpose=purpose,
             not_after=datetime.now(UTC) + SOON,
             run_limit=600,
             answer_by=datetime.now(UTC) + SOON,

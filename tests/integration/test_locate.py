@@ -156,8 +156,21 @@ async def test_a_known_holding_that_the_vendor_no_longer_has_is_gone(
     case = CaseOf(system="freshdesk")
     known = [Holding("ticket", "4711", frozenset({PROFILE, USAGE}))]
     async with FreshdeskSandbox() as sandbox:
-        (part,) = located(await at(sandbox, objects, case, case.search(known=known)))
+        (part,) = located(
+            await at(sandbox, objects, case, case.search(known=known, purpose="verify"))
+        )
     assert (part.holdings, part.gone) == ((), (case.tag(known[0]),))
+
+
+async def test_a_find_reads_nothing_again_that_an_earlier_round_found(
+    objects: FolderObjects,
+) -> None:
+    case = CaseOf(system="freshdesk")
+    known = [Holding("ticket", "4711", frozenset({PROFILE, USAGE}))]
+    async with FreshdeskSandbox() as sandbox:
+        (part,) = located(await at(sandbox, objects, case, case.search(known=known)))
+        assert not [it for it in sandbox.calls if "tickets/{id}" in it]
+    assert (part.holdings, part.gone) == ((), ())
 
 
 @pytest.mark.parametrize("sandbox_of", [FreshdeskSandbox, SalesforceSandbox])
@@ -226,7 +239,7 @@ async def test_a_large_answer_comes_in_parts_that_fit(objects: FolderObjects) ->
     long = [holding("child", f"{n}-{'x' * 15_000}") for n in range(300)]
     short = [holding("parent", str(n)) for n in range(1200)]
     case = CaseOf(system="acme")
-    order = case.search(known=[*short[:600], holding("child", "gone")])
+    order = case.search(known=[*short[:600], holding("child", "gone")], purpose="verify")
     connector = Scripted(held=[*long, *short])
     parts = located(await answer(connector, objects, case, order))
     assert all(len(CODEC.encode(it)) < MAX_BYTES for it in parts)

@@ -16,6 +16,7 @@ from pipeline.adapters.key_files import KeyFileError
 from pipeline.adapters.mailer import FolderMailer
 from pipeline.adapters.signer import FileSigner
 from pipeline.grants import Grants
+from pipeline.response import words
 from pipeline.response.letters import SUBJECTS
 from pipeline.stages.send import Send
 from schemas.codec import locked
@@ -53,6 +54,9 @@ async def sent(
         response=1,
         digest=b"\xab" * 32,
         due_at=answers.NOW + timedelta(days=20),
+        expires_at=answers.NOW + timedelta(days=14),
+        holdings=32,
+        reason="eu-gdpr:A12Complexity",
     )
     grant = GRANTS.record()
     sealed = seal_event(locked(), order, who, grant.key, grant.key_id, "notice")
@@ -97,12 +101,19 @@ async def test_a_person_is_asked_to_confirm_by_link_or_code(tmp_path: Path) -> N
     await sent(tmp_path / "b", "identity_asked", person("ann@example.org"))
     assert f"https://x/ask/{TOKEN}" in text(mails(tmp_path / "a")[0])
     assert f"leave this code in your reply: {TOKEN}" in text(mails(tmp_path / "b")[0])
-    assert "14 days" in text(mails(tmp_path / "b")[0])
+    until = words.day(answers.NOW + timedelta(days=14))
+    assert f"works once, until {until}" in text(mails(tmp_path / "b")[0])
 
 
 async def test_the_dpo_is_given_the_command(tmp_path: Path) -> None:
     await sent(tmp_path, "approval_asked", Sealed(), to="dpo")
     assert f"habeas approve {answers.CASE} --plan {'ab' * 32}" in text(mails(tmp_path)[0])
+    assert "it touches 32 holdings" in text(mails(tmp_path)[0])
+
+
+async def test_a_delay_is_explained(tmp_path: Path) -> None:
+    await sent(tmp_path, "extended", person("ann@example.org"))
+    assert "we need more time for your request. It is complex." in text(mails(tmp_path)[0])
 
 
 @pytest.mark.parametrize("kind", ["identity_refused", "refused", "extended", "response_ready"])

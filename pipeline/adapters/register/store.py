@@ -30,7 +30,7 @@ from . import tables as t
 
 PORTION = 300 * 1024
 """Bytes of bodies in one ledger record, so that none exceeds the limit of a record."""
-CLAIM = timedelta(seconds=30)
+CLAIM = timedelta(seconds=10)
 """How long a due row belongs to the process that claimed it."""
 
 

@@ -1,0 +1,26 @@
+"""What tests of many folders share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.rig import Rig
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
+    """A pipeline that runs in one process, for all tests of a module."""
+    async with Rig(tmp_path_factory.mktemp("rig")) as rig:
+        rig.run("up")
+        yield rig
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(request: pytest.FixtureRequest) -> None:
+    """A fault that a test planted ends with it."""
+    if "up" in request.fixturenames:
+        rig: Rig = request.getfixturevalue("up")
+        request.addfinalizer(rig.clear_faults)
