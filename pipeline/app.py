@@ -282,7 +282,7 @@ async def run_role(
         case "reports":
             signer = FileSigner(place.signing_key, place.public_key)
             out = partial(publish, signer=signer, folder=place.reports)
-            await read_reports(bootstrap, await codec(settings), out)
+            await read_reports(bootstrap, await codec(settings), out, place.keys.pipeline_public())
         case _:
             await run_connector(role, settings, bootstrap, environ)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -19,8 +19,9 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
 
 
 @pytest.fixture(autouse=True)
-def _no_faults_left(request: pytest.FixtureRequest) -> None:
+def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A fault that a test planted ends with it."""
+    yield
     if "up" in request.fixturenames:
         rig: Rig = request.getfixturevalue("up")
-        request.addfinalizer(rig.clear_faults)
+        rig.clear_faults()

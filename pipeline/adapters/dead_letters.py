@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import UnknownTopicOrPartitionError
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from pipeline import flow
@@ -82,25 +83,24 @@ class Letter:
 
 async def read_all(bootstrap: str, codec: Codec) -> list[Letter]:
     """Every dead letter there is, the oldest first."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
+    consumer = AIOKafkaConsumer(
+        flow.DEAD_LETTERS,
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    found: list[Letter] = []
     try:
-        numbers = consumer.partitions_for_topic(flow.DEAD_LETTERS) or set()
-        partitions = [TopicPartition(flow.DEAD_LETTERS, it) for it in sorted(numbers)]
-        if not partitions:
-            return []
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        starts = await consumer.beginning_offsets(partitions)
-        found = []
-        for it in partitions:
-            consumer.seek(it, starts[it])
-        while [it for it in partitions if await consumer.position(it) < ends[it]]:
+        await consumer.start()
+        ends = await consumer.end_offsets(consumer.assignment())
+        while [it for it, end in ends.items() if await consumer.position(it) < end]:
             for records in (await consumer.getmany(timeout_ms=1000)).values():
                 found += [_letter(it, codec) for it in records]
-        return sorted(found, key=lambda it: it.at)
+    except UnknownTopicOrPartitionError:
+        return []
     finally:
         await consumer.stop()
+    return sorted(found, key=lambda it: it.at)
 
 
 def value_of(event: RecordRefused, keys: Mapping[str, X25519PrivateKey]) -> bytes | None:

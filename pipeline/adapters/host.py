@@ -26,7 +26,7 @@ from pipeline.settings import Settings
 from schemas.codec import Codec
 
 from .dead_letters import refused
-from .incoming import Incoming
+from .incoming import Incoming, of_kafka
 from .order_desk import OrderDesk, UnreadableError
 from .producer import producer, send
 
@@ -116,7 +116,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
             )
             for partition, records in arrived.items():
                 for it in records:
-                    self._start(partition, _incoming(it))
+                    self._start(partition, of_kafka(it))
             self._collect()
             if time.monotonic() - self._committed_at > COMMIT_EVERY:
                 await self._commit()
@@ -227,15 +227,3 @@ def _shrugged() -> Iterator[None]:
         yield
     except (CommitFailedError, IllegalStateError, KafkaError) as error:
         log.warning("commit.refused", error=type(error).__name__)
-
-
-def _incoming(it: object) -> Incoming:
-    return Incoming(
-        topic=it.topic,  # type: ignore[attr-defined]
-        partition=it.partition,  # type: ignore[attr-defined]
-        offset=it.offset,  # type: ignore[attr-defined]
-        key=it.key,  # type: ignore[attr-defined]
-        value=it.value,  # type: ignore[attr-defined]
-        headers=tuple(it.headers),  # type: ignore[attr-defined]
-        at=datetime.fromtimestamp(it.timestamp / 1000, UTC),  # type: ignore[attr-defined]
-    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid5
 
 from pipeline import flow
@@ -53,6 +54,19 @@ class Incoming:
         return f"<Incoming {self.topic}/{self.partition}@{self.offset}>"
 
 
+def of_kafka(record: Any) -> Incoming:
+    """A record as aiokafka gives it."""
+    return Incoming(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+        at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """An event to decide on. `record` is None where the clock says it."""
@@ -70,12 +84,14 @@ def read(record: Incoming, codec: Codec, way_in: WayIn) -> Input:
 
     Raises `CodecError` or `RefusedError` for a dead letter, `UnknownEventError` to stop.
     """
+    told = wire.read(record.headers)
+    wire.refuse_later(told)
     if record.value is None:
         raise CodecError("no value")
     event = codec.decode(record.value)
     if record.key != str(event.case).encode():
         raise RefusedError("key_is_not_the_case")
-    trace = wire.continued(wire.read(record.headers))
+    trace = wire.continued(told)
     if record.topic == flow.REQUESTS and isinstance(event, e.RequestReceived):
         person = way_in.request(event, record.at)
         named = uuid5(event.case, event_name(type(event)))

@@ -72,6 +72,7 @@ class OrderDesk:
         return [self._framed(order, it, told) for it in answers]
 
     def _order(self, record: Incoming) -> Order:
+        wire.refuse_later(wire.read(record.headers))
         try:
             order = self._codec.decode(record.value or b"")
         except CodecError as error:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
-from schemas.derive import event_name
+from schemas.codec import UnknownEventError
+from schemas.derive import event_name, event_types
 from schemas.events import Event
 
 SOURCE = "/habeas"
+_TYPE = re.compile(r"habeas\.(?P<name>[a-z_]{1,60})\.v(?P<version>[0-9]{1,6})")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -54,6 +56,19 @@ def read(received: Sequence[tuple[str, bytes]] | Mapping[str, bytes] | None) -> 
         except UnicodeDecodeError:
             continue
     return found
+
+
+def refuse_later(told: Mapping[str, str]) -> None:
+    """Raise `UnknownEventError` for an event that a later release says: stop, nothing is skipped.
+
+    What is no event of ours passes: it does not decode, and becomes a dead letter.
+    """
+    said = _TYPE.fullmatch(told.get("ce_type", ""))
+    if said is None:
+        return
+    known = event_types().get(said["name"])
+    if known is None or int(said["version"]) > known.VERSION:
+        raise UnknownEventError(f"{said['name']}.v{said['version']}: update this process")
 
 
 def answer_id(order: UUID, event: Event) -> UUID:
