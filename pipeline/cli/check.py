@@ -42,7 +42,7 @@ async def response(case: str, out: Path, number: int | None, *, as_json: bool) -
             {"case": case_id, "n": opened.n, "file": str(out), "digest": opened.digest}
         )
     else:
-        console.out.print(f"response {opened.n} of case {case_id}: {out}")
+        console.out.print(f"response {opened.n} of case {case_id}: {out}", soft_wrap=True)
 
 
 @click.command()
@@ -73,9 +73,9 @@ async def verify(file: Path, key: Path | None, *, ledger: bool, as_json: bool) -
     if as_json:
         console.show_json(verified)
         return
-    console.out.print(f"[bold green]verified[/] {file}")
+    console.out.print(f"[bold green]verified[/] {file}", soft_wrap=True)
     for line in verified.lines():
-        console.out.print(f"  {line}")
+        console.out.print(f"  {line}", soft_wrap=True, highlight=False)
 
 
 @click.group(name="dead-letters")
@@ -139,7 +139,13 @@ async def list_keys(*, as_json: bool) -> None:
     table = Table("key", "purpose", "owner", "made", "to be destroyed", "destroyed")
     for it in found:
         ends = (f"{at:%Y-%m-%d}" if at else "" for at in (it.destroy_at, it.destroyed_at))
-        table.add_row(str(it.id), it.purpose, str(it.owner), f"{it.created_at:%Y-%m-%d}", *ends)
+        table.add_row(
+            console.short(it.id),
+            it.purpose,
+            console.short(it.owner),
+            f"{it.created_at:%Y-%m-%d}",
+            *ends,
+        )
     console.out.print(table)
 
 

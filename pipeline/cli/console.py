@@ -30,8 +30,10 @@ from pipeline.settings import Settings
 P = ParamSpec("P")
 T = TypeVar("T")
 
-out = Console()
-err = Console(stderr=True)
+WIDE = 120
+"""Columns where there is no terminal to ask."""
+out = Console(width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
@@ -95,6 +97,11 @@ def show_json(value: Any) -> None:
 def show_json_line(value: Any) -> None:
     """Print a value as JSON on one line: the last of a long output."""
     click.echo(json.dumps(plain(value), ensure_ascii=False))
+
+
+def short(named: UUID) -> str:
+    """As much of an id as people need: every command takes its beginning."""
+    return str(named)[:13]
 
 
 def plain(value: Any) -> Any:

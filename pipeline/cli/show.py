@@ -35,7 +35,7 @@ async def cases(*, as_json: bool) -> None:
     for it in found:
         state = f"[red]broken: {it.broken}[/]" if it.broken else it.state
         claims = it.claims.replace(",", "\n")
-        table.add_row(str(it.id), state, claims, f"{it.due_at:%Y-%m-%d}", it.waiting)
+        table.add_row(console.short(it.id), state, claims, f"{it.due_at:%Y-%m-%d}", it.waiting)
     console.out.print(table if found else "no cases yet: `habeas submit` makes one")
 
 
@@ -87,7 +87,7 @@ async def report(case: str, *, as_json: bool) -> None:
     folder = app.Place(settings.data).reports
     console.out.print(f"report {found.n} of case [bold]{case_id}[/], {found.state}")
     console.out.print(matrix(found))
-    console.out.print(f"as a page: {folder / f'{case_id}-{found.n}.html'}")
+    console.out.print(f"as a page: {folder / f'{case_id}-{found.n}.html'}", soft_wrap=True)
 
 
 def matrix(found: CaseReported) -> Table:
@@ -150,7 +150,8 @@ def _show(known: Case, wrong: str) -> None:
     if plan is not None:
         console.out.print(f"plan {plan.n} {plan.state}, digest {plan.digest.hex()}")
         if plan.state == "asked":
-            console.out.print(f"  habeas approve {known.id} --plan {plan.digest.hex()}")
+            command = f"  habeas approve {known.id} --plan {plan.digest.hex()}"
+            console.out.print(command, soft_wrap=True)
     for it in known.under_way():
         why = f" ({it.reason})" if it.reason else ""
         console.out.print(f"waits for {it.slot[1]}: {it.slot[0]} {it.state}{why}")
