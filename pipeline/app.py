@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,7 +19,7 @@ from schemas.codec import Codec, locked
 from schemas.events import Event, SearchOrdered
 
 from . import flow, policy
-from .adapters import host_keys, local_kafka, registry_ids, topics, way_in
+from .adapters import host_keys, local_kafka, opening, registry_ids, topics, way_in
 from .adapters.caller import HostCaller
 from .adapters.decider import Decider
 from .adapters.edge import Edge
@@ -27,6 +28,7 @@ from .adapters.kafka_jars import no_progress
 from .adapters.key_files import KeyFiles
 from .adapters.mailer import FolderMailer
 from .adapters.objects import FolderObjects
+from .adapters.opening import OpenedResponse
 from .adapters.orchestrator import Orchestrator
 from .adapters.producer import producer
 from .adapters.publisher import Publisher
@@ -69,10 +71,6 @@ class Place:
         return self.root / "intakes.toml"
 
     @property
-    def objects(self) -> Path:
-        return self.root / "objects"
-
-    @property
     def mail(self) -> Path:
         return self.root / "mail"
 
@@ -96,6 +94,11 @@ class Place:
     @property
     def public_key(self) -> Path:
         return self.root / "keys" / "signing.pem"
+
+
+def objects_of(settings: Settings) -> Path:
+    """Where sealed objects lie: every host of a pipeline, and the response's, share it."""
+    return Path(settings.objects) if settings.objects else settings.data / "objects"
 
 
 def systems(settings: Settings) -> tuple[str, ...]:
@@ -162,6 +165,14 @@ async def register(settings: Settings) -> AsyncIterator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
+
+
+async def open_response(
+    settings: Settings, engine: AsyncEngine, case: UUID, n: int | None, out: Path
+) -> OpenedResponse:
+    """Write a response to a file, as its subject receives it; None is the latest."""
+    files, objects = Place(settings.data).keys, FolderObjects(objects_of(settings))
+    return await opening.open_response(engine, files, objects, case=case, n=n, out=out)
 
 
 @asynccontextmanager
@@ -247,7 +258,7 @@ async def run_connector(
 ) -> None:
     """Be the host of a connector until cancelled."""
     wire_codec = await codec(settings)
-    objects = FolderObjects(Place(settings.data).objects)
+    objects = FolderObjects(objects_of(settings))
     async with registry.connect(system, environ) as connector:
         caller = HostCaller(connector.capabilities, settings)
         work = ConnectorWork(
@@ -268,7 +279,7 @@ async def run_role(
             await run_orchestrator(settings, bootstrap)
         case "response":
             work = Assemble(
-                FolderObjects(place.objects),
+                FolderObjects(objects_of(settings)),
                 FileSigner(place.signing_key, place.public_key),
                 rules(settings).policy,
                 await codec(settings),

@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from schemas import events as e
+from schemas.derive import event_name
 from schemas.events import Event
 
 from .case.case import Case
@@ -257,3 +258,27 @@ def topics(systems: tuple[str, ...], settings: Settings) -> tuple[Topic, ...]:
         topic(LEDGER, None, "every case event, for audit and recovery"),
         topic(DEAD_LETTERS, 90 * days, "records that nobody can read"),
     )
+
+
+def picture() -> str:
+    """The route as a Mermaid flow chart, as the README shows it; that orders wait is left out."""
+    marks = {Where.EDGE: ("([", "])"), Where.DECIDE: ("[", "]"), Where.HOST: ("[[", "]]")}
+    waits = {e.OrderDeferred, e.OrderDue}
+    lines = ["flowchart LR"]
+    for it in ROUTE:
+        left, right = marks[it.where]
+        lines.append(f"    {_id(it)}{left}{it.name}{right}")
+    for it in ROUTE:
+        for other in ROUTE:
+            carried = [event_name(event) for event in it.says if event in {*other.reads} - waits]
+            if carried:
+                lines.append(f'    {_id(it)} -- "{_joined(carried)}" --> {_id(other)}')
+    return "\n".join(lines) + "\n"
+
+
+def _id(step: Step) -> str:
+    return step.name.replace(" ", "_").lower()
+
+
+def _joined(names: list[str]) -> str:
+    return "<br>".join(names)

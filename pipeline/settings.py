@@ -28,6 +28,8 @@ class Settings:
     """Address of a Confluent-compatible registry; empty uses the committed ids."""
     systems: str = ""
     """Comma-separated systems to ask; empty means every installed connector."""
+    objects: str = ""
+    """Folder where exports and packages lie, sealed; empty is in the data folder."""
     policy: str = ""
     """Folder with the policy files; empty means the ones that come with Habeas."""
     not_after_act: timedelta = timedelta(minutes=10)

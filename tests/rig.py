@@ -143,6 +143,18 @@ class Rig:
         self.roles.append(role)
         return role
 
+    async def habeas(self, *arguments: str, **environ: str) -> tuple[int, str, str]:
+        """A command, as a person gives it: its exit code, what it printed, and its errors."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pipeline.cli", *arguments),
+            env={**os.environ, **self.environ, **environ},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
     async def submit(
         self,
         *claims: str,

@@ -32,8 +32,7 @@ class KeyFiles:
         if not self._ids("pipeline"):
             private = X25519PrivateKey.generate()
             named = self._write("pipeline", private.private_bytes_raw())
-            public = self.root / "pipeline" / f"{named}.pub"
-            public.write_text(private.public_key().public_bytes_raw().hex() + "\n")
+            self.publish(named, private.public_key())
 
     def wrapping(self) -> dict[str, bytes]:
         """Every wrapping key by id; the last is the newest. Raises `KeyFileError`."""
@@ -51,6 +50,13 @@ class KeyFiles:
             raise KeyFileError(f"no pipeline key in {self.root}: start the pipeline once")
         raw = bytes.fromhex(found[-1].read_text().strip())
         return found[-1].stem, X25519PublicKey.from_public_bytes(raw)
+
+    def publish(self, named: str, public: X25519PublicKey) -> str:
+        """Lay the pipeline's public key where intakes and hosts find it; its id."""
+        folder = self.root / "pipeline"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{named}.pub").write_text(public.public_bytes_raw().hex() + "\n")
+        return named
 
     def signer(self, name: str) -> Ed25519PrivateKey:
         """The signing key of a local intake or console, made if missing."""

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,15 +21,6 @@ from .register.case_keys import PACKAGE, CaseKeys
 from .register.reading import NoCaseError
 
 
-class Place(Protocol):
-    """Where keys and objects lie."""
-
-    @property
-    def keys(self) -> KeyFiles: ...
-    @property
-    def objects(self) -> Path: ...
-
-
 @dataclass(frozen=True, slots=True)
 class OpenedResponse:
     """A response that was written to a file."""
@@ -40,7 +30,13 @@ class OpenedResponse:
 
 
 async def open_response(
-    engine: AsyncEngine, place: Place, case: UUID, n: int | None, out: Path
+    engine: AsyncEngine,
+    files: KeyFiles,
+    objects: FolderObjects,
+    *,
+    case: UUID,
+    n: int | None,
+    out: Path,
 ) -> OpenedResponse:
     """Write response `n` (default: the latest) to `out`. Raises `NoCaseError` if there is none."""
     entries = await reading.entries(engine, case)
@@ -50,12 +46,12 @@ async def open_response(
         raise NoCaseError(f"case {case} has no response {n or ''} yet: see `habeas case {case}`")
     response = chosen[-1]
     async with engine.connect() as connection:
-        keys = await CaseKeys(place.keys.wrapping()).of(connection, [case])
+        keys = await CaseKeys(files.wrapping()).of(connection, [case])
     if (case, PACKAGE) not in keys:
         raise NoCaseError(f"the package key of case {case} is destroyed: nobody can open it")
     key = keys[case, PACKAGE]
     granted = grants.grant(grants.PACKAGE, key.key, key.id, "response")
-    sealed = FolderObjects(place.objects).get(response.name)
+    sealed = objects.get(response.name)
     digest = await _write(open_stream(granted.key, response.name, sealed), out)
     if digest != response.digest:
         raise NoCaseError(f"response {response.n} is not the one that was signed")

@@ -30,13 +30,7 @@ async def response(case: str, out: Path, number: int | None, *, as_json: bool) -
     settings = console.load()
     async with app.register(settings) as engine:
         case_id = await reading.find(engine, case)
-        opened = await opening.open_response(
-            engine,
-            app.Place(settings.data),
-            case_id,
-            number,
-            out,
-        )
+        opened = await app.open_response(settings, engine, case_id, number, out)
     if as_json:
         console.show_json(
             {"case": case_id, "n": opened.n, "file": str(out), "digest": opened.digest}
@@ -154,16 +148,21 @@ async def list_keys(*, as_json: bool) -> None:
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @console.command
 async def host(system: str, out: Path) -> None:
-    """Export what a lone host of SYSTEM needs: its own keys and the pipeline's public key."""
-    files = app.Place(console.load().data).keys
+    """Export what a lone host of SYSTEM needs into DIR: its own keys and the pipeline's public key.
+
+    DIR is then that host's data folder. It also needs HABEAS_BROKER, HABEAS_OBJECTS (the folder of
+    sealed objects that it shares with the response host), and its vendor's variables.
+    """
+    files, theirs = app.Place(console.load().data).keys, app.Place(out).keys
     found = host_keys.load(files.hosts(system))
     if not found:
         raise click.ClickException(f"no keys for {system!r}: run `habeas topics` or `up` first")
     for named, raw in found.items():
-        write_secret(out / f"{named}.key", raw)
-    named, public = files.pipeline_public()
-    (out / f"{named}.pub").write_text(public.public_bytes_raw().hex() + "\n")
-    console.out.print(f"{len(found)} key(s) of {system} and the pipeline's public key in {out}")
+        write_secret(theirs.hosts(system) / f"{named}.key", raw)
+    named = theirs.publish(*files.pipeline_public())
+    told = f"{len(found)} key(s) of {system} and the pipeline's public key {named} are in {out}"
+    console.out.print(told, soft_wrap=True)
+    console.out.print(f"HABEAS_DATA={out} habeas run host {system}", soft_wrap=True)
 
 
 @click.group()

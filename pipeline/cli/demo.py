@@ -19,6 +19,7 @@ from pipeline.demo.play import DemoError, Ended, Seat
 
 from . import console
 from .run import Fetching
+from .show import matrix
 
 GLYPHS = {
     "unasked": "[dim]·[/]",
@@ -140,6 +141,7 @@ DONE = {"proved": "[green]gone[/]", "kept": "kept", "dated": "dated", "open": "[
 
 def _tell(ended: Ended) -> None:
     told = console.err.print
+    told(matrix(*ended.reported))
     told(f"{ended.submitted} requests: {ended.settled} answered, {ended.waiting} waiting for proof")
     told(f"{ended.responses_made} responses: {ended.responses}")
     told(f"reports (JSON, page, signature): {ended.reports}")

@@ -36,23 +36,34 @@ async def up() -> None:
 
 
 @click.command()
-@click.argument("role")
+@click.argument(
+    "role", type=click.Choice(["orchestrator", "host", "response", "notice", "reports"])
+)
+@click.argument("system", required=False)
 @console.command
-async def run(role: str) -> None:
-    """Run one ROLE, any number of times: orchestrator, response, notice, reports, host SYSTEM.
+async def run(role: str, system: str | None) -> None:
+    """Run one ROLE, any number of times; `host` needs a SYSTEM.
 
-    ROLE is `orchestrator`, `response`, `notice`, `reports`, or the name of a system. Needs
-    HABEAS_BROKER and a data folder that `habeas up` or `habeas topics` prepared.
+    \b
+    habeas run orchestrator
+    habeas run host freshdesk
+
+    Needs HABEAS_BROKER. The orchestrator makes what is missing in the data folder, and the topics;
+    a host needs no more than its own keys, which `habeas keys host SYSTEM --out DIR` exports.
     """
     settings = console.load()
     console.logs()
-    known = app.roles(settings)
-    if role not in known:
-        raise click.UsageError(f"no role {role!r}; there are {', '.join(known)}")
+    if (role == "host") != (system is not None):
+        raise click.UsageError("`habeas run host SYSTEM`; other roles take no system")
+    if system is not None and system not in app.systems(settings):
+        raise click.UsageError(
+            f"no system {system!r}; there are {', '.join(app.systems(settings))}"
+        )
     if not settings.broker:
         raise click.UsageError("set HABEAS_BROKER: one role alone does not start a broker")
-    await app.prepare(settings, settings.broker)
-    await app.run_role(role, settings, settings.broker)
+    if role == "orchestrator":
+        await app.prepare(settings, settings.broker)
+    await app.run_role(system or role, settings, settings.broker)
 
 
 @click.command()

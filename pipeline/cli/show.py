@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import click
 from rich.table import Table
@@ -13,7 +14,7 @@ from pipeline.case.case import Case
 from pipeline.case.coverage import systems
 from pipeline.stages.report import broken
 from schemas.events import CaseReported
-from schemas.records import CoverageRow, FoundRow
+from schemas.records import CoverageRow
 
 from . import console
 
@@ -90,35 +91,39 @@ async def report(case: str, *, as_json: bool) -> None:
     console.out.print(f"as a page: {folder / f'{case_id}-{found.n}.html'}", soft_wrap=True)
 
 
-def matrix(found: CaseReported) -> Table:
+def matrix(*reports: CaseReported) -> Table:
     """The coverage matrix: every system, and what became of what was found there."""
     table = Table("system", "claim", "searched", "found", *STATES, "and why")
-    rights = [it.right for it in found.claims if it.settled_at]
-    for system in found.systems:
+    rights = sorted({it.right for report in reports for it in report.claims if it.settled_at})
+    for system in sorted({it.system for report in reports for it in report.systems}):
         for right in rights:
-            rows = [it for it in found.coverage if (it.system, it.right) == (system.system, right)]
-            counts = Counter[str]()
-            for row in rows:
-                counts[row.state] += row.count
-            table.add_row(
-                system.system,
-                right,
-                system.searched,
-                str(_found(found.found, system.system)),
-                *(str(counts[it]) for it in STATES),
-                ", ".join(sorted({_why(it) for it in rows if it.state != "proved"})),
-            )
+            table.add_row(system, right, *_counts(reports, system, right))
     return table
 
 
-def _found(rows: tuple[FoundRow, ...], system: str) -> int:
-    return sum(it.count for it in rows if it.system == system)
+def _counts(reports: Sequence[CaseReported], system: str, right: str) -> list[str]:
+    asked = [it for it in reports if right in {c.right for c in it.claims if c.settled_at}]
+    rows = [
+        row
+        for report in asked
+        for row in report.coverage
+        if (row.system, row.right) == (system, right)
+    ]
+    counts = Counter[str]()
+    for row in rows:
+        counts[row.state] += row.count
+    found = sum(it.count for report in asked for it in report.found if it.system == system)
+    why = sorted({_why(it) for it in rows if it.state != "proved"})
+    searched = {it.searched for report in asked for it in report.systems if it.system == system}
+    searched -= {"nothing"} if "found" in searched else set()
+    states = [str(counts[it]) for it in STATES]
+    return ["\n".join(sorted(searched)), str(found), *states, "\n".join(why)]
 
 
 def _why(row: CoverageRow) -> str:
     it = row.outcome
-    until = f" until {it.until:%Y-%m-%d}" if it.until else ""
-    return f"{it.kind} {it.rule or it.reason or ''}{until}".strip()
+    until = f"until {it.until:%Y-%m-%d}" if it.until else ""
+    return " ".join(word for word in (it.kind, it.rule, it.reason, until) if word)
 
 
 def _summary(known: Case) -> dict[str, object]:

@@ -20,12 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.sdk import registry
 from pipeline import app
-from pipeline.adapters import opening
 from pipeline.adapters.register import reading
 from pipeline.case import lifecycle
 from pipeline.case.case import Case
 from pipeline.response.verify import VerifyError, verify
 from pipeline.settings import Settings
+from schemas.events import CaseReported
 from schemas.records import Person, SealedIdentifier
 
 from . import audit as audit_script
@@ -53,6 +53,7 @@ class Seat:
     request: Request
     id: UUID = field(default_factory=uuid4)
     case: Case | None = None
+    report: CaseReported | None = None
 
     @property
     def at_rest(self) -> bool:
@@ -80,6 +81,8 @@ class Ended:
     responses: Path
     reports: Path
     public_key: Path
+    reported: tuple[CaseReported, ...]
+    """The last report of every case that has one."""
     wrong: tuple[str, ...]
     audit: str
 
@@ -143,6 +146,7 @@ async def play(settings: Settings, bootstrap: str, cast: Cast, *, watch: Watch, 
         responses=out / "responses",
         reports=out / "reports",
         public_key=app.Place(out).public_key,
+        reported=tuple(it.report for it in seats if it.report),
         wrong=(*wrong, *differs),
         audit=said,
     )
@@ -186,12 +190,14 @@ async def _until(
         for it in seats:
             entries = await reading.entries(engine, it.id)
             it.case = reading.folded(entries, rules) if entries else None
+            it.report = reading.last_report(entries)
+        watch(seats)
+        for it in seats:
             plan = it.case.plan if it.case else None
             if plan is not None and plan.state == "asked" and it.id not in approved:
                 approved.add(it.id)
                 say(f"habeas approve {it.id} --plan {plan.digest.hex()[:16]}")
                 await _approve(settings, it.id, plan.digest.hex())
-        watch(seats)
 
 
 async def _approve(settings: Settings, case: UUID, digest: str) -> None:
@@ -212,7 +218,7 @@ async def _open(engine: AsyncEngine, settings: Settings, seats: Sequence[Seat]) 
     for seat in seats:
         for it in seat.case.responses if seat.case else ():
             path = folder / f"{seat.id}-{it.n}.zip"
-            await opening.open_response(engine, app.Place(settings.data), seat.id, it.n, path)
+            await app.open_response(settings, engine, seat.id, it.n, path)
             made.append(path)
     return made
 
