@@ -202,9 +202,9 @@ class Rig:
         what = [it.type for it in await self.entries(case)]
         raise AssertionError(f"{seen} after {patience} s; its ledger: {what}; {self.tail()}")
 
-    async def settled(self, case: UUID, patience: float = PATIENCE) -> Case:
+    async def settled(self, case: UUID | str, patience: float = PATIENCE) -> Case:
         """Wait until every claim is answered and reported, with nothing under way."""
-        return await self.until(case, is_settled, patience)
+        return await self.until(UUID(str(case)), is_settled, patience)
 
     async def records(self) -> list[Incoming]:
         """Every record on every topic of the route."""

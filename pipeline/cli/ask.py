@@ -28,7 +28,7 @@ DIGEST_AT_LEAST = 12
     "claims",
     multiple=True,
     required=True,
-    type=click.Choice(sorted(SUPPORTED)),
+    type=click.Choice(sorted(map(str, SUPPORTED))),
     help="A right asked for; may be given more than once.",
 )
 @click.option("--email", "emails", multiple=True, help="An e-mail address of the person.")

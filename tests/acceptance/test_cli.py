@@ -1,0 +1,130 @@
+"""The command line, as people use it: what works, and errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from tests.rig import Rig, plant
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_from_submit_to_a_verified_response(up: Rig, tmp_path: Path) -> None:
+    who = plant(up, "clerk")
+    code, out, err = await up.habeas(
+        "submit", "--claim", "access", "--email", who.email, "--name", "A Clerk", "--json"
+    )
+    assert code == 0, err
+    case = json.loads(out)["case"]
+    await up.settled(case)
+    file = tmp_path / "answer.zip"
+    code, out, err = await up.habeas("response", case[:8], "--out", str(file))
+    assert code == 0, err
+    assert "data/freshdesk.json" in ZipFile(file).namelist()
+    code, out, err = await up.habeas("verify", str(file), "--ledger", "--json")
+    assert code == 0, err
+    assert json.loads(out)["case"] == case
+    code, out, _ = await up.habeas("report", case, "--json")
+    assert {it["system"] for it in json.loads(out)["systems"]} == {"freshdesk", "salesforce"}
+    code, out, _ = await up.habeas("case", case)
+    assert "holdings_located" in out
+    code, out, _ = await up.habeas("cases", "--json")
+    assert case in {it["id"] for it in json.loads(out)}
+    report = up.settings.data / "reports" / f"{case}-1.json"
+    code, out, err = await up.habeas("verify", str(report))
+    assert code == 0, err
+
+
+async def test_a_changed_file_is_not_verified(up: Rig, tmp_path: Path) -> None:
+    case = await up.settled(await up.submit("access", email=plant(up, "forger").email))
+    file = tmp_path / "answer.zip"
+    await up.habeas("response", str(case.id), "--out", str(file))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    code, _, err = await up.habeas("verify", str(file))
+    assert code == 1
+    assert str(file) in err
+
+
+async def test_a_large_plan_is_approved_by_its_digest(up: Rig) -> None:
+    who = plant(up, "holder", tickets=26)
+    case = await up.until(
+        await up.submit("erasure", email=who.email),
+        lambda it: it.plan is not None and it.plan.state == "asked" and not it.under_way(),
+    )
+    assert case.plan is not None
+    digest = case.plan.digest.hex()
+    code, _, err = await up.habeas("approve", str(case.id), "--plan", "0" * 64)
+    assert code == 1
+    assert digest in err
+    assert not any(up.effects(*who.keys).values())
+    code, _, err = await up.habeas("approve", str(case.id)[:8], "--plan", digest[:12])
+    assert code == 0, err
+    case = await up.settled(case.id)
+    assert case.claims["erasure"].state == "partially_fulfilled"  # Salesforce's bin
+    assert who.contact not in up.sandboxes["freshdesk"].state()
+    code, _, err = await up.habeas("approve", str(case.id), "--plan", digest)
+    assert code == 1
+    assert "no plan of this case waits" in err
+
+
+async def test_nobody_vouched_for_calls_no_vendor(up: Rig) -> None:
+    who = plant(up, "stranger")
+    await up.settled(await up.submit("access", email=plant(up, "known").email))
+    before = {name: it.calls.copy() for name, it in up.sandboxes.items()}
+    case = await up.until(
+        await up.submit("access", "erasure", email=who.email, level=0),
+        lambda it: it.state == "identity_asked" and not it.under_way(),
+    )
+    assert {name: it.calls for name, it in up.sandboxes.items()} == before
+    mails = list((up.settings.data / "mail").glob(f"{case.id}-*.eml"))
+    assert len(mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("case", "zzz"), "not a case id"),
+        (("case", "00000000"), "`habeas cases` lists them"),
+        (("submit", "--claim", "access"), "--email"),
+        (("submit", "--claim", "everything", "--email", "a@example.org"), "access"),
+        (("run", "host"), "habeas run host SYSTEM"),
+        (("run", "host", "acme"), "freshdesk, salesforce"),
+        (("verify", "/nowhere.zip"), "does not exist"),
+        (("dead-letters", "show", "9-9"), "habeas dead-letters list"),
+        (("keys", "host", "acme", "--out", "x"), "no keys for 'acme'"),
+    ],
+)
+async def test_an_error_says_what_to_do(up: Rig, arguments: tuple[str, ...], says: str) -> None:
+    code, _, err = await up.habeas(*arguments)
+    assert code != 0
+    assert says in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", main.commands)
+async def test_help_teaches_every_command(command: str) -> None:
+    shown = CliRunner().invoke(main, [command, "--help"])
+    assert shown.exit_code == 0
+    assert len(shown.output.splitlines()) > 5
+
+
+async def test_without_anything_set_up_it_says_how_to_begin(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.environ = {"HABEAS_DATA": str(tmp_path / "data")}
+    code, _, err = await rig.habeas("submit", "--claim", "access", "--email", "a@example.org")
+    assert code == 1
+    assert "habeas up" in err or "start the pipeline once" in err
+    code, _, err = await rig.habeas("up")
+    assert code == 1
+    assert "HABEAS_FRESHDESK_" in err
+    code, _, err = await rig.habeas("cases", HABEAS_SWEEP="soon")
+    assert code == 1
+    assert "HABEAS_SWEEP is not a number" in err
