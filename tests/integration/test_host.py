@@ -1,0 +1,372 @@
+"""The host on a real Kafka: what it answers, in which order, and what it never loses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from pipeline import flow, grants
+from pipeline.adapters import host_keys, local_kafka, topics, wire
+from pipeline.adapters.host import run_host
+from pipeline.adapters.incoming import Incoming, of_kafka
+from pipeline.adapters.order_desk import UnreadableError
+from pipeline.adapters.producer import producer, send
+from pipeline.grants import HEADER, Grants
+from pipeline.ports import LaterError
+from pipeline.settings import Settings
+from schemas import events as e
+from schemas.codec import locked
+from schemas.events import Event
+from tests.fakes.orders import CaseOf
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CODEC = locked()
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+Act = Callable[[e.SearchOrdered], Awaitable[None]]
+
+
+@dataclass
+class Scripted:
+    """Work that does what the test says, and remembers what it was given."""
+
+    system: str
+    act: Act
+    begun: list[UUID] = field(default_factory=list)
+    running: int = 0
+    most: int = 0
+
+    async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
+        assert isinstance(order, e.SearchOrdered)
+        self.begun.append(order.order)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.act(order)
+        finally:
+            self.running -= 1
+        failed = e.SearchFailed(
+            case=order.case, order=order.order, system=self.system, reason="scripted"
+        )
+        return [failed]
+
+
+@dataclass
+class Bench:
+    """A broker, and a host of a system that no other test uses."""
+
+    bootstrap: str
+    folder: Path
+    system: str = field(default_factory=lambda: f"acme{uuid4().hex[:8]}")
+    settings: Settings = field(
+        default_factory=lambda: Settings(partitions=3, session_timeout=timedelta(seconds=6))
+    )
+
+    async def prepare(self) -> None:
+        await topics.create(self.bootstrap, flow.topics((self.system,), self.settings))
+        host_keys.create(self.keys)
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys" / self.system
+
+    @asynccontextmanager
+    async def host(
+        self, work: Scripted, *, share: Callable[[float], None] = lambda _: None
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        """A running host; drained at the end, unless it ended by itself."""
+        task = asyncio.create_task(
+            run_host(
+                work,
+                settings=self.settings,
+                bootstrap=self.bootstrap,
+                host_keys=self.keys,
+                codec=CODEC,
+                pipeline_public=("1", X25519PrivateKey.generate().public_key()),
+                share=share,
+            )
+        )
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def order(
+        self, case: CaseOf | None = None, **changed: object
+    ) -> tuple[CaseOf, e.SearchOrdered]:
+        case = case or CaseOf(system=self.system)
+        return case, replace(case.search(), **changed)  # type: ignore[arg-type]
+
+    async def send(
+        self, *orders: tuple[CaseOf, e.SearchOrdered], key: bytes | None = None
+    ) -> list[wire.Record]:
+        """Publish orders as the orchestrator does."""
+        named = host_keys.current(self.keys)
+        host_key = key or host_keys.load(self.keys)[named]
+        records = [
+            wire.Record(
+                topic=flow.work(self.system),
+                key=str(event.case).encode(),
+                value=CODEC.encode(event),
+                headers=(
+                    *wire.headers(
+                        event,
+                        event_id=uuid4(),
+                        cause=None,
+                        source="test",
+                        at=datetime.now(UTC),
+                        trace=TRACE,
+                    ),
+                    (HEADER, grants.wrap(case.grants.every, host_key, named)),
+                ),
+            )
+            for case, event in orders
+        ]
+        async with producer(self.bootstrap) as out:
+            await send(out, records)
+        return records
+
+    async def answers(self, count: int, topic: str = flow.RESULTS) -> list[Incoming]:
+        """Answers of this system, once there are so many (or after ten seconds)."""
+        found: list[Incoming] = []
+        for _ in range(100):
+            found = [it for it in await self._read(topic) if self._mine(it)]
+            if len(found) >= count:
+                break
+            await asyncio.sleep(0.1)
+        return found
+
+    def _mine(self, it: Incoming) -> bool:
+        event = CODEC.decode(it.value or b"")
+        topic = getattr(event, "topic", flow.work(getattr(event, "system", "")))
+        return topic == flow.work(self.system)
+
+    async def _read(self, topic: str) -> list[Incoming]:
+        consumer = AIOKafkaConsumer(
+            topic,
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        found: list[Incoming] = []
+        try:
+            await consumer.start()
+            ends = await consumer.end_offsets(consumer.assignment())
+            while [it for it, end in ends.items() if await consumer.position(it) < end]:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += map(of_kafka, records)
+        finally:
+            await consumer.stop()
+        return found
+
+    async def committed(self) -> int:
+        """How many orders are committed, over all partitions."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(f"habeas.host.{self.system}")
+        finally:
+            await admin.close()
+        return sum(it.offset for it in offsets.values() if it.offset > 0)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    kafka = await local_kafka.start(tmp_path_factory.mktemp("kafka"))
+    yield kafka.bootstrap
+    await kafka.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bench(bootstrap: str, tmp_path: Path) -> Bench:
+    made = Bench(bootstrap, tmp_path)
+    await made.prepare()
+    return made
+
+
+def decoded(records: Sequence[Incoming]) -> list[Event]:
+    return [CODEC.decode(it.value or b"") for it in records]
+
+
+async def nothing(_: e.SearchOrdered) -> None:
+    return
+
+
+async def test_an_order_is_answered_in_its_trace_under_derived_ids(bench: Bench) -> None:
+    async with bench.host(Scripted(bench.system, nothing)):
+        case, order = bench.order()
+        (sent,) = await bench.send((case, order))
+        (answer,) = await bench.answers(1)
+    event, told = CODEC.decode(answer.value or b""), wire.read(answer.headers)
+    assert isinstance(event, e.SearchFailed)
+    assert (event.case, answer.key) == (case.id, str(case.id).encode())
+    assert told["ce_id"] == str(wire.answer_id(event.order, event))
+    assert told["ce_causationid"] == wire.read(sent.headers)["ce_id"]
+    assert told["ce_source"] == f"/habeas/host/{bench.system}"
+    assert told["traceparent"][:35] == TRACE[:35]
+    assert told["traceparent"] != TRACE
+    assert HEADER not in dict(answer.headers)
+
+
+async def test_a_slow_case_is_overtaken_and_kept_in_order(bench: Bench) -> None:
+    free = asyncio.Event()
+    slow = CaseOf(system=bench.system)
+    first, second = bench.order(slow), bench.order(slow)
+    others = [bench.order() for _ in range(10)]
+
+    async def act(order: e.SearchOrdered) -> None:
+        if order.order == first[1].order:
+            await free.wait()
+
+    work = Scripted(bench.system, act)
+    async with bench.host(work):
+        await bench.send(first, second, *others)
+        early = decoded(await bench.answers(len(others)))
+        assert {it.case for it in early} == {case.id for case, _ in others}
+        assert second[1].order not in work.begun
+        assert await bench.committed() < len(others) + 2
+        free.set()
+        assert len(await bench.answers(len(others) + 2)) == len(others) + 2
+    mine = [it for it in work.begun if it in {first[1].order, second[1].order}]
+    assert mine == [first[1].order, second[1].order]
+    assert await bench.committed() == len(others) + 2
+
+
+async def test_no_more_than_the_window_at_once_and_none_is_lost(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, window=4)
+
+    async def act(_: e.SearchOrdered) -> None:
+        await asyncio.sleep(0.02)
+
+    work = Scripted(bench.system, act)
+    async with bench.host(work):
+        await bench.send(*(bench.order() for _ in range(40)))
+        assert len(await bench.answers(40)) == 40
+    assert 1 < work.most <= 4
+    assert len(work.begun) == len(set(work.begun)) == 40
+
+
+async def test_a_lapsed_order_is_never_started(bench: Bench) -> None:
+    work = Scripted(bench.system, nothing)
+    async with bench.host(work):
+        await bench.send(bench.order(not_after=datetime.now(UTC) - timedelta(seconds=1)))
+        (event,) = decoded(await bench.answers(1))
+    assert isinstance(event, e.OrderDeferred)
+    assert event.reason == "lapsed"
+    assert not work.begun
+
+
+async def test_an_order_ends_with_its_run_limit(bench: Bench) -> None:
+    async def act(_: e.SearchOrdered) -> None:
+        await asyncio.sleep(60)
+
+    async with bench.host(Scripted(bench.system, act)):
+        await bench.send(bench.order(run_limit=1))
+        (event,) = decoded(await bench.answers(1))
+    assert isinstance(event, e.OrderDeferred)
+    assert event.reason == "run_limit"
+
+
+async def test_later_and_a_mistake_of_ours_put_an_order_off(bench: Bench) -> None:
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    broken, later = bench.order(), bench.order()
+
+    async def act(order: e.SearchOrdered) -> None:
+        if order.order == later[1].order:
+            raise LaterError(until, "vendor_unavailable")
+        raise ZeroDivisionError
+
+    async with bench.host(Scripted(bench.system, act)) as host:
+        await bench.send(broken, later)
+        events = decoded(await bench.answers(2))
+        assert not host.done()
+    said = {it.case: (it.reason, it.until) for it in events if isinstance(it, e.OrderDeferred)}
+    assert said[later[0].id] == ("vendor_unavailable", until)
+    assert said[broken[0].id][0] == "internal_error"
+
+
+async def test_what_does_not_open_is_put_aside_and_the_rest_flows(bench: Bench) -> None:
+    strange, well = bench.order(), bench.order()
+    async with bench.host(Scripted(bench.system, nothing)):
+        await bench.send(strange, key=b"another host's key, 32 bytes....")
+        await bench.send(well)
+        (answer,) = decoded(await bench.answers(1))
+        (letter,) = decoded(await bench.answers(1, flow.DEAD_LETTERS))
+    assert answer.case == well[0].id
+    assert isinstance(letter, e.RecordRefused)
+    assert letter.case == strange[0].id
+    assert letter.reason.startswith("does not open")
+
+
+async def test_too_many_dead_letters_stop_the_process(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, dead_letter_limit=3)
+    async with bench.host(Scripted(bench.system, nothing)) as host:
+        strange = [bench.order() for _ in range(6)]
+        await bench.send(*strange, key=b"another host's key, 32 bytes....")
+        with pytest.raises(UnreadableError):
+            await asyncio.wait_for(host, 20)
+
+
+async def test_a_host_key_made_while_the_host_runs_is_found(bench: Bench) -> None:
+    async with bench.host(Scripted(bench.system, nothing)):
+        await bench.send(bench.order())
+        await bench.answers(1)
+        host_keys.create(bench.keys)
+        await bench.send(bench.order())
+        assert len(await bench.answers(2)) == 2
+
+
+async def test_what_was_in_flight_when_a_host_ended_is_done_by_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.adapters.host.LAST_ORDERS", 0.2)
+    orders = [bench.order() for _ in range(20)]
+    stuck = {event.order for _, event in orders[::4]}
+
+    async def act(order: e.SearchOrdered) -> None:
+        if order.order in stuck:
+            await asyncio.sleep(60)
+
+    async with bench.host(Scripted(bench.system, act)):
+        await bench.send(*orders)
+        await bench.answers(len(orders) - len(stuck))
+    async with bench.host(Scripted(bench.system, nothing)):
+        answers = await bench.answers(len(orders))
+        for _ in range(50):
+            if {it.case for it in decoded(answers)} == {case.id for case, _ in orders}:
+                break
+            answers = await bench.answers(len(answers) + 1)
+    assert {it.case for it in decoded(answers)} == {case.id for case, _ in orders}
+    ids = Counter(wire.read(it.headers)["ce_id"] for it in answers)
+    assert len(ids) == len(orders)  # what was answered twice has the same event id
+
+
+async def test_the_share_is_the_part_of_the_partitions(bench: Bench) -> None:
+    told: list[float] = []
+    async with bench.host(Scripted(bench.system, nothing), share=told.append):
+        await bench.send(bench.order())
+        await bench.answers(1)
+        assert told[-1] == 1
+        async with bench.host(Scripted(bench.system, nothing)):
+            for _ in range(100):
+                if told[-1] < 1:
+                    break
+                await asyncio.sleep(0.1)
+            assert told[-1] in {1 / 3, 2 / 3}
+        for _ in range(100):
+            if told[-1] == 1:
+                break
+            await asyncio.sleep(0.1)
+        assert told[-1] == 1

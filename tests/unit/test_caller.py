@@ -1,0 +1,143 @@
+"""The host's caller: its turn, another try, and no more than its time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from connectors.sdk.interface import Capabilities, Limit, RetryableError, TerminalError
+from pipeline.adapters import caller as module
+from pipeline.adapters.caller import HostCaller
+from pipeline.settings import Settings
+
+
+def made(*limits: Limit, wait: float = 5) -> HostCaller:
+    capabilities = Capabilities(system="acme", rights=frozenset(), kinds={}, limits=limits)
+    return HostCaller(capabilities, Settings(vendor_wait=timedelta(seconds=wait)))
+
+
+class Vendor:
+    """Fails so often, then answers; remembers when it was called."""
+
+    def __init__(self, failures: int = 0, error: Callable[[], Exception] | None = None) -> None:
+        self.failures = failures
+        self.error = error or (lambda: RetryableError("busy"))
+        self.at: list[float] = []
+
+    async def __call__(self) -> str:
+        self.at.append(time.monotonic())
+        if len(self.at) <= self.failures:
+            raise self.error()
+        return "answer"
+
+    def most_in(self, seconds: float) -> int:
+        """The most calls in any window of this length."""
+        return max(sum(1 for it in self.at if start <= it < start + seconds) for start in self.at)
+
+
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
+
+
+async def test_no_window_holds_more_than_the_published_limit() -> None:
+    call, vendor = made(Limit(calls=5, per=timedelta(seconds=0.3))), Vendor()
+    await asyncio.gather(*(call(vendor) for _ in range(16)))
+    assert len(vendor.at) == 16
+    assert vendor.most_in(0.29) <= 5
+
+
+async def test_a_worker_with_half_the_partitions_has_half_the_limit() -> None:
+    call, vendor = made(Limit(calls=6, per=timedelta(seconds=0.3))), Vendor()
+    call.share(0.5)
+    await asyncio.gather(*(call(vendor) for _ in range(8)))
+    assert vendor.most_in(0.29) <= 3
+
+
+async def test_what_may_be_answered_later_is_asked_again() -> None:
+    call, vendor = made(), Vendor(failures=3)
+    assert await call(vendor) == "answer"
+    assert len(vendor.at) == 4
+
+
+async def test_what_asking_again_does_not_help_is_asked_once() -> None:
+    call, vendor = made(), Vendor(failures=9, error=lambda: TerminalError("no", reason="forbidden"))
+    with pytest.raises(TerminalError):
+        await call(vendor)
+    assert len(vendor.at) == 1
+
+
+async def test_a_call_waits_no_longer_than_it_may_and_says_when_to_come_back() -> None:
+    call, vendor = made(wait=0.2), Vendor(failures=10_000)
+    began = time.monotonic()
+    with pytest.raises(RetryableError) as refused:
+        await call(vendor)
+    assert time.monotonic() - began < 2
+    assert refused.value.retry_after is not None
+
+
+async def test_a_hanging_call_is_given_up() -> None:
+    async def hanging() -> str:
+        await asyncio.sleep(60)
+        return "late"
+
+    with pytest.raises(RetryableError):
+        await made(wait=0.2)(hanging)
+
+
+async def test_a_vendor_that_asks_to_wait_is_left_alone_by_every_call() -> None:
+    asked = timedelta(seconds=0.3)
+    call = made()
+    first = Vendor(failures=1, error=lambda: RetryableError("slow", retry_after=asked))
+    other = Vendor()
+    task = asyncio.create_task(call(first))
+    await asyncio.sleep(0.05)
+    await call(other)
+    await task
+    assert other.at[0] - first.at[0] >= 0.29
+    assert first.at[1] - first.at[0] >= 0.29
+
+
+async def test_it_slows_down_when_told_and_recovers() -> None:
+    call = made(Limit(calls=8, per=timedelta(seconds=0.2)))
+    told = Vendor(failures=1, error=lambda: RetryableError("slow", retry_after=timedelta(0)))
+    await call(told)
+    assert call._tightened < 1
+    for _ in range(40):
+        await call(Vendor())
+    assert call._tightened == 1
+
+
+async def test_a_wait_beyond_the_time_left_is_not_waited_for() -> None:
+    call = made(wait=0.5)
+    asked = timedelta(seconds=30)
+    vendor = Vendor(failures=9, error=lambda: RetryableError("slow", retry_after=asked))
+    with pytest.raises(RetryableError) as refused:
+        await call(vendor)
+    assert len(vendor.at) == 1
+    assert refused.value.retry_after == asked
+    with pytest.raises(RetryableError, match="no turn"):
+        await call(Vendor())
+
+
+async def test_the_breaker_opens_refuses_at_once_and_closes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "OPEN_FOR", 0.2)
+    call, broken = made(wait=5), Vendor(failures=10_000)
+    with pytest.raises(RetryableError, match="circuit open"):
+        await call(broken)
+    assert len(broken.at) == module.TRIPS_AFTER
+    well = Vendor()
+    with pytest.raises(RetryableError, match="circuit open") as refused:
+        await call(well)
+    assert not well.at
+    assert refused.value.retry_after is not None
+    await asyncio.sleep(0.25)
+    assert await call(well) == "answer"
+    assert await call(well) == "answer"
