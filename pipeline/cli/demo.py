@@ -51,8 +51,7 @@ async def demo(out: Path, *, as_json: bool) -> None:
     settings = play.settings_of(out, console.load())
     cast = people.load()
     try:
-        play.make_room(settings.data)
-        with (settings.data / "habeas.log").open("w") as log:
+        with play.room(settings.data), (settings.data / "habeas.log").open("w") as log:
             console.logs(to_file=log)
             with Fetching() as progress:
                 async with app.broker(settings, progress) as bootstrap:

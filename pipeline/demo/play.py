@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,14 +88,27 @@ class Ended:
     audit: str
 
 
-def make_room(out: Path) -> None:
-    """An empty folder; an earlier demo's is emptied. Raises `DemoError` for anybody else's."""
-    if out.exists() and any(out.iterdir()):
-        if not (out / MARK).exists():
-            raise DemoError(f"{out} is not empty and no demo made it: choose another with --out")
-        shutil.rmtree(out)
+@contextmanager
+def room(out: Path) -> Iterator[None]:
+    """An empty folder that is ours meanwhile; an earlier demo's is emptied.
+
+    Raises `DemoError` for anybody else's folder, and for one that a demo runs in.
+    """
+    mark = out / MARK
+    if out.exists() and any(out.iterdir()) and not mark.exists():
+        raise DemoError(f"{out} is not empty and no demo made it: choose another with --out")
     out.mkdir(parents=True, exist_ok=True)
-    (out / MARK).touch()
+    with mark.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(f"a demo is running in {out}: choose another with --out") from None
+        for it in out.iterdir():
+            if it.is_dir():
+                shutil.rmtree(it)
+            elif it != mark:
+                it.unlink()
+        yield
 
 
 @asynccontextmanager

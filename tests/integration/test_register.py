@@ -1,0 +1,269 @@
+"""The register on a SQLite file: migrations, one decision each, due rows, keys that are gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pipeline import app, flow
+from pipeline.adapters import host_keys, way_in, wire
+from pipeline.adapters.decider import Decider
+from pipeline.adapters.edge import Edge
+from pipeline.adapters.incoming import Incoming
+from pipeline.adapters.publisher import Publisher
+from pipeline.adapters.register import reading, store, tables
+from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
+from pipeline.adapters.register.engine import connect, downgrade, migrate, url_of
+from pipeline.app import LOCAL, LOCAL_LEVEL, Place
+from pipeline.case.dues import Due
+from pipeline.settings import Settings
+from schemas.codec import locked
+from schemas.records import Person, SealedIdentifier
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+CODEC = locked()
+
+
+@dataclass
+class Sent:
+    """Where a producer's records go when no broker is asked."""
+
+    records: list[wire.Record] = field(default_factory=list)
+
+    async def send(self, topic: str, value: bytes, *, key: bytes, headers: Any) -> Any:
+        record = wire.Record(topic=topic, key=key, value=value, headers=tuple(headers))
+        self.records.append(record)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = Settings(data=tmp_path, systems="freshdesk,salesforce")
+    files = Place(tmp_path).keys
+    files.create()
+    for system in ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE):
+        host_keys.create(files.hosts(system))
+    signer = files.signer(f"intake-{LOCAL}")
+    way_in.register(Place(tmp_path).intakes, "intakes", LOCAL, signer.public_key(), LOCAL_LEVEL)
+    return made
+
+
+@pytest.fixture
+async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    made = await connect(url_of("", settings.data))
+    await migrate(made)
+    yield made
+    await made.dispose()
+
+
+def decider(settings: Settings, engine: AsyncEngine, sent: Sent) -> Decider:
+    """One as `run_orchestrator` makes it."""
+    files = Place(settings.data).keys
+    senders = way_in.load(Place(settings.data).intakes)
+    return Decider(
+        engine=engine,
+        codec=CODEC,
+        rules=app.rules(settings),
+        way_in=way_in.WayIn(CODEC, senders, files.pipeline()),
+        keys=CaseKeys(files.wrapping()),
+        files=files,
+        publisher=Publisher(engine, sent),
+    )
+
+
+async def requests(
+    settings: Settings, *cases: UUID, email: str = "a@example.org"
+) -> list[Incoming]:
+    """Requests as they lie on the topic."""
+    out = Sent()
+    edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
+    for case in cases:
+        person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
+        await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
+    return [_arrived(it, offset) for offset, it in enumerate(out.records)]
+
+
+def _arrived(it: wire.Record, offset: int) -> Incoming:
+    return Incoming(
+        topic=it.topic,
+        partition=0,
+        offset=offset,
+        key=it.key,
+        value=it.value,
+        headers=it.headers,
+        at=NOW,
+    )
+
+
+def of_topic(records: Sequence[wire.Record], topic: str) -> list[wire.Record]:
+    return [it for it in records if it.topic == topic]
+
+
+async def test_migrations_go_down_and_up_again_with_data_in_it(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    await decider(settings, engine, Sent()).take(await requests(settings, uuid4()))
+
+    def differences(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection), tables.metadata))
+
+    def down(connection: Connection) -> list[str]:
+        downgrade(connection, "base")
+        return [it for it in inspect(connection).get_table_names() if it != "alembic_version"]
+
+    async with engine.begin() as connection:
+        assert await connection.run_sync(differences) == []
+        assert await connection.run_sync(down) == []
+    await migrate(engine)
+    async with engine.begin() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_what_is_deleted_is_overwritten_and_readers_do_not_wait(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        told = {
+            name: (await connection.execute(text(f"PRAGMA {name}"))).scalar()
+            for name in ("journal_mode", "secure_delete")
+        }
+    assert told == {"journal_mode": "wal", "secure_delete": 1}
+
+
+async def test_a_batch_that_comes_twice_is_decided_once(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent, case = Sent(), uuid4()
+    batch = await requests(settings, case)
+    one, another = decider(settings, engine, sent), decider(settings, engine, sent)
+    await one.take(batch)
+    first = len(sent.records)
+    await one.take(batch)
+    await another.take([*batch, *batch])
+    assert len(sent.records) == first
+    assert len(of_topic(sent.records, flow.work("freshdesk"))) == 1
+    entries = await reading.ledger(engine, case)
+    assert [it.number for it in entries] == list(range(1, len(entries) + 1))
+    async with engine.connect() as connection:
+        heads = await store.heads(connection, [case])
+        offsets = list(await connection.execute(select(tables.offsets)))
+        owed = list(await connection.execute(select(tables.outbox)))
+    assert heads[case] == store.chain(entries)
+    assert [(it.topic, it.partition, it.next) for it in offsets] == [(flow.REQUESTS, 0, 1)]
+    assert owed == []
+
+
+async def test_another_person_under_a_known_case_is_refused(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent, case = Sent(), uuid4()
+    one = decider(settings, engine, sent)
+    await one.take(await requests(settings, case))
+    await one.take(await requests(settings, case))  # sealed anew: the same submission
+    assert not of_topic(sent.records, flow.DEAD_LETTERS)
+    await one.take(await requests(settings, case, email="b@example.org"))
+    (letter,) = of_topic(sent.records, flow.DEAD_LETTERS)
+    assert CODEC.decode(letter.value).reason == "incident: case_id_taken"  # type: ignore[attr-defined]
+
+
+async def test_a_later_process_folds_what_an_earlier_one_wrote(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent, case = Sent(), uuid4()
+    await decider(settings, engine, sent).take(await requests(settings, case))
+    later = decider(settings, engine, sent)
+    due = Due(NOW + timedelta(days=900), "deadline")
+    await later.tick({case: [due]})  # overtaken: nothing is said
+    entries = await reading.entries(engine, case)
+    budget = next(it for it in await _dues(engine, case) if it.kind == "search")
+    await later.tick({case: [budget]})
+    after = await reading.entries(engine, case)
+    assert after[len(entries)].type == "search_overdue"
+
+
+async def test_a_due_row_is_claimed_by_one(settings: Settings, engine: AsyncEngine) -> None:
+    cases = [uuid4() for _ in range(20)]
+    await decider(settings, engine, Sent()).take(await requests(settings, *cases))
+    other = await connect(url_of("", settings.data))
+    now = NOW + timedelta(days=3650)
+
+    async def claim(of: AsyncEngine) -> dict[UUID, list[Due]]:
+        async with of.begin() as connection:
+            return await store.claim_dues(connection, now)
+
+    claims = await asyncio.gather(*(claim(it) for it in (engine, other) * 4))
+    await other.dispose()
+    rows = [(case, due) for it in claims for case, dues in it.items() for due in dues]
+    assert {case for case, _ in rows} == set(cases)
+    assert len(rows) == len(set(rows))
+
+
+async def test_a_destroyed_key_is_gone_from_the_file(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    case = uuid4()
+    await decider(settings, engine, Sent()).take(await requests(settings, case))
+    keys = CaseKeys(Place(settings.data).keys.wrapping())
+    async with engine.begin() as connection:
+        found = await keys.of(connection, [case])
+        wrapped = {it.id: it.wrapped for it in await connection.execute(select(tables.keys))}
+        gone = found[case, RECORD].id
+        await destroy(connection, gone, NOW)
+    async with engine.connect() as connection:
+        assert (await keys.of(connection, [case])).keys() == {(case, PACKAGE)}
+    await engine.dispose()
+    async with engine.connect() as connection:
+        await connection.commit()
+    content = _bytes(settings.data)
+    assert wrapped[gone] not in content
+    assert wrapped[found[case, PACKAGE].id] in content
+
+
+async def test_a_key_whose_time_is_up_is_destroyed_and_the_ledger_says_so(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent, case = Sent(), uuid4()
+    one = decider(settings, engine, sent)
+    await one.take(await requests(settings, case))
+    later = datetime.now(UTC) + settings.record_key_lives + timedelta(days=1)
+    await one.expire_keys(later)
+    await one.expire_keys(later)
+    types = [it.type for it in await reading.entries(engine, case)]
+    assert types.count("key_destroyed") == 1
+    async with engine.connect() as connection:
+        keys = await CaseKeys(Place(settings.data).keys.wrapping()).of(connection, [case])
+    assert (case, RECORD) not in keys
+
+
+async def test_what_a_dead_process_owed_is_published_by_another(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent = Sent()
+    record = wire.Record(topic=flow.LEDGER, key=b"k", value=b"v", headers=(("a", b"b"),))
+    old = datetime.now(UTC) - timedelta(minutes=1)
+    async with engine.begin() as connection:
+        await store.owe(connection, [record], old)
+    assert await Publisher(engine, sent).sweep() == 1
+    assert sent.records == [record]
+    assert await Publisher(engine, sent).sweep() == 0
+
+
+async def _dues(engine: AsyncEngine, case: UUID) -> list[Due]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(select(tables.dues).where(tables.dues.c.case_id == case))
+        return [Due(it.at, it.kind, it.ref) for it in rows]
+
+
+def _bytes(folder: Path) -> bytes:
+    return b"".join(it.read_bytes() for it in sorted(folder.glob("register.db*")))
