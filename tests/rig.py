@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import UUID, uuid4
 
-from aiokafka import AIOKafkaConsumer
-
 from connectors.sdk import registry
 from connectors.sdk.sandbox import Sandbox
 from pipeline import app, flow
 from pipeline.adapters import local_kafka
-from pipeline.adapters.incoming import Incoming, of_kafka
+from pipeline.adapters.incoming import Incoming, read_to_end
 from pipeline.adapters.register import reading
 from pipeline.case.case import Case
 from pipeline.settings import Settings
@@ -208,22 +206,8 @@ class Rig:
 
     async def records(self) -> list[Incoming]:
         """Every record on every topic of the route."""
-        consumer = AIOKafkaConsumer(
-            *(it.name for it in flow.topics(self.systems, self.settings)),
-            bootstrap_servers=self.bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        found: list[Incoming] = []
-        try:
-            await consumer.start()
-            ends = await consumer.end_offsets(consumer.assignment())
-            while [it for it, end in ends.items() if await consumer.position(it) < end]:
-                for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += map(of_kafka, records)
-        finally:
-            await consumer.stop()
-        return found
+        topics = (it.name for it in flow.topics(self.systems, self.settings))
+        return [it async for it in read_to_end(self.bootstrap, *topics)]
 
     def clear_faults(self) -> None:
         for it in self.sandboxes.values():

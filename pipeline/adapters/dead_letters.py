@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid5
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import UnknownTopicOrPartitionError
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from pipeline import flow
@@ -18,7 +15,7 @@ from schemas.envelope import SUITE
 from schemas.events import RecordRefused
 
 from . import wire
-from .incoming import Incoming
+from .incoming import Incoming, read_to_end
 
 INFO = b"habeas/dead-letter/1"
 NOBODY = UUID(int=0)
@@ -83,23 +80,7 @@ class Letter:
 
 async def read_all(bootstrap: str, codec: Codec) -> list[Letter]:
     """Every dead letter there is, the oldest first."""
-    consumer = AIOKafkaConsumer(
-        flow.DEAD_LETTERS,
-        bootstrap_servers=bootstrap,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    found: list[Letter] = []
-    try:
-        await consumer.start()
-        ends = await consumer.end_offsets(consumer.assignment())
-        while [it for it, end in ends.items() if await consumer.position(it) < end]:
-            for records in (await consumer.getmany(timeout_ms=1000)).values():
-                found += [_letter(it, codec) for it in records]
-    except UnknownTopicOrPartitionError:
-        return []
-    finally:
-        await consumer.stop()
+    found = [_letter(it, codec) async for it in read_to_end(bootstrap, flow.DEAD_LETTERS)]
     return sorted(found, key=lambda it: it.at)
 
 
@@ -111,9 +92,8 @@ def value_of(event: RecordRefused, keys: Mapping[str, X25519PrivateKey]) -> byte
     return value
 
 
-def _letter(record: Any, codec: Codec) -> Letter:
-    event = codec.decode(record.value)
+def _letter(record: Incoming, codec: Codec) -> Letter:
+    event = codec.decode(record.value or b"")
     if not isinstance(event, RecordRefused):
         raise CodecError("not a dead letter")
-    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    return Letter(f"{record.partition}-{record.offset}", at, event)
+    return Letter(f"{record.partition}-{record.offset}", record.at, event)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from pipeline import flow
 from schemas import events as e
@@ -65,6 +69,27 @@ def of_kafka(record: Any) -> Incoming:
         headers=tuple(record.headers),
         at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
     )
+
+
+async def read_to_end(bootstrap: str, *topics: str) -> AsyncIterator[Incoming]:
+    """Every record that lies on these topics now; nothing if the broker does not have one."""
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(consumer.assignment())
+        while [it for it, end in ends.items() if await consumer.position(it) < end]:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                for it in records:
+                    yield of_kafka(it)
+    except UnknownTopicOrPartitionError:
+        return
+    finally:
+        await consumer.stop()
 
 
 @dataclass(frozen=True, slots=True)

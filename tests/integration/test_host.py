@@ -13,14 +13,13 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipeline import flow, grants
 from pipeline.adapters import host_keys, local_kafka, topics, wire
 from pipeline.adapters.host import run_host
-from pipeline.adapters.incoming import Incoming, of_kafka
+from pipeline.adapters.incoming import Incoming, read_to_end
 from pipeline.adapters.order_desk import UnreadableError
 from pipeline.adapters.producer import producer, send
 from pipeline.grants import HEADER, Grants
@@ -142,7 +141,7 @@ class Bench:
         """Answers of this system, once there are so many (or after ten seconds)."""
         found: list[Incoming] = []
         for _ in range(100):
-            found = [it for it in await self._read(topic) if self._mine(it)]
+            found = [it async for it in read_to_end(self.bootstrap, topic) if self._mine(it)]
             if len(found) >= count:
                 break
             await asyncio.sleep(0.1)
@@ -152,24 +151,6 @@ class Bench:
         event = CODEC.decode(it.value or b"")
         topic = getattr(event, "topic", flow.work(getattr(event, "system", "")))
         return topic == flow.work(self.system)
-
-    async def _read(self, topic: str) -> list[Incoming]:
-        consumer = AIOKafkaConsumer(
-            topic,
-            bootstrap_servers=self.bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        found: list[Incoming] = []
-        try:
-            await consumer.start()
-            ends = await consumer.end_offsets(consumer.assignment())
-            while [it for it, end in ends.items() if await consumer.position(it) < end]:
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += map(of_kafka, records)
-        finally:
-            await consumer.stop()
-        return found
 
     async def committed(self) -> int:
         """How many orders are committed, over all partitions."""
