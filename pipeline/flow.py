@@ -152,6 +152,7 @@ ROUTE: tuple[Step, ...] = (
         name="notify",
         where=Where.DECIDE,
         reads=(
+            e.CaseOpened,
             e.IdentityAsked,
             e.IdentityRefused,
             e.ApprovalAsked,
@@ -205,7 +206,7 @@ ROUTE: tuple[Step, ...] = (
 )
 
 FINAL: frozenset[type[Event]] = frozenset(
-    {e.CaseOpened, e.PlanMade, e.ObligationOpened, e.CaseReported, e.KeyDestroyed, e.ClaimWithdrawn}
+    {e.PlanMade, e.ObligationOpened, e.CaseReported, e.KeyDestroyed, e.ClaimWithdrawn}
 )
 """Read by people and other teams, and by the fold, but by no step."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from io import BytesIO
@@ -56,35 +56,40 @@ class Codec:
 
     def encode(self, event: Event) -> bytes:
         """The framed value of a record. Raises `CodecError` if it is larger than `MAX_BYTES`."""
-        value = self._frame(_subject(type(event))) + body(event)
+        value = self.frame(_subject(type(event))) + body(event)
         if len(value) > MAX_BYTES:
             raise CodecError(f"{event_name(type(event))}: {len(value)} bytes exceed {MAX_BYTES}")
         return value
 
     def decode(self, value: bytes) -> Event:
         """The event in a record's value. Raises `CodecError` or `UnknownEventError`."""
-        found, rest = self._unframe(value)
+        found, rest = self.unframe(value)
         if found.sealed:
             raise CodecError(f"{found.subject} is no event")
         return from_body(found.event, found.version, rest)
 
     def encode_sealed(self, event: type[Event], content: Any) -> bytes:
-        """The plaintext of an event's sealed field."""
+        """The plaintext of an event's sealed field.
+
+        Its frame has the lock's id whatever the numbering: only we read it, and registries go.
+        """
         subject = f"{event_name(event)}.sealed.v{event.VERSION}"
-        return self._frame(subject) + _write(schema(subject).parsed, content)
+        return locked().frame(subject) + _write(schema(subject).parsed, content)
 
     def decode_sealed(self, event: type[Event], plaintext: bytes) -> Any:
         """What `encode_sealed` was given: an object of the event's `SEALS` class."""
-        found, rest = self._unframe(plaintext)
+        found, rest = locked().unframe(plaintext)
         if not found.sealed or found.event != event_name(event) or event.SEALS is None:
             raise CodecError(f"{found.subject} is not what {event_name(event)} seals")
         reader = schema(f"{event_name(event)}.sealed.v{event.VERSION}")
         return _build(event.SEALS)(_read(found, reader, rest))
 
-    def _frame(self, subject: str) -> bytes:
+    def frame(self, subject: str) -> bytes:
+        """What stands before a body: `0x00` and the schema's id."""
         return FRAME.pack(MAGIC, self._ids[subject])
 
-    def _unframe(self, value: bytes) -> tuple[Schema, bytes]:
+    def unframe(self, value: bytes) -> tuple[Schema, bytes]:
+        """The schema that a frame names, and what follows it. Raises `CodecError`."""
         if len(value) < FRAME.size:
             raise CodecError("shorter than a frame")
         magic, number = FRAME.unpack_from(value)
@@ -102,9 +107,24 @@ def locked() -> Codec:
     return Codec({subject: entry["id"] for subject, entry in lock.items()})
 
 
-def body(event: Event) -> bytes:
-    """An event without its frame: what the ledger keeps and the hash chain covers."""
-    return _write(schema(_subject(type(event))).parsed, event)
+def body(event: Event, version: int | None = None) -> bytes:
+    """An event without its frame: what the ledger keeps and the hash chain covers.
+
+    `version` is the released one to write; by default, today's.
+    """
+    return _write(schema(_subject(type(event), version)).parsed, event)
+
+
+def versions(event: Event) -> Iterator[int]:
+    """The released versions that may have said this event, today's first.
+
+    An earlier one may if it loses nothing of it. Seals and signatures are over the bytes of the
+    version that was written, which an event that was read no longer shows.
+    """
+    yield event.VERSION
+    for version in range(event.VERSION - 1, 0, -1):
+        if from_body(event_name(type(event)), version, body(event, version)) == event:
+            yield version
 
 
 def from_body(name: str, version: int, content: bytes) -> Event:
@@ -119,16 +139,14 @@ def from_body(name: str, version: int, content: bytes) -> Event:
     return cast("Event", _build(cast("Any", event))(found))
 
 
-def before_sealed(event: Event) -> bytes:
+def before_sealed(event: Event, version: int | None = None) -> bytes:
     """The encoded fields that come before `sealed`: what its associated data bind."""
-    parsed = schema(_subject(type(event))).parsed
-    kept = [it for it in parsed["fields"] if it["name"] not in {"sealed", "signature"}]
-    return _write(_clear_part(parsed["name"], len(kept)), event)
+    return _write(_clear_part(_subject(type(event), version)), event)
 
 
-def before_signature(event: Event) -> bytes:
+def before_signature(event: Event, version: int | None = None) -> bytes:
     """The encoded fields that come before `signature`: what it signs."""
-    whole = body(event)
+    whole = body(event, version)
     signature: bytes = event.signature  # type: ignore[attr-defined]
     return whole[: -len(_write(_BYTES, signature))]
 
@@ -148,18 +166,15 @@ def schema(subject: str) -> Schema:
     return Schema(subject, event, int(version), bool(sealed), parsed)
 
 
-def _subject(event: type[Event]) -> str:
-    return f"{event_name(event)}.v{event.VERSION}"
+def _subject(event: type[Event], version: int | None = None) -> str:
+    return f"{event_name(event)}.v{version or event.VERSION}"
 
 
 @cache
-def _clear_part(name: str, count: int) -> Any:
-    event = event_types()[name.removeprefix("habeas.")]
-    path = FOLDER / f"{_subject(event)}.avsc"
-    whole = json.loads(path.read_text())
-    return parse_schema(
-        {**whole, "name": f"{whole['name']}_clear", "fields": whole["fields"][:count]}
-    )
+def _clear_part(subject: str) -> Any:
+    whole = json.loads((FOLDER / f"{subject}.avsc").read_text())
+    kept = [it for it in whole["fields"] if it["name"] not in {"sealed", "signature"}]
+    return parse_schema({**whole, "name": f"{whole['name']}_clear", "fields": kept})
 
 
 def _write(parsed: Any, content: Any) -> bytes:

@@ -7,6 +7,7 @@ encoded field before `signature`. The recipe for other languages is in `README.m
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from .codec import Codec, before_sealed, before_signature
+from .codec import Codec, before_sealed, before_signature, versions
 from .events import Event
 from .sealed import SealError
 
@@ -41,17 +42,21 @@ def enclose(
 def verify(event: Event, sender: Ed25519PublicKey) -> None:
     """Raise `SignatureError` unless `sender` signed exactly this event."""
     signature: bytes = event.signature  # type: ignore[attr-defined]
-    try:
-        sender.verify(signature, before_signature(event))
-    except InvalidSignature:
-        raise SignatureError("the signature is not of this sender over this event") from None
+    for version in versions(event):
+        with suppress(InvalidSignature):
+            return sender.verify(signature, before_signature(event, version))
+    raise SignatureError("the signature is not of this sender over this event")
 
 
 def disclose(codec: Codec, event: Event, recipient: X25519PrivateKey) -> Any:
     """What is sealed in an enclosed event. Raises `SealError` if it is not for this key."""
     sealed: bytes = event.sealed  # type: ignore[attr-defined]
-    try:
-        plaintext = SUITE.decrypt(sealed, recipient, info=before_sealed(event))
-    except (InvalidTag, ValueError):
-        raise SealError("does not open under the pipeline's key") from None
+    plaintext = _opened(event, sealed, recipient)
     return codec.decode_sealed(type(event), plaintext)
+
+
+def _opened(event: Event, sealed: bytes, recipient: X25519PrivateKey) -> bytes:
+    for version in versions(event):
+        with suppress(InvalidTag, ValueError):
+            return SUITE.decrypt(sealed, recipient, info=before_sealed(event, version))
+    raise SealError("does not open under the pipeline's key")

@@ -177,12 +177,16 @@ class IdentityAsked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityVerified(Event):
+    """Who asks is known surely enough: the search may begin."""
+
     level: int
     method: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityRefused(Event):
+    """Who asks could not be confirmed: nothing is searched. `reason` is a DPV justification."""
+
     reason: str
 
 
@@ -498,6 +502,8 @@ class ResponseSigned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSent(Event):
+    """The message was handed over."""
+
     SEALS: ClassVar[type | None] = Sealed
 
     order: UUID
@@ -507,6 +513,8 @@ class NoticeSent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeFailed(Event):
+    """The message cannot be sent. `reason` is a code."""
+
     order: UUID
     system: str
     reason: str

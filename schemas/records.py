@@ -176,6 +176,8 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedIdentifier:
+    """An identifier with its value."""
+
     tag: bytes
     kind: str
     value: str
@@ -186,6 +188,8 @@ class SealedIdentifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedHolding:
+    """A holding with its id, as the connector handles it."""
+
     tag: bytes
     kind: str
     id: str

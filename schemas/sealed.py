@@ -10,6 +10,7 @@ event's body before it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,7 +18,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .codec import Codec, before_sealed
+from .codec import Codec, before_sealed, versions
 from .derive import event_name
 from .events import Event
 
@@ -55,11 +56,11 @@ def key_id(sealed: bytes) -> UUID:
     return UUID(bytes=sealed[1:17])
 
 
-def associated_data(event: Event, system: str) -> bytes:
+def associated_data(event: Event, system: str, version: int | None = None) -> bytes:
     """What binds an event's sealed field to its place."""
     order = getattr(event, "order", None)
     place = f"{event_name(type(event))}/{event.case}/{order or ''}/{system}/"
-    return place.encode() + before_sealed(event)
+    return place.encode() + before_sealed(event, version)
 
 
 def seal_event(  # noqa: PLR0917  what is sealed, with what, for whom: in the order of the sentence
@@ -74,5 +75,13 @@ def seal_event(  # noqa: PLR0917  what is sealed, with what, for whom: in the or
 def unseal_event(codec: Codec, event: Event, key: bytes, system: str) -> Any:
     """What is sealed in an event: an object of its `SEALS` class. Raises `SealError`."""
     sealed: bytes = event.sealed  # type: ignore[attr-defined]
-    plaintext = unseal(key, sealed, associated_data(event, system))
+    plaintext = _opened(event, key, sealed, system)
     return codec.decode_sealed(type(event), plaintext)
+
+
+def _opened(event: Event, key: bytes, sealed: bytes, system: str) -> bytes:
+    today, *earlier = versions(event)
+    for version in earlier:
+        with suppress(SealError):
+            return unseal(key, sealed, associated_data(event, system, version))
+    return unseal(key, sealed, associated_data(event, system, today))

@@ -110,7 +110,8 @@ def read(record: Incoming, codec: Codec, way_in: WayIn) -> Input:
     Raises `CodecError` or `RefusedError` for a dead letter, `UnknownEventError` to stop.
     """
     told = wire.read(record.headers)
-    wire.refuse_later(told)
+    if record.topic == flow.RESULTS:  # elsewhere it is not known yet who says so
+        wire.refuse_later(told)
     if record.value is None:
         raise CodecError("no value")
     event = codec.decode(record.value)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
+from pipeline.grants import HEADER
 from schemas.codec import UnknownEventError
 from schemas.derive import event_name, event_types
 from schemas.events import Event
@@ -51,10 +53,9 @@ def read(received: Sequence[tuple[str, bytes]] | Mapping[str, bytes] | None) -> 
     pairs = received.items() if isinstance(received, Mapping) else received or ()
     found = {}
     for name, value in pairs:
-        try:
-            found[name] = bytes(value).decode()
-        except UnicodeDecodeError:
-            continue
+        with suppress(UnicodeDecodeError):
+            if name != HEADER:
+                found[name] = bytes(value).decode()
     return found
 
 

@@ -23,6 +23,9 @@ from pipeline import settings as table
 from pipeline.adapters.key_files import KeyFileError
 from pipeline.adapters.local_kafka import LocalKafkaError
 from pipeline.adapters.register.reading import NoCaseError
+from pipeline.adapters.registry_ids import RegistryError
+from pipeline.adapters.topics import TopicsError
+from pipeline.adapters.way_in import IntakesError
 from pipeline.app import SetupError
 from pipeline.policy import PolicyError
 from pipeline.settings import Settings
@@ -42,7 +45,10 @@ PLAIN = (
     LocalKafkaError,
     NoCaseError,
     PolicyError,
+    RegistryError,
+    IntakesError,
     SetupError,
+    TopicsError,
     table.SettingsError,
 )
 """Errors whose message already says what to do."""

@@ -17,6 +17,7 @@ SUBJECTS = {
     "identity_refused": "We could not confirm who you are",
     "response_ready": "The answer to your request is ready",
     "approval_asked": "A plan waits for your approval",
+    "received_late": "A request came in after its answer was due",
     "refused": "About your request",
     "extended": "Your request takes longer",
 }

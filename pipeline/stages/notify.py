@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from schemas.events import (
     ApprovalAsked,
+    CaseOpened,
     DeadlineExtended,
     Event,
     IdentityAsked,
@@ -27,6 +28,8 @@ SUBJECT, DPO = "subject", "dpo"
 def notify(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Order a notice for each event that somebody outside must hear of."""
     match event:
+        case CaseOpened() if event.due_at < given.now:
+            yield _ordered(case, "received_late", DPO, rules, given)
         case IdentityAsked():
             ordered = _ordered(case, "identity_asked", SUBJECT, rules, given)
             yield replace(ordered, expires_at=event.expires_at)

@@ -316,6 +316,15 @@ def test_near_the_deadline_an_interim_answer_goes_out() -> None:
     assert [it.kind for it in orders if isinstance(it, e.ResponseOrdered)] == ["interim"]
 
 
+def test_a_request_older_than_its_month_is_told_to_the_dpo_and_goes_on() -> None:
+    run = Run(small_world())
+    run.now += timedelta(days=40)
+    case = run.go("access")
+    told = [it.kind for it in run.of(e.NoticeOrdered)]  # type: ignore[attr-defined]
+    assert told[0] == "received_late"
+    assert case.claims["access"].state == "fulfilled"
+
+
 def test_a_withdrawn_claim_orders_nothing_more() -> None:
     run = Run(small_world(customer=False))
     orders = run.start("erasure")

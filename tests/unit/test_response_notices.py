@@ -82,7 +82,7 @@ def text(mail: EmailMessage) -> str:
 
 @pytest.mark.parametrize("kind", SUBJECTS)
 async def test_every_notice_reaches_its_reader_and_names_nobody(tmp_path: Path, kind: str) -> None:
-    to = "dpo" if kind == "approval_asked" else "subject"
+    to = "dpo" if kind in {"approval_asked", "received_late"} else "subject"
     assert isinstance(await sent(tmp_path, kind, person("ann@example.org"), to=to), NoticeSent)
     (mail,) = mails(tmp_path)
     assert mail["To"] == (SENDER if to == "dpo" else "ann@example.org")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from pipeline.adapters import wire
 from pipeline.adapters.incoming import Incoming, read
 from pipeline.adapters.way_in import Sender, Senders, WayIn
 from schemas.codec import before_sealed, before_signature, locked
-from schemas.envelope import SUITE, verify
+from schemas.envelope import SUITE, SignatureError, verify
 from schemas.events import RequestReceived
 from schemas.write_vectors import FILE, document
 
@@ -98,6 +99,20 @@ def test_each_records_headers_are_as_our_own_edge_writes_them(vector: dict[str, 
     assert wire.read(ours) == vector["headers"]
     assert vector["topic"] == flow.REQUESTS
     assert vector["record_key"] == str(event.case)
+
+
+def test_a_signature_over_another_avro_form_of_the_same_does_not_hold() -> None:
+    """Avro may write an array in several blocks: the recipe asks for one."""
+    one_block = "040c6163636573730e6572617375726500"
+    two_blocks = "020c616363657373020e6572617375726500"
+    record = VECTORS[1]["record"]
+    event = locked().decode(bytes.fromhex(record.replace(one_block, two_blocks)))
+    assert event == _event(VECTORS[1])
+    sender = Ed25519PrivateKey.generate()
+    signed = bytes.fromhex(VECTORS[1]["signed"].replace(one_block, two_blocks))
+    assert signed.hex() != VECTORS[1]["signed"]
+    with pytest.raises(SignatureError):
+        verify(replace(_event(VECTORS[1]), signature=sender.sign(signed)), sender.public_key())
 
 
 def _without_drawn(written: dict[str, Any]) -> dict[str, Any]:

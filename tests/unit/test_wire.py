@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.adapters import wire
+from schemas.codec import UnknownEventError
 from schemas.derive import event_name
 from schemas.events import Event, HoldingsLocated, SearchFailed
 from tests.unit import strategies
@@ -83,6 +84,24 @@ def test_a_trace_that_is_none_is_replaced(garbage: str) -> None:
     assert W3C.fullmatch(wire.continued({"traceparent": garbage}))
     assert W3C.fullmatch(wire.continued({}))
     assert wire.continued({}) != wire.continued({})
+
+
+@given(strategies.events())
+def test_an_event_of_this_release_passes(event: Event) -> None:
+    wire.refuse_later(told(event))
+
+
+@pytest.mark.parametrize("said", ["habeas.comet_seen.v1", "habeas.holdings_located.v999"])
+def test_an_event_of_a_later_release_stops_who_reads_it(said: str) -> None:
+    with pytest.raises(UnknownEventError, match="update this process"):
+        wire.refuse_later({"ce_type": said})
+
+
+@given(st.text(max_size=30).filter(lambda it: not it.startswith("habeas.")))
+def test_what_is_no_event_of_ours_stops_nobody(said: str) -> None:
+    for it in (said, "", "habeas", "habeas.x", "habeas.x.v", "org.habeas.comet_seen.v1"):
+        wire.refuse_later({"ce_type": it})
+    wire.refuse_later({})
 
 
 @given(strategies.events(HoldingsLocated), st.uuids())
