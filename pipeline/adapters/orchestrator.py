@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ GROUP = "habeas.orchestrator"
 BATCH = 200
 WITHIN = 0.01
 """Seconds to wait for a batch to fill."""
+STOPS_WITHIN = 10.0
+"""Seconds: Faust waits for ever for partitions that a process never got. Nothing depends on it."""
 PAUSE = 1.0
 """Seconds before a batch that met a busy or absent database or broker is taken again."""
 log = structlog.get_logger()
@@ -85,15 +88,16 @@ class Orchestrator:
         clock: asyncio.Task[None] = asyncio.create_task(
             sweep_for_ever(self._decider, self._publisher, self._engine, self._settings)
         )
-        await self._app.start()
         try:
+            await self._app.start()
             both: set[asyncio.Future[None]] = {clock, self._failed}
             done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             for it in done:
                 it.result()
         finally:
             clock.cancel()
-            await self._app.stop()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._app.stop(), STOPS_WITHIN)
 
     def _agent(self, topic: str) -> Callable[[Any], AsyncIterator[None]]:
         async def take(stream: Any) -> AsyncIterator[None]:
