@@ -5,7 +5,7 @@ READY := .venv/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock clean
+.PHONY: help setup demo test bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(READY) ## Run the pipeline against sandboxes of the vendors; options in 
 
 test: $(READY) ## Run all tests; one folder, file or option with ARGS="tests/unit -x"
 	$(BIN)/pytest $(ARGS)
+
+bench: $(READY) ## Measure cases per second beside the floor of this machine; rows in tests/bench/results.json
+	$(BIN)/python -m tests.bench.bench $(ARGS)
 
 check: $(READY) ## Format, lint, types, architecture: all that CI asks besides the tests
 	$(BIN)/ruff format --check
