@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from io import BytesIO
+from operator import attrgetter
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
@@ -195,25 +196,60 @@ def _read(writer: Schema, reader: Schema, content: bytes) -> Any:
 
 
 def _plain(content: Any) -> Any:
-    if is_dataclass(content):
-        return {it.name: _plain(getattr(content, it.name)) for it in fields(content)}
-    if isinstance(content, tuple):
-        return [_plain(it) for it in content]
-    return content
+    """What fastavro writes: dataclasses as dicts."""
+    plainer = _plainer(cast("Any", type(content))) if is_dataclass(content) else None
+    return content if plainer is None else plainer(content)
 
 
 @cache
-def _build(hint: Any) -> Callable[[Any], Any]:
-    """A function from what fastavro read to a value of the hinted type."""
+def _plainer(hint: Any) -> Callable[[Any], Any] | None:
+    """A function from a value of the hinted type to what fastavro writes; None if it is that."""
     if get_origin(hint) is tuple:
-        item = _build(get_args(hint)[0])
-        return lambda read: tuple(map(item, read))
+        item = _plainer(get_args(hint)[0])
+        return None if item is None else lambda value: [item(it) for it in value]
     if isinstance(hint, types.UnionType):
         (inner,) = (it for it in get_args(hint) if it is not type(None))
-        some = _build(inner)
-        return lambda read: None if read is None else some(read)
+        some = _plainer(inner)
+        return None if some is None else lambda value: None if value is None else some(value)
     if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint)
-        makers = [(it.name, _build(hints[it.name])) for it in fields(hint)]
-        return lambda read: hint(**{name: make(read[name]) for name, make in makers})
-    return lambda read: read
+        names = [it.name for it in fields(hint)]
+        changed = [(it, made) for it in names if (made := _plainer(hints[it])) is not None]
+        read = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+
+        def plain(value: Any) -> dict[str, Any]:
+            found = dict(zip(names, read(value), strict=True))
+            for name, made in changed:
+                found[name] = made(found[name])
+            return found
+
+        return plain
+    return None
+
+
+def _build(hint: Any) -> Callable[[Any], Any]:
+    """A function from what fastavro read to a value of the hinted type."""
+    return _builder(hint) or (lambda read: read)
+
+
+@cache
+def _builder(hint: Any) -> Callable[[Any], Any] | None:
+    if get_origin(hint) is tuple:
+        item = _builder(get_args(hint)[0])
+        return tuple if item is None else lambda read: tuple(map(item, read))
+    if isinstance(hint, types.UnionType):
+        (inner,) = (it for it in get_args(hint) if it is not type(None))
+        some = _builder(inner)
+        return None if some is None else lambda read: None if read is None else some(read)
+    if isinstance(hint, type) and is_dataclass(hint):
+        hints = get_type_hints(hint)
+        names = {it.name for it in fields(hint)}
+        changed = [(it, made) for it in names if (made := _builder(hints[it])) is not None]
+
+        def build(read: dict[str, Any]) -> Any:
+            for name, made in changed:
+                read[name] = made(read[name])
+            return hint(**read)
+
+        return build
+    return None

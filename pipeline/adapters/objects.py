@@ -34,17 +34,17 @@ class FolderObjects:
         """Write an object once, and have it on the disk. Raises `ObjectExistsError`."""
         path = self._path(name)
         draft = path.with_name(f".{uuid4().hex}.part")
+        waiting = bytearray()
         file = await asyncio.to_thread(_create, draft)
         try:
-            try:
-                async for chunk in content:
-                    await asyncio.to_thread(file.write, chunk)
-                await asyncio.to_thread(_sync, file)
-            finally:
-                await asyncio.to_thread(file.close)
-            await asyncio.to_thread(_publish, draft, path)
+            async for chunk in content:
+                waiting += chunk
+                if len(waiting) >= _CHUNK:
+                    await asyncio.to_thread(file.write, bytes(waiting))
+                    waiting.clear()
+            await asyncio.to_thread(_publish, file, bytes(waiting), draft, path)
         finally:
-            await asyncio.to_thread(draft.unlink)
+            await asyncio.to_thread(_discard, file, draft)
 
     async def get(self, name: str) -> AsyncIterator[bytes]:
         """An object's bytes, in chunks. Raises `ObjectMissingError`."""
@@ -70,13 +70,16 @@ def _create(draft: Path) -> BinaryIO:
     return os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def _sync(file: BinaryIO) -> None:
+def _discard(file: BinaryIO, draft: Path) -> None:
+    file.close()
+    draft.unlink()
+
+
+def _publish(file: BinaryIO, rest: bytes, draft: Path, path: Path) -> None:
+    """Give the draft its name, unless another has it: a link is never made over a file."""
+    file.write(rest)
     file.flush()
     os.fsync(file.fileno())
-
-
-def _publish(draft: Path, path: Path) -> None:
-    """Give the draft its name, unless another has it: a link is never made over a file."""
     try:
         path.hardlink_to(draft)
     except FileExistsError:
