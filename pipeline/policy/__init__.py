@@ -36,12 +36,12 @@ class Retention:
     source: str
     article: str
     reason: str
-    years: int
-    anchor: str
-    """The fact with the date the period runs from; no fact, no date yet."""
-    needs: frozenset[str]
+    years: int = 0
+    anchor: str = ""
+    """The fact with the date the period runs from; no fact, no date yet. Empty: no date ever."""
+    needs: frozenset[str] = frozenset()
     """Facts without which the rule can neither apply nor not apply."""
-    rows: frozenset[tuple[str, str, str]]
+    rows: frozenset[tuple[str, str, str]] = frozenset()
     """(system, kind, category) it covers."""
     examples: tuple[Example, ...] = ()
 

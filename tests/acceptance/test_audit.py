@@ -25,8 +25,9 @@ from pipeline.demo.seed import Expected, SeedError, seed, snapshot
 
 Snapshot = dict[str, dict[str, Any]]
 
-SYSTEMS = ("freshdesk", "salesforce")
+SYSTEMS = ("freshdesk", "mailgun", "salesforce")
 KEPT = frozenset({Category.IDENTITY, Category.CONTACT})
+OPT_OUTS = frozenset({("mailgun", "unsubscribe"), ("mailgun", "complaint")})
 ROUNDS = 3
 
 
@@ -82,7 +83,7 @@ async def answer(connectors: Mapping[str, Connector], request: Request) -> None:
             kinds = list(connector.capabilities.kinds)
             for it in sorted(held[system], key=lambda it: kinds.index(it.kind)):
                 keep = KEPT if (system, it.kind) == ("salesforce", "contact") else frozenset()
-                if it.categories - keep:
+                if it.categories - keep and (system, it.kind) not in OPT_OUTS:
                     await connector.erase(it, keep)
 
 

@@ -1,0 +1,278 @@
+"""Mailgun on loopback: domains, lists with members, suppressions and events, as documented.
+
+https://documentation.mailgun.com/docs/mailgun/api-reference, and recorded answers of the real one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from connectors.sdk.sandbox import Sandbox
+
+Row = dict[str, Any]
+
+SUPPRESSIONS = {"bounces": "bounce", "unsubscribes": "unsubscribe", "complaints": "complaint"}
+DEFAULTS: Mapping[str, Row] = {
+    "bounce": {"code": "550", "error": "No such mailbox"},
+    "unsubscribe": {"tags": ["*"]},
+    "complaint": {},
+}
+LARGEST_PAGE = 1000
+
+
+class MailgunSandbox(Sandbox):
+    """One Mailgun account. Its ids are the sandbox's own: Mailgun goes by addresses.
+
+    Domains and lists are nobody's: they are not shown as state.
+    """
+
+    system = "mailgun"
+    unreadable = (r"^/v3/lists",)
+
+    # What tests and the demo use.
+
+    def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """A `domain`, a `list`, a `member` of a `list`, a suppression or `event` of a `domain`."""
+        row: Row = dict(fields)
+        if kind in {"domain", "list"}:
+            id_ = str(row.get("name") if kind == "domain" else row.get("address"))
+            self.table(f"_{kind}")[id_] = row
+            return id_
+        of = str(row.pop("list" if kind == "member" else "domain"))
+        self.table("_list" if kind == "member" else "_domain").setdefault(
+            of, {"address": of} if kind == "member" else {"name": of}
+        )
+        return self._plant(kind, of, row)
+
+    def _plant(self, kind: str, of: str, row: Row) -> str:
+        if kind == "event":
+            row = {
+                "event": "delivered",
+                "id": f"event-{self.new_id()}",
+                "timestamp": (self.now() - timedelta(days=2)).timestamp(),
+                "recipient": "",
+                "client-info": {},
+                **row,
+            }
+        elif kind == "member":
+            row = {"name": "", "subscribed": True, "vars": {}, **row}
+        elif kind in DEFAULTS:
+            row = {"created_at": _stamp(self), **DEFAULTS[kind], **row}
+        else:
+            raise ValueError("Mailgun has domains, lists, members, suppressions and events")
+        id_ = str(self.new_id())
+        self.table(kind)[id_] = row | {"_of": of, "_id": id_}
+        return id_
+
+    def settings(self, *, restricted: bool = False) -> Mapping[str, str]:
+        """Of the connector."""
+        return {"url": self.url, "api_key": self.restricted_key if restricted else self.key}
+
+    # How it answers.
+
+    def credential(self, request: web.Request) -> str | None:
+        """The password of basic authentication, for the user `api`, is the key."""
+        scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+        try:
+            user, _, password = base64.b64decode(encoded).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return password if (scheme, user) == ("Basic", "api") else None
+
+    def refusal(self, status: int) -> web.Response:
+        """Mailgun's errors; a 401 is plain text, an unknown path a page."""
+        match status:
+            case HTTPStatus.UNAUTHORIZED:
+                return web.Response(text="Forbidden", status=status)
+            case HTTPStatus.NOT_FOUND:
+                page = "<html><title>404: Not Found</title></html>"
+                return web.Response(text=page, content_type="text/html", status=status)
+            case _:
+                said = {"message": HTTPStatus(status).phrase}
+                return web.json_response(said, status=status)
+
+    def routes(self) -> list[web.RouteDef]:
+        """What a connector needs; the collection deletes too, so that a mistake shows."""
+        member = "/v3/lists/{of}/members/{address}"
+        made = [
+            web.get("/v4/domains", self._domains),
+            web.get("/v3/domains", self._domains),
+            web.get("/v3/lists/pages", self._lists),
+            web.get("/v3/lists/{of}/members/pages", self._members),
+            web.post("/v3/lists/{of}/members", self._add_member),
+            web.get(member, self._get("member", "Member not found")),
+            web.put(member, self._put_member),
+            web.delete(member, self._remove("member", "Mailing list member has been deleted")),
+            web.get("/v3/{of}/events", self._first_events),
+            web.get("/v3/{of}/events/{page}", self._more_events),
+        ]
+        for name, kind in SUPPRESSIONS.items():
+            missing = f"Address not found in {name} table"
+            made += [
+                web.get(f"/v3/{{of}}/{name}", self._suppressed(kind)),
+                web.post(f"/v3/{{of}}/{name}", self._suppress(kind)),
+                web.delete(f"/v3/{{of}}/{name}", self._wipe(kind)),
+                web.get(f"/v3/{{of}}/{name}/{{address}}", self._get(kind, missing)),
+                web.delete(f"/v3/{{of}}/{name}/{{address}}", self._remove(kind, "Removed")),
+            ]
+        return made
+
+    async def _domains(self, request: web.Request) -> web.Response:
+        rows = list(self.table("_domain").values())
+        skip, limit = int(request.query.get("skip", 0)), int(request.query.get("limit", 100))
+        page = [_shown(it) for it in rows[skip : skip + limit]]
+        return web.json_response({"total_count": len(rows), "items": page})
+
+    # Lists and members.
+
+    async def _lists(self, request: web.Request) -> web.Response:
+        return self._paged(request, sorted(self.table("_list").values(), key=_address))
+
+    async def _members(self, request: web.Request) -> web.Response:
+        return self._paged(request, self._rows("member", request))
+
+    async def _add_member(self, request: web.Request) -> web.Response:
+        given = await request.post()
+        row: Row = {"address": str(given["address"]), "name": str(given.get("name", ""))}
+        row["vars"] = json.loads(str(given.get("vars", "{}")))
+        self._plant("member", request.match_info["of"], row)
+        said = {"member": row, "message": "Mailing list member has been created"}
+        return web.json_response(said)
+
+    async def _put_member(self, request: web.Request) -> web.Response:
+        row = self._one("member", request)
+        if row is None:
+            return _missing("Member not found")
+        given = {name: str(value) for name, value in (await request.post()).items()}
+        row.update({name: value for name, value in given.items() if name == "name"})
+        if "vars" in given:
+            row["vars"] = json.loads(given["vars"])
+        if "subscribed" in given:
+            row["subscribed"] = given["subscribed"] in {"yes", "true"}
+        self.changed("update", "member", row["_id"])
+        said = {"member": _shown(row), "message": "Mailing list member has been updated"}
+        return web.json_response(said)
+
+    # Suppressions.
+
+    def _suppressed(self, kind: str) -> Callable[..., Any]:
+        async def answer(request: web.Request) -> web.Response:
+            if request.match_info["of"] not in self.table("_domain"):
+                return _missing("Domain not found: " + request.match_info["of"])
+            return self._paged(request, self._rows(kind, request))
+
+        return answer
+
+    def _suppress(self, kind: str) -> Callable[..., Any]:
+        async def answer(request: web.Request) -> web.Response:
+            json_body = request.content_type == "application/json"
+            given = await request.json() if json_body else [dict(await request.post())]
+            for it in given if isinstance(given, list) else [given]:
+                self._plant(kind, request.match_info["of"], {"address": str(it["address"])})
+            return web.json_response({"message": f"{len(given)} addresses have been added"})
+
+        return answer
+
+    def _wipe(self, kind: str) -> Callable[..., Any]:
+        async def answer(request: web.Request) -> web.Response:
+            for it in self._rows(kind, request):
+                self._drop(kind, it)
+            return web.json_response({"message": "All entries have been removed"})
+
+        return answer
+
+    # One thing.
+
+    def _get(self, kind: str, missing: str) -> Callable[..., Any]:
+        async def answer(request: web.Request) -> web.Response:
+            row = self._one(kind, request)
+            if row is None:
+                return _missing(missing)
+            shown = _shown(row)
+            return web.json_response({"member": shown} if kind == "member" else shown)
+
+        return answer
+
+    def _remove(self, kind: str, said: str) -> Callable[..., Any]:
+        async def answer(request: web.Request) -> web.Response:
+            row = self._one(kind, request)
+            if row is None:
+                return _missing("Address not found")
+            self._drop(kind, row)
+            shown = {"address": row["address"]}
+            shown = {"member": shown} if kind == "member" else shown
+            return web.json_response({**shown, "message": said})
+
+        return answer
+
+    def _drop(self, kind: str, row: Row) -> None:
+        del self.table(kind)[row["_id"]]
+        self.changed("delete", kind, row["_id"])
+
+    def _one(self, kind: str, request: web.Request) -> Row | None:
+        address = request.match_info["address"].lower()
+        return next((it for it in self._rows(kind, request) if _address(it) == address), None)
+
+    def _rows(self, kind: str, request: web.Request) -> list[Row]:
+        of = request.match_info["of"]
+        return sorted((it for it in self.table(kind).values() if it["_of"] == of), key=_address)
+
+    # Events.
+
+    async def _first_events(self, request: web.Request) -> web.Response:
+        asked = {it: request.query[it] for it in ("recipient", "limit") if it in request.query}
+        return self._events(request, {"skip": 0, **asked})
+
+    async def _more_events(self, request: web.Request) -> web.Response:
+        token = request.match_info["page"]
+        return self._events(request, json.loads(base64.urlsafe_b64decode(token)))
+
+    def _events(self, request: web.Request, asked: Row) -> web.Response:
+        of, recipient = request.match_info["of"], str(asked.get("recipient", "")).lower()
+        rows = [
+            it
+            for it in self.table("event").values()
+            if it["_of"] == of and (not recipient or it["recipient"].lower() == recipient)
+        ]
+        rows.sort(key=lambda it: float(it["timestamp"]))
+        skip, limit = int(asked["skip"]), min(int(asked.get("limit", 100)), 300)
+        page = [_shown(it) for it in rows[skip : skip + limit]]
+        token = base64.urlsafe_b64encode(json.dumps(asked | {"skip": skip + len(page)}).encode())
+        following = f"{self.url}/v3/{of}/events/{token.decode()}"
+        return web.json_response({"items": page, "paging": {"next": following}})
+
+    def _paged(self, request: web.Request, rows: Sequence[Row]) -> web.Response:
+        """By address: each page says where the next begins."""
+        limit = min(int(request.query.get("limit", 100)), LARGEST_PAGE)
+        after = request.query.get("address", "").lower()
+        page = [it for it in rows if _address(it) > after][:limit]
+        last = page[-1]["address"] if page else after
+        following = str(request.url.with_query(page="next", address=last, limit=limit))
+        return web.json_response(
+            {"items": [_shown(it) for it in page], "paging": {"next": following}}
+        )
+
+
+def _address(row: Row) -> str:
+    return str(row["address"]).lower()
+
+
+def _shown(row: Row) -> Row:
+    return {name: value for name, value in row.items() if not name.startswith("_")}
+
+
+def _missing(said: str) -> web.Response:
+    return web.json_response({"message": said}, status=HTTPStatus.NOT_FOUND)
+
+
+def _stamp(sandbox: Sandbox) -> str:
+    return format_datetime(sandbox.now() - timedelta(days=40)).replace("+0000", "UTC")
