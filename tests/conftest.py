@@ -6,8 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from tests.rig import Rig
+
+# Machines are noisy: how long an example takes is no test.
+settings.register_profile(
+    "habeas",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("habeas")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -26,7 +26,7 @@ from pipeline.case.case import Case
 from pipeline.settings import Settings
 from schemas.records import Person, SealedIdentifier
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 LOOK_EVERY = 0.1
 SESSION = timedelta(seconds=6)
 """The shortest that a broker allows: a killed worker's partitions come back soon."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from connectors.sdk.http import Http, UnauthorisedError, as_form, basic
 from connectors.sdk.interface import (
@@ -243,11 +243,12 @@ class Mailgun(Connector):
 
 def _holding(kind: str, of: str, address: str) -> Holding:
     """`of` is the list's address, or the sending domain."""
-    return Holding(kind, json.dumps([of, address]))
+    return Holding(kind, f"{quote(of, safe='@')}/{address}")
 
 
 def _parts(holding: Holding) -> tuple[str, str]:
-    of, address = json.loads(holding.id)
+    quoted, _, address = holding.id.partition("/")
+    of = unquote(quoted)
     if not of or not _is_address(address):  # an empty one would name the whole collection
         raise TerminalError("not the id of a holding")
     return of, address
