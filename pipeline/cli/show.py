@@ -160,6 +160,10 @@ def _show(known: Case, wrong: str) -> None:
     for it in known.under_way():
         why = f" ({it.reason})" if it.reason else ""
         console.out.print(f"waits for {it.slot[1]}: {it.slot[0]} {it.state}{why}")
+    for owed in known.obligations:
+        until = f"until {owed.until:%Y-%m-%d}" if owed.until else "while the reason lasts"
+        why = f" under {owed.rule}" if owed.rule else ""
+        console.out.print(f"{owed.state} in {owed.system}: {owed.count} items{why}, {until}")
     table = Table("system", "searched", "rounds", "holdings", "calls")
     for row in systems(known):
         table.add_row(row.system, row.searched, str(row.rounds), str(row.found), str(row.calls))
