@@ -95,8 +95,8 @@ class Rig:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
-        kafka = await local_kafka.start(self.folder / "kafka")
-        self._stack.push_async_callback(kafka.stop)
+        self.kafka = kafka = await local_kafka.start(self.folder / "kafka")
+        self._stack.push_async_callback(self._stop_kafka)
         environ: dict[str, str] = {
             "HABEAS_DATA": str(self.folder / "data"),
             "HABEAS_BROKER": kafka.bootstrap,
@@ -129,6 +129,16 @@ class Rig:
         for it in self.roles:
             it.stop()
         await self._stack.aclose()
+
+    async def _stop_kafka(self) -> None:
+        await self.kafka.stop()
+
+    async def lose_broker(self, seconds: float) -> None:
+        """Kill the broker (SIGKILL), and start it again on its folder and port a while later."""
+        os.kill(self.kafka.pid, signal.SIGKILL)
+        await asyncio.sleep(seconds)
+        port = int(self.bootstrap.rpartition(":")[2])
+        self.kafka = await local_kafka.start(self.folder / "kafka", port=port)
 
     def run(self, *arguments: str, **environ: str) -> Role:
         """Start a role: `up`, or `run freshdesk`."""

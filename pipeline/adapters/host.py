@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.ports import Work
 from pipeline.settings import Settings
 from schemas.codec import Codec
 
+from . import wire
 from .dead_letters import refused
 from .incoming import Incoming, of_kafka
 from .order_desk import OrderDesk, UnreadableError
@@ -34,6 +35,8 @@ WHILE_BUSY, WHILE_IDLE = 100, 1000
 """Milliseconds to wait for the next orders."""
 COMMIT_EVERY = 0.25
 """Seconds."""
+PAUSE = 1.0
+"""Seconds before answers that met an absent broker are sent again."""
 LAST_ORDERS = 5.0
 """Seconds that running orders get when the host is stopped."""
 log = structlog.get_logger()
@@ -179,9 +182,20 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
             answers = [refused(record, str(error), self._codec, self._pipeline_public)]
         else:
             self._refused = 0
-        await send(self._producer, answers)
+        await self._send(answers)
         crash.passing("host.after-answer")
         state.end(record.offset)
+
+    async def _send(self, answers: Sequence[wire.Record]) -> None:
+        """Send until the broker has them: while it is gone, the answers wait here."""
+        while True:
+            try:
+                await send(self._producer, answers)
+            except KafkaError as error:
+                log.warning("answer.retried", error=type(error).__name__)
+                await asyncio.sleep(PAUSE)
+            else:
+                return
 
     async def _commit(self) -> None:
         offsets = {it: state.next for it, state in self._partitions.items() if state.next}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from pipeline import flow
@@ -49,6 +51,7 @@ async def read_reports(
                 else:
                     publish(event)
                     log.info("report.published", case=str(event.case), n=event.n)
-                await consumer.commit()
+                with suppress(KafkaError):  # a report that comes again is written again
+                    await consumer.commit()
         finally:
             await consumer.stop()
