@@ -25,7 +25,7 @@ from pipeline.demo.seed import Expected, SeedError, seed, snapshot
 
 Snapshot = dict[str, dict[str, Any]]
 
-SYSTEMS = ("freshdesk", "mailgun", "salesforce")
+SYSTEMS = ("aws", "freshdesk", "mailgun", "salesforce")
 KEPT = frozenset({Category.IDENTITY, Category.CONTACT})
 OPT_OUTS = frozenset({("mailgun", "unsubscribe"), ("mailgun", "complaint")})
 ROUNDS = 3

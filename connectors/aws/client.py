@@ -1,0 +1,233 @@
+"""S3 by boto3: called in threads, as the host wants each call made, failing in two ways only.
+
+Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from http import HTTPStatus
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004  botocore's name
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
+
+from connectors.sdk.calls import Call, call, witness
+from connectors.sdk.http import UnauthorisedError, retry_after
+from connectors.sdk.interface import RetryableError, TerminalError
+
+Row = Mapping[str, Any]
+
+WORKERS = 8
+CONNECT, READ = 5, 20
+"""Seconds. A thread cannot be interrupted: it must give up by itself, before the host does."""
+LAST_PAGE = 10_000
+NEXT: Mapping[str, Mapping[str, str]] = {
+    "list_object_versions": {
+        "KeyMarker": "NextKeyMarker",
+        "VersionIdMarker": "NextVersionIdMarker",
+    },
+    "list_multipart_uploads": {
+        "KeyMarker": "NextKeyMarker",
+        "UploadIdMarker": "NextUploadIdMarker",
+    },
+    "list_parts": {"PartNumberMarker": "NextPartNumberMarker"},
+}
+"""How each list goes on: what to ask with, and where the answer says it."""
+
+ABSENT = frozenset({"NoSuchKey", "NoSuchUpload", "NoSuchVersion"})
+LATER = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "OperationAborted",
+        "PreconditionFailed",  # only asked for where an object must not change between two reads
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
+_LATER_STATUS = frozenset({408, 429, *range(500, 600)})
+_UNAUTHORISED = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
+_BROKEN = (
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    OSError,
+    ResponseParserError,
+)
+
+# At DEBUG both write addresses and bodies, and urllib3 an address with some warnings: keys name
+# people.
+logging.getLogger("botocore").setLevel(logging.INFO)
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+class S3Error(TerminalError):
+    """S3 refused. `code` is its own word for why; never shown to anybody."""
+
+    def __init__(self, message: str, *, reason: str, code: str) -> None:
+        super().__init__(message, reason=reason)
+        self.code = code
+
+
+class S3:
+    """One account's S3, or something that speaks it at `url`."""
+
+    def __init__(self, url: str, region: str, key_id: str, secret: str) -> None:
+        """Without `key_id` boto3 looks for credentials by itself, such as a role's."""
+        self._client = _session().client(
+            "s3",
+            endpoint_url=url or None,
+            region_name=region,
+            aws_access_key_id=key_id or None,
+            aws_secret_access_key=secret or None,
+            config=Config(
+                connect_timeout=CONNECT,
+                read_timeout=READ,
+                max_pool_connections=WORKERS,
+                retries={"mode": "standard", "total_max_attempts": 1},  # the host repeats
+                s3={"addressing_style": "path" if url else "auto"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",  # there is none of a part of a body
+            ),
+        )
+        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="s3")
+
+    async def ask(self, operation: str, due: str = "", /, **given: Any) -> Row | None:
+        """What S3 says to one call; None if it says that there is no such key, version or upload.
+
+        An answer without `due` is none of S3's. A body comes as bytes. Raises `RetryableError`,
+        `UnauthorisedError` or `S3Error`.
+        """
+        return await call(partial(self._attempt, operation, due, given))
+
+    async def pages(self, operation: str, **given: Any) -> AsyncIterator[Row]:
+        """Every page of a list. None where there is no such upload."""
+        following: dict[str, Any] = {}
+        for _ in range(LAST_PAGE):
+            page = await self.ask(operation, "IsTruncated", **given, **following)
+            if page is None:
+                return
+            yield page
+            if not page["IsTruncated"]:
+                return
+            before = following
+            told = {ask: page.get(said) for ask, said in NEXT[operation].items()}
+            following = {ask: it for ask, it in told.items() if it not in (None, "")}
+            if following == before:  # some gateways go round in circles
+                break
+        raise TerminalError(f"{operation}: does not end")
+
+    async def close(self) -> None:
+        """Let go of threads and sockets; a call under way ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    async def _attempt(self, operation: str, due: str, given: Mapping[str, Any]) -> Row | None:
+        method, route = self._route(operation)
+        loop = asyncio.get_running_loop()
+        status = request_id = None
+        try:
+            said = await loop.run_in_executor(self._threads, self._send, operation, given)
+            status, request_id = _told(said)
+        except _BROKEN as error:
+            raise RetryableError(f"{operation}: {type(error).__name__}") from None
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            failed = f"{operation}: {type(error).__name__}"
+            raise UnauthorisedError(failed, reason="unauthorised") from None
+        except (BotoCoreError, UnicodeError) as error:  # the cause quotes what was asked
+            raise TerminalError(f"{operation}: {type(error).__name__}") from None
+        finally:
+            witness(Call(method, route, status, request_id))
+        return _read(operation, due, given, said)
+
+    def _route(self, operation: str) -> tuple[str, str]:
+        """The method and the route's template, by boto3's own model."""
+        meta = self._client.meta
+        http = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).http
+        rest = http["requestUri"].removeprefix("/{Bucket}")  # boto3 takes it off at its first call
+        return http["method"], f"/{{bucket}}{rest.replace('{Key+}', '{key}')}"
+
+    def _send(self, operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer, an error too. In a thread."""
+        try:
+            said: dict[str, Any] = getattr(self._client, operation)(**given)
+            if "Body" in said:
+                said["Body"] = said["Body"].read()
+        except ClientError as error:
+            said = error.response
+        return said
+
+
+@cache
+def _session() -> Any:
+    """One for all: to read S3's model takes a quarter of a second."""
+    return boto3.session.Session()
+
+
+def _told(said: Row) -> tuple[int | None, str | None]:
+    about = said.get("ResponseMetadata", {})
+    headers = about.get("HTTPHeaders", {})
+    return about.get("HTTPStatusCode"), about.get("RequestId") or headers.get("x-amzn-requestid")
+
+
+def _read(operation: str, due: str, given: Mapping[str, Any], said: Row) -> Row | None:
+    if "Error" in said:
+        if "Key" in given and _is_absent(said):
+            return None
+        raise _refused(operation, said)
+    if due and due not in said:  # boto3 takes some gateway's page for an empty answer
+        raise RetryableError(f"{operation}: unreadable")
+    return said
+
+
+def _is_absent(said: Row) -> bool:
+    """S3 says by name that there is no such thing, or that a delete marker is all there is."""
+    is_marker = "x-amz-delete-marker" in said["ResponseMetadata"].get("HTTPHeaders", {})
+    return said["Error"].get("Code") in ABSENT or (
+        is_marker and _told(said)[0] == HTTPStatus.METHOD_NOT_ALLOWED
+    )
+
+
+def _refused(operation: str, said: Row) -> RetryableError | TerminalError:
+    """What an error of S3 means."""
+    code, (status, _) = str(said["Error"].get("Code", "")), _told(said)
+    failed = f"{operation}: {status}"
+    is_page = status == HTTPStatus.NOT_FOUND and code.isdecimal()  # S3 says what is not there
+    if code in LATER or status in _LATER_STATUS or is_page:
+        headers = said["ResponseMetadata"].get("HTTPHeaders", {})
+        wait = retry_after({"Retry-After": headers.get("retry-after", "")})
+        return RetryableError(failed, retry_after=wait)
+    if code in _UNAUTHORISED or status == HTTPStatus.UNAUTHORIZED:
+        return UnauthorisedError(failed, reason="unauthorised")
+    reason = "forbidden" if status == HTTPStatus.FORBIDDEN else "refused"
+    return S3Error(failed, reason=reason, code=code)
