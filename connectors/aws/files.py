@@ -1,4 +1,4 @@
-"""What S3 holds, read version by version, and a file's content, a few megabytes at a time."""
+"""What S3 holds, read version by version, and a file's content, a megabyte at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LISTS = {
     "Uploads": ("upload", "UploadId"),
 }
 """By the name in a list's page: our kind, and where its id is."""
-PIECE = 4 * 1024 * 1024
+PIECE = 1024 * 1024
 """Bytes of a file that are in memory, at most."""
 ABOUT = ("LastModified", "ContentType", "ContentEncoding", "Metadata", "StorageClass")
 

@@ -29,6 +29,7 @@ class AwsSandbox(Sandbox):
     """One account's buckets. Buckets are nobody's: they are not shown as state."""
 
     system = "aws"
+    cursor = r"\b(key|version-id|upload-id|part-number)-marker=[^&]*"
     unreadable = (r"^/[^/]+/.",)
 
     def __init__(self, **given: Any) -> None:

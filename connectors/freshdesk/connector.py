@@ -219,12 +219,17 @@ class Freshdesk(Connector):
     async def _pages(
         self, route: str, query: Mapping[str, str], **parts: str
     ) -> AsyncIterator[list[Row]]:
+        before: list[Row] = []
         for page in range(1, LAST_PAGE + 1):
             paging = {"page": str(page), "per_page": str(PER_PAGE)}
             answer = await self._http.require(route, {**query, **paging}, **parts)
             if not isinstance(answer.body, list):
                 raise RetryableError(f"GET {route}: not a list")
-            yield [_row(it) for it in answer.body]
+            rows = [_row(it) for it in answer.body]
+            if rows and rows == before:
+                raise RetryableError(f"GET {route}: a page that comes again")
+            yield rows
+            before = rows
             if len(answer.body) < PER_PAGE and 'rel="next"' not in answer.headers.get("Link", ""):
                 return
         raise TerminalError(f"GET {route}: more than {LAST_PAGE} pages")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -49,9 +50,11 @@ CONTACT: Row = {
     "unique_external_id": None,
     "view_all_tickets": False,
 }
+STATES = frozenset({"verified", "unverified", "blocked", "deleted"})
 UPDATABLE = CONTACT.keys() - {"active", "avatar", "contact_type", "devices"}
 NOT_LISTED = frozenset({"avatar", "devices", "other_emails", "tags", "unique_external_id"})
 """Fields of a contact that only its own page shows."""
+CONTACT_FILTERS = ("email", "mobile", "phone", "company_id", "contact_type")
 IDENTIFYING = ("email", "phone", "mobile", "twitter_id", "social_handler", "unique_external_id")
 """A contact must have one of them."""
 
@@ -75,12 +78,47 @@ TICKET: Row = {
     "type": None,
 }
 NOT_LISTED_OF_TICKET = frozenset({"attachments", "description", "description_text", "tags"})
+FILTERS = frozenset({"new_and_my_open", "watching", "spam", "deleted"})
+OPEN = 2
+REPLY = 0
+EMBEDDED = 10
+"""How many conversations, the oldest, a ticket shows with `include=conversations`."""
+
+CONVERSATION: Row = {
+    "attachments": [],
+    "body_text": "",
+    "incoming": True,
+    "last_edited_at": None,
+    "last_edited_user_id": None,
+    "private": False,
+    "source": REPLY,
+    "support_email": None,
+    "to_emails": [],
+}
+
+AGENT: Row = {
+    "available": True,
+    "available_since": None,
+    "contact": {"active": True, "email": "habeas@example.com", "name": "Habeas"},
+    "created_at": "2020-01-01T00:00:00Z",
+    "group_ids": [],
+    "id": 1,
+    "last_active_at": None,
+    "occasional": False,
+    "role_ids": [],
+    "signature": None,
+    "ticket_scope": 1,
+    "type": "support_agent",
+    "updated_at": "2020-01-01T00:00:00Z",
+}
+"""Whose the keys are."""
 
 
 class FreshdeskSandbox(Sandbox):
     """One Freshdesk account. Fields that begin with `_` are its own and never leave it."""
 
     system = "freshdesk"
+    cursor = r"\bpage=\d+"
     unreadable = (rf"^{V2}/tickets",)
     combines_filters = True
     """Whether `filter=spam|deleted` and `requester_id` narrow each other: undocumented."""
@@ -181,19 +219,22 @@ class FreshdeskSandbox(Sandbox):
         ]
 
     async def _me(self, _: web.Request) -> web.Response:
-        agent = {"id": 1, "available": True, "occasional": False, "ticket_scope": 1}
-        return web.json_response(agent | {"contact": {"name": "Habeas", "active": True}})
+        return web.json_response(AGENT)
 
     # Contacts.
 
     async def _contacts(self, request: web.Request) -> web.Response:
         query = request.query
         states = {query["state"]} if "state" in query else {"verified", "unverified"}
-        asked = {name: query[name] for name in ("email", "mobile", "phone") if query.get(name)}
+        if not states <= STATES:
+            return _invalid("state", "invalid_value")
+        asked = {name: query[name] for name in CONTACT_FILTERS if query.get(name)}
         found = [
             row
             for row in self.table("contact").values()
-            if row["_state"] in states and all(row[k] == v for k, v in asked.items())
+            if row["_state"] in states
+            and all(_is(row[k], v) for k, v in asked.items())
+            and row["updated_at"] >= query.get("updated_since", "")
         ]
         found.sort(key=lambda row: (row["name"] or "", row["id"]))
         return _paged(request, found, lambda row: _shown(row, NOT_LISTED))
@@ -276,12 +317,12 @@ class FreshdeskSandbox(Sandbox):
     async def _tickets(self, request: web.Request) -> web.Response:
         query = request.query
         which = query.get("filter")
+        if which not in {None, *FILTERS}:
+            return _invalid("filter", "invalid_value")
         found = [
             row
             for row in self.table("ticket").values()
-            if not row["_archived"]
-            and (row["spam"], row.get("deleted", False)) == (which == "spam", which == "deleted")
-            and self._is_asked_for(query, row)
+            if not row["_archived"] and _is_in(which, row) and self._is_asked_for(query, row)
         ]
         found.sort(key=lambda row: (row["created_at"], row["id"]))
         if query.get("order_type", "desc") == "desc":
@@ -289,14 +330,23 @@ class FreshdeskSandbox(Sandbox):
         return _paged(request, found, lambda row: _shown(row, NOT_LISTED_OF_TICKET))
 
     def _is_asked_for(self, query: Mapping[str, str], row: Row) -> bool:
-        asked = query.get("requester_id")
-        if "filter" in query and not self.combines_filters:
-            asked = None
-        if asked is not None and asked != str(row["requester_id"]):
+        narrows = self.combines_filters or "filter" not in query
+        if narrows and not self._is_requested(query, row):
             return False
         if "updated_since" in query:
             return bool(row["updated_at"] >= query["updated_since"])
         return bool(row["created_at"] >= _stamp(self.now() - WINDOW))
+
+    def _is_requested(self, query: Mapping[str, str], row: Row) -> bool:
+        """Whether it is a ticket of the company, and of the requester, that the query names."""
+        requester = self.table("contact").get(str(row["requester_id"]), {})
+        named = {
+            "requester_id": row["requester_id"],
+            "company_id": row["company_id"],
+            "email": requester.get("email"),
+            "unique_external_id": requester.get("unique_external_id"),
+        }
+        return all(_is(value, query[name]) for name, value in named.items() if name in query)
 
     def _ticket(self, request: web.Request) -> Row:
         found = self.table("ticket").get(request.match_info["id"])
@@ -305,7 +355,16 @@ class FreshdeskSandbox(Sandbox):
         return found
 
     async def _get_ticket(self, request: web.Request) -> web.Response:
-        return web.json_response(_shown(self._ticket(request)))
+        row = self._ticket(request)
+        said = _shown(row)
+        include = request.query.get("include", "").split(",")
+        if "conversations" in include:
+            said["conversations"] = [_shown(it) for it in self._said_of(row)[:EMBEDDED]]
+        if "requester" in include:
+            requester = self.table("contact").get(str(row["requester_id"]), {})
+            shown = ("email", "id", "mobile", "name", "phone")
+            said["requester"] = {name: requester.get(name) for name in shown}
+        return web.json_response(said)
 
     async def _delete_ticket(self, request: web.Request) -> web.Response:
         row = self._ticket(request)
@@ -319,23 +378,20 @@ class FreshdeskSandbox(Sandbox):
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _conversations(self, request: web.Request) -> web.Response:
-        ticket = self._ticket(request)
-        found = [
-            row for row in self.table("conversation").values() if row["ticket_id"] == ticket["id"]
-        ]
-        return _paged(request, found, _shown)
+        return _paged(request, self._said_of(self._ticket(request)), _shown)
+
+    def _said_of(self, ticket: Row) -> list[Row]:
+        conversations = self.table("conversation").values()
+        return [row for row in conversations if row["ticket_id"] == ticket["id"]]
 
     def _converse(self, ticket: int, said: Iterable[str | Mapping[str, Any]]) -> None:
         for it in said:
             text = {"body_text": it} if isinstance(it, str) else dict(it)
             stamp = _stamp(self.now() - timedelta(days=399))
-            row: Row = {
-                "id": self.new_id(),
-                "ticket_id": ticket,
-                "incoming": True,
-                "private": False,
-            }
+            row = deepcopy(CONVERSATION) | {"id": self.new_id(), "ticket_id": ticket}
+            row |= {"user_id": self.table("ticket")[str(ticket)]["requester_id"]}
             row |= {"created_at": stamp, "updated_at": stamp, **text}
+            row.setdefault("body", f"<div>{escape(row['body_text'])}</div>")
             self.table("conversation")[str(row["id"])] = row
 
     def _purge_ticket(self, id_: str) -> None:
@@ -355,6 +411,18 @@ def _contact(fields: Row) -> Row:
     if row["_state"] == "deleted":
         row["deleted"] = True
     return row
+
+
+def _is(value: object, asked: str) -> bool:
+    return value is not None and str(value) == asked
+
+
+def _is_in(folder: str | None, ticket: Row) -> bool:
+    """Whether a list of tickets so filtered has it. Nobody watches one here."""
+    if (ticket["spam"], ticket.get("deleted", False)) != (folder == "spam", folder == "deleted"):
+        return False
+    new_or_mine = ticket["status"] == OPEN and ticket["responder_id"] in {None, AGENT["id"]}
+    return folder != "watching" and (folder != "new_and_my_open" or new_or_mine)
 
 
 def _state(active: object) -> str:

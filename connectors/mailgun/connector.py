@@ -60,6 +60,7 @@ KINDS: Mapping[str, frozenset[Category]] = {
 BLANKABLE = {Category.IDENTITY: ("name", ""), Category.PROFILE: ("vars", "{}")}
 """What of a member can be blanked; the address and the membership are one with the member."""
 LAST_PAGE = 10_000
+AGAIN = "a page that comes again"
 REASONS = {
     "forbidden": "The API key may not do this.",
     "indivisible": "Address and membership of a list can only go together, with the member.",
@@ -93,7 +94,7 @@ class Mailgun(Connector):
         system="mailgun",
         rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
         kinds=KINDS,
-        limits=(Limit(calls=500, per=timedelta(seconds=10)),),  # published for analytics alone
+        limits=(Limit(calls=100, per=timedelta(seconds=1)),),  # ours: none is published for these
         reasons=REASONS,
     )
 
@@ -204,13 +205,16 @@ class Mailgun(Connector):
 
     async def _domains(self) -> AsyncIterator[str]:
         skip = 0
+        before: list[Row] = []
         while True:
             query = {"limit": "1000", "skip": str(skip)}
             answer = await self._http.require("/v4/domains", query)
             rows = _items(answer.body)
+            if rows and rows == before:
+                raise RetryableError(f"GET /v4/domains: {AGAIN}")
             for it in rows:
                 yield str(it["name"])
-            skip += len(rows)
+            skip, before = skip + len(rows), rows
             if not rows or skip >= int(answer.body.get("total_count", 0)):
                 return
 
@@ -223,13 +227,16 @@ class Mailgun(Connector):
                 return
             for it in rows:
                 yield str(it["address"])
-            query = dict(parse_qsl(urlsplit(_next(answer.body)).query))
+            following = dict(parse_qsl(urlsplit(_next(answer.body)).query))
+            if following == query:
+                raise RetryableError(f"GET /v3/lists/pages: {AGAIN}")
+            query = following
         raise TerminalError("GET /v3/lists/pages: does not end")
 
     async def _events(self, of: str, address: str, limit: int = 300) -> AsyncIterator[list[Row]]:
         """Pages of events; the end is an empty one."""
         query = {"recipient": address, "limit": str(limit), "ascending": "yes"}
-        answer = await self._http.require(EVENTS, query, of=of)
+        answer, before = await self._http.require(EVENTS, query, of=of), ""
         for _ in range(LAST_PAGE):
             rows = [it for it in _items(answer.body) if _same(it.get("recipient"), address)]
             if not _items(answer.body):
@@ -237,6 +244,9 @@ class Mailgun(Connector):
             if rows:
                 yield rows
             token = unquote(urlsplit(_next(answer.body)).path.rpartition("/")[2])
+            if token == before:
+                raise RetryableError(f"GET {EVENTS}: {AGAIN}")
+            before = token
             answer = await self._http.require(f"{EVENTS}/{{page}}", of=of, page=token)
         raise TerminalError(f"GET {EVENTS}: does not end")
 

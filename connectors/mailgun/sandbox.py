@@ -36,6 +36,7 @@ class MailgunSandbox(Sandbox):
     """
 
     system = "mailgun"
+    cursor = r"\b(page|address|skip)=[^&]*|(?<=/events)/[^?]*"
     unreadable = (r"^/v3/lists",)
 
     # What tests and the demo use.

@@ -98,7 +98,7 @@ class Rest:
     async def query(self, soql: str) -> AsyncIterator[list[Row]]:
         """Every row, page by page, those in the recycle bin included."""
         http = await self._open()
-        answer = await http.require("/queryAll", {"q": soql})
+        answer, before = await http.require("/queryAll", {"q": soql}), ""
         while True:
             match answer.body:
                 case {"records": [*rows], "done": bool(done)}:
@@ -109,6 +109,9 @@ class Rest:
                 return
             # Its last part only: a credential does not follow where an answer points to.
             locator = str(answer.body.get("nextRecordsUrl")).rpartition("/")[2]
+            if locator == before:
+                raise RetryableError("GET /query/{locator}: a page that comes again")
+            before = locator
             answer = await http.require("/query/{locator}", locator=locator)
 
     async def update(self, name: str, id_: str, fields: Mapping[str, None]) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
 
-from aiohttp import web
+from aiohttp import BasicAuth, web
 
 from connectors.sdk.sandbox import Handler, Sandbox
 
@@ -66,6 +66,14 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "CaseComment": {**_SYSTEM, "ParentId": "id", "CommentBody": "long"},
     "UserPermissionAccess": {"PermissionsViewAllData": "boolean"},
 }
+DESCRIBED = {
+    "flag": "boolean",
+    "long": "textarea",
+    "stamp": "datetime",
+    "system": "string",
+    "text": "string",
+}
+"""What a description calls our types; the others have Salesforce's own names."""
 REQUIRED = {"contact": ("LastName",), "lead": ("LastName", "Company")}
 DEFAULTS: Mapping[str, Row] = {
     "contact": {"LastName": "Subject"},
@@ -99,6 +107,7 @@ class SalesforceSandbox(Sandbox):
     """One org."""
 
     system = "salesforce"
+    cursor = r"-\d+$"
     public = ("/services/oauth2/token",)
 
     batch_size = 2000
@@ -193,9 +202,15 @@ class SalesforceSandbox(Sandbox):
         row = f"{DATA}/sobjects/{{name}}/{{id}}"
         return [
             web.post("/services/oauth2/token", self._token),
-            web.get(f"{DATA}/query", self._api(self._query)),
-            web.get(f"{DATA}/queryAll", self._api(self._query)),
-            web.get(f"{DATA}/query/{{locator}}", self._api(self._more)),
+            *(
+                route
+                for base in (f"{DATA}/query", f"{DATA}/queryAll")
+                for route in (
+                    web.get(base, self._api(self._query)),
+                    web.get(f"{base}/", self._api(self._query)),
+                    web.get(f"{base}/{{locator}}", self._api(self._more)),
+                )
+            ),
             web.get(f"{DATA}/sobjects/{{name}}/describe", self._api(self._describe)),
             web.get(row, self._api(self._get)),
             web.patch(row, self._api(self._patch)),
@@ -225,8 +240,8 @@ class SalesforceSandbox(Sandbox):
         form = await request.post()
         if form.get("grant_type") != "client_credentials":
             return _denied("unsupported_grant_type", "grant type not supported")
-        key = form.get("client_secret")
-        if form.get("client_id") != "habeas" or key not in {self.key, self.restricted_key}:
+        client, key = _client(request, form)
+        if client != "habeas" or key not in {self.key, self.restricted_key}:
             return _denied("invalid_client", "invalid client credentials")
         token = f"00Dsandbox!{self.new_id():08}"
         self.table("_tokens")[token] = {"key": key, "until": self.now() + SESSION}
@@ -246,7 +261,7 @@ class SalesforceSandbox(Sandbox):
         for it in soql.fields_of(query.where):
             if schema[_field(schema, name, it)] == "long":
                 raise _Refusal("INVALID_FIELD", f"field '{it}' can not be filtered in a query call")
-        binned = request.path.endswith("/queryAll")
+        binned = request.path.rstrip("/").endswith("/queryAll")
         rows = [
             _shown(name, row, shown)
             for row in self._rows(request, name, binned=binned)
@@ -314,7 +329,7 @@ class SalesforceSandbox(Sandbox):
         fields = [
             {
                 "name": it,
-                "type": type_,
+                "type": DESCRIBED.get(type_, type_),
                 "filterable": type_ != "long",
                 "updateable": _writable(type_),
             }
@@ -325,7 +340,9 @@ class SalesforceSandbox(Sandbox):
     async def _get(self, request: web.Request) -> web.Response:
         _, row = self._one(request)
         name, schema = self._schema(request, request.match_info["name"])
-        return web.json_response(_shown(name, row, schema))
+        asked = request.query.get("fields")
+        shown = [_field(schema, name, it) for it in asked.split(",")] if asked else schema
+        return web.json_response(_shown(name, row, shown))
 
     async def _patch(self, request: web.Request) -> web.Response:
         kind, row = self._one(request)
@@ -381,6 +398,15 @@ def _shown(name: str, row: Row, fields: Iterable[str]) -> Row:
     if "Id" in row:
         attributes["url"] = f"{DATA}/sobjects/{name}/{row['Id']}"
     return {"attributes": attributes, **{it: row[it] for it in fields}}
+
+
+def _client(request: web.Request, form: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Its id and secret, in the form or as basic authentication; both are documented."""
+    try:
+        basic = BasicAuth.decode(request.headers.get("Authorization", ""))
+    except ValueError:
+        return form.get("client_id"), form.get("client_secret")
+    return basic.login, basic.password
 
 
 def _denied(error: str, description: str) -> web.Response:

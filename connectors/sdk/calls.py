@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final, Protocol, TypeVar
+from uuid import uuid4
 
 T = TypeVar("T")
 
@@ -62,3 +64,25 @@ def witness(made: Call) -> None:
     """Tell whoever is counting that a call was made. `Http` does so by itself."""
     for calls in _witnesses.get():
         calls.append(made)
+
+
+_effect: ContextVar[str] = ContextVar("effect", default="")
+
+
+@contextmanager
+def effect(name: str) -> Iterator[None]:
+    """What happens inside is one effect: whoever brings it about again gives it the same name."""
+    token = _effect.set(name)
+    try:
+        yield
+    finally:
+        _effect.reset(token)
+
+
+def idempotency_key(*change: str) -> str:
+    """A key for one change of a vendor's, for vendors that do nothing twice under the same key.
+
+    The same again when the host repeats the effect, and in another effect never. It says nothing
+    of what it is made of.
+    """
+    return sha256("\0".join((_effect.get() or uuid4().hex, *change)).encode()).hexdigest()

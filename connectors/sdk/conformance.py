@@ -130,7 +130,10 @@ class World(Protocol):
         ...
 
     async def spoil(self, mode: Mode) -> None:
-        """Spoil the next answer: `html`, `half` a body, `empty`; or `reset` every connection."""
+        """Spoil the next answer: `html`, `half` a body, `empty`; or `reset` every connection.
+
+        `repeat`: give the first page of each list in place of every other.
+        """
         ...
 
     async def lie(self) -> None:
@@ -183,7 +186,8 @@ class SandboxWorld(ABC):
     async def spoil(self, mode: Mode) -> None:
         """See `World`."""
         # aiohttp by itself repeats a request once whose connection drops.
-        self.sandbox.faults.append(Fault(mode=mode, times=None if mode == "reset" else 1))
+        times = None if mode in {"reset", "repeat"} else 1
+        self.sandbox.faults.append(Fault(mode=mode, times=times))
 
     async def lie(self) -> None:
         """See `World`."""
@@ -608,6 +612,14 @@ class ConnectorConformance:
                 with pytest.raises(RetryableError):
                     await operation(it, person(world, "ann"), holding)
             await world.calm()
+
+    async def test_a_page_that_comes_again_is_not_the_end(self, world: World) -> None:
+        """Compare a page's way on with the last one: what should have come was never seen."""
+        await world.seed(person(world, "ann"), holdings=250)
+        await world.spoil("repeat")
+        async with world.connector() as it:
+            with pytest.raises(ConnectorError):
+                await look(it, person(world, "ann"))
 
     async def test_every_call_goes_through_the_host(self, world: World) -> None:
         """Use `Http`, or `http.call`: the host limits, repeats and counts calls there."""

@@ -120,7 +120,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A date or a yes/no that a plan needs: `customer`, `customer_since`."""
+    """A date or a yes/no that a plan needs: `customer`, `customer_since`.
+
+    Where it is told more than once, a yes counts, and the later of two dates; of a name that ends
+    with `_since`, the earlier.
+    """
 
     name: str
     value: bool | date

@@ -34,7 +34,7 @@ from . import registry
 
 CONTROL = "/_sandbox"
 
-Mode = Literal["status", "lie", "hang", "html", "reset", "half", "empty"]
+Mode = Literal["status", "lie", "hang", "html", "reset", "half", "empty", "repeat"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,7 +45,8 @@ class Fault:
     mode: Mode = "status"
     """`status`: that answer, no effect. `lie`: the usual answer, no effect. `hang`: late by
     `seconds`. `html`: a page, no effect. `empty`: no body, no effect. `reset`: the connection
-    drops, no effect. `half`: done, but half the body comes.
+    drops, no effect. `half`: done, but half the body comes. `repeat`: the first page of a list for
+    every other, its way on to the next included.
     """
     method: str = ""
     """Empty: any."""
@@ -87,6 +88,8 @@ class Sandbox(ABC):
     system: ClassVar[str]
     unreadable: ClassVar[tuple[str, ...]] = ()
     """Regular expressions on the path: what the restricted key may not touch."""
+    cursor: ClassVar[str] = ""
+    """A regular expression on path and query: what differs in the calls for one list's pages."""
     public: ClassVar[tuple[str, ...]] = ()
     """Paths that need no credentials, such as a token endpoint."""
 
@@ -108,6 +111,7 @@ class Sandbox(ABC):
         self.calls_per_minute: int | None = None
         """The vendor's rate limit; None: not enforced."""
         self.now = now
+        self._pages: dict[tuple[str, ...], web.Response] = {}
         self._recent: deque[float] = deque()
         self._ids = count(1)
         self._requests = count(1)
@@ -273,8 +277,18 @@ class Sandbox(ABC):
                 return await self._answer(request, handler)
             case "half":
                 return _cut(request, await self._answer(request, handler))
+            case "repeat":
+                return await self._repeat(request, handler)
             case _:
                 return self._fail(fault, request)
+
+    async def _repeat(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        path, _, query = re.sub(self.cursor, "", request.path_qs).partition("?")
+        of = (request.method, path, *sorted(filter(None, query.split("&"))))
+        said = self._pages.get(of) or await self._answer(request, handler)
+        if isinstance(said, web.Response):
+            self._pages[of] = _copy(said)
+        return said
 
     def _fail(self, fault: Fault, request: web.Request) -> web.Response:
         """The faults that have no effect on what is held."""
@@ -337,6 +351,12 @@ def _hang_up(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+def _copy(said: web.Response) -> web.Response:
+    """An answer to send later: one object can be sent once."""
+    kept = {name: it for name, it in said.headers.items() if name in {"Content-Type", "Link"}}
+    return web.Response(status=said.status, body=said.body, headers=kept)
 
 
 def _cut(request: web.Request, whole: web.StreamResponse) -> web.Response:

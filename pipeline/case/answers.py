@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, timedelta
 
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import HoldingRow, OutcomeRow, TaskRow
 
 from .case import DONE, NOTICE, SPENT, Case, Held, Known, Order, Row, SystemState
+from .facts import joined
 from .outcome import state as class_of
 from .rules import Rules
 
@@ -28,13 +30,14 @@ def located(case: Case, event: e.HoldingsLocated, _: Rules) -> Case:
     for number, part in parts:
         assert isinstance(part, e.HoldingsLocated)  # noqa: S101  _take gives parts of one answer
         for row in part.holdings:
-            held[row.tag] = _held(held.get(row.tag), row, event.system, number)
+            held[row.tag] = _held(held.get(row.tag), row, event.system, number, len(part.sealed))
         for it in part.identifiers:
             known.setdefault(
                 it.tag, Known(tag=it.tag, kind=it.kind, strong=it.strong, source=number)
             )
         for fact in part.facts:
-            facts[fact.name] = _latest(facts.get(fact.name), fact.value)
+            # A later round searches only new identifiers: it cannot take back a yes.
+            facts[fact.name] = joined(fact.name, facts.get(fact.name, fact.value), fact.value)
         exports = (*exports, *part.exports)
     calls = sum(getattr(part, "calls", 0) for _, part in parts)
     return replace(
@@ -79,12 +82,14 @@ def completed(case: Case, event: e.TaskCompleted, _: Rules) -> Case:
         return case
     done: dict[Row, OutcomeRow] = {}
     looked: dict[bytes, tuple[int, HoldingRow]] = {}
+    sealed: dict[int, int] = {}
     gone: set[bytes] = set()
     failed = ""
     for number, part in parts:
         assert isinstance(part, e.TaskCompleted)  # noqa: S101  _take gives parts of one answer
-        done.update({(it.tag, it.category): it.outcome for it in part.done})
+        done.update({(it.tag, it.category): _by_day(it.outcome) for it in part.done})
         looked.update({it.tag: (number, it) for it in part.looked})
+        sealed[number] = len(part.sealed)
         gone.update(part.gone)
         failed = failed or part.looked_failed
     outcomes, leftover = dict(case.outcomes), dict(case.leftover)
@@ -95,9 +100,15 @@ def completed(case: Case, event: e.TaskCompleted, _: Rules) -> Case:
         else:
             leftover.pop(row, None)
             outcomes[row] = outcome
+    held = {**_fresh(event.system, looked, sealed, order.ordered.rows), **case.held}
+    for row in _grown(order.ordered.rows, looked):
+        tag, category = row
+        held[tag] = _with_late(held[tag], category)
+        if _proves(outcomes.get(row)):
+            leftover[row] = leftover.get(row, 0) + 1
+            del outcomes[row]
     calls = sum(getattr(part, "calls", 0) for _, part in parts)
     case = _system(case, event.system, calls=calls)
-    held = {**_fresh(event.system, looked, order.ordered.rows), **case.held}
     return replace(case, outcomes=outcomes, leftover=leftover, held=held)
 
 
@@ -194,29 +205,59 @@ def _judged(
     return judged
 
 
+def _by_day(said: OutcomeRow) -> OutcomeRow:
+    """The outcome, dated at the end of its day (UTC): what goes within one day is one thing owed.
+
+    Otherwise thousands of holdings would have as many dates, and no report could hold them.
+    """
+    if said.until is None:
+        return said
+    day = said.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return replace(said, until=day if day == said.until else day + timedelta(days=1))
+
+
 def _proves(said: OutcomeRow | None) -> bool:
     return said is not None and class_of(said) == "proved"
 
 
 def _fresh(
-    system: str, looked: Mapping[bytes, tuple[int, HoldingRow]], rows: Sequence[TaskRow]
+    system: str,
+    looked: Mapping[bytes, tuple[int, HoldingRow]],
+    sealed: Mapping[int, int],
+    rows: Sequence[TaskRow],
 ) -> dict[bytes, Held]:
     """Holdings that only the second look found."""
     ours = {it.tag for it in rows}
     return {
-        tag: _held(None, row, system, number)
+        tag: _held(None, row, system, number, sealed[number])
         for tag, (number, row) in looked.items()
         if tag not in ours
     }
 
 
-def _held(before: Held | None, row: HoldingRow, system: str, number: int) -> Held:
+def _grown(
+    rows: Sequence[TaskRow], looked: Mapping[bytes, tuple[int, HoldingRow]]
+) -> Iterator[Row]:
+    """What a task's holdings carry that it was told nothing of: no plan has seen it."""
+    for task in rows:
+        if task.tag in looked:
+            seen = looked[task.tag][1].categories
+            yield from ((task.tag, it) for it in seen if it not in {*task.erase, *task.keep})
+
+
+def _with_late(held: Held, category: str) -> Held:
+    fresh = {category} - held.categories
+    return replace(held, categories=held.categories | fresh, late=held.late | fresh)
+
+
+def _held(before: Held | None, row: HoldingRow, system: str, number: int, sealed: int) -> Held:
     found = Held(
         tag=row.tag,
         system=system,
         kind=row.kind,
         categories=frozenset(row.categories),
         source=number,
+        sealed=sealed,
         exported=row.exported,
     )
     if before is None:
@@ -226,13 +267,6 @@ def _held(before: Held | None, row: HoldingRow, system: str, number: int) -> Hel
         categories=before.categories | found.categories,
         exported=before.exported or found.exported,
     )
-
-
-def _latest(before: str | None, told: str) -> str:
-    """A later round searches only new identifiers: it cannot take back a yes, or a later date."""
-    if before == "true" or told == "true":
-        return "true"
-    return told if before is None else max(before, told)
 
 
 def _ended(case: Case, order: Order, event: Event) -> Case:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial, reduce
 from uuid import UUID
 
 from schemas.events import Event
 from schemas.records import CoverageRow, ExportRow, OutcomeRow
 
 from . import lifecycle
+from .facts import joined
 from .plan import Decision
 
 Row = tuple[bytes, str]
 """A (holding's tag, category): what plans, outcomes and counts are about."""
+Terms = tuple[str, str | None, datetime | None]
+"""(state, rule, until): what is owed later, why, and when."""
 Slot = tuple[str, str, int]
 """(kind, system, n): an order over all its attempts. Kinds: search, task, response, notice."""
 
@@ -28,14 +32,24 @@ MAX_DELTAS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A holding that was located. `source` is the number of the event that seals its id."""
+    """A holding that was located. `source` is the number of the event that seals its id.
+
+    `sealed` is how many bytes that event seals, this and other ids. `late` are the categories that
+    it came to carry when it had been copied already.
+    """
 
     tag: bytes
     system: str
     kind: str
     categories: frozenset[str]
     source: int
+    sealed: int = 0
     exported: bool = False
+    late: frozenset[str] = frozenset()
+
+    def is_copied(self, category: str) -> bool:
+        """Whether a category was handed out."""
+        return self.exported and category not in self.late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +193,8 @@ class Case:
     plans: int = 0
     responses: tuple[Response, ...] = ()
     obligations: tuple[Obligation, ...] = ()
+    owed: frozenset[tuple[Row, Terms]] = frozenset()
+    """What the obligations are about: each row under the terms it was put off."""
     reports: int = 0
     conflicts: int = 0
 
@@ -217,8 +233,8 @@ class Case:
         told = [it for it in said if it is not None]
         if told and all(it == told[0] for it in said):
             return told[0]
-        dates = sorted(it for it in told if it not in {"true", "false"})
-        return dates[-1] if dates else None
+        dates = [it for it in told if it not in {"true", "false"}]
+        return reduce(partial(joined, name), dates) if dates else None
 
     def __repr__(self) -> str:
         return f"<Case {self.id} {self.state} #{self.number}>"

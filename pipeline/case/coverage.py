@@ -128,7 +128,7 @@ def _searched(status: str, reason: str, count: int) -> str:
 
 def _exported(case: Case) -> Mapping[Row, OutcomeRow]:
     return {
-        (held.tag, category): EXPORTED if held.exported else NOT_EXPORTED
+        (held.tag, category): EXPORTED if held.is_copied(category) else NOT_EXPORTED
         for held in case.held.values()
         for category in held.categories
     }
@@ -147,6 +147,6 @@ def _erased(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
         for category in held.categories:
             if held.tag in case.left:
                 rows.setdefault((held.tag, category), LEFT)
-            elif case.wants("access") and not held.exported:
+            elif case.wants("access") and not held.is_copied(category):
                 rows.setdefault((held.tag, category), NOT_EXPORTED)
     return rows

@@ -134,7 +134,9 @@ def _obligation(case: Case, event: e.ObligationOpened, _: Rules) -> Case:
         until=event.until,
     )
     others = tuple(it for it in case.obligations if it.id != opened.id)
-    return replace(case, obligations=(*others, opened))
+    terms = event.state, event.rule, event.until
+    rows = (((it.tag, category), terms) for it in event.rows for category in it.erase)
+    return replace(case, obligations=(*others, opened), owed=case.owed.union(rows))
 
 
 def _near(case: Case, _: Event, __: Rules) -> Case:

@@ -24,15 +24,16 @@ def planned(case: Case, rules: Rules) -> dict[Row, Decision]:
     return {
         (held.tag, category): decide(held.system, held.kind, category, facts, policy)
         for held in case.held.values()
-        if held.tag not in case.left and (held.exported or not case.wants("access"))
+        if held.tag not in case.left
         for category in sorted(held.categories)
+        if held.is_copied(category) or not case.wants("access")
         if _unsettled(case, (held.tag, category))
     }
 
 
 def known_facts(case: Case, rules: Rules) -> dict[str, str]:
-    """Every fact that is known, by name; an unknown one is missing."""
-    names = {name for it in rules.systems.values() for name in it.facts}
+    """What is known of the facts that the case's policy asks for; an unknown one is missing."""
+    names = rules.policy_of(case.policy).facts
     found = {name: case.fact(name, rules.sources(name)) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 

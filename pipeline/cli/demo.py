@@ -43,8 +43,8 @@ GLYPHS = {
 async def demo(out: Path, *, as_json: bool) -> None:
     """Watch invented people's access and erasure requests travel the whole route.
 
-    Starts a local Apache Kafka (unless HABEAS_BROKER is set), a sandbox of every system with about
-    fifty people in it, and the pipeline; submits their requests as events on `rights.requests`;
+    Starts a local Apache Kafka (unless HABEAS_BROKER is set), a sandbox of every system with nearly
+    eighty people in it, and the pipeline; submits their requests as events on `rights.requests`;
     approves what policy leaves to a person; opens and verifies the responses; and at last compares
     every sandbox, field by field, with what must have become of it. Exits 1 if anything differs.
     """

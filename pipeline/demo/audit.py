@@ -26,7 +26,11 @@ Table = Mapping[str, Row]
 
 GONE, BINNED, BLANK, SAME = "gone", "binned", "blank", "same"
 
-MOVED = {"freshdesk": frozenset({"updated_at"}), "salesforce": frozenset({"SystemModstamp"})}
+MOVED: Mapping[str, frozenset[str]] = {
+    "freshdesk": frozenset({"updated_at"}),
+    "salesforce": frozenset({"SystemModstamp"}),
+    "stripe": frozenset(),
+}
 """What a vendor moves by itself. Allowed only where something was to change."""
 BIN = {"salesforce": "IsDeleted"}
 """The flag of a record that lies in the vendor's recycle bin."""
@@ -125,7 +129,14 @@ def _may_change(system: str, wanted: Row) -> frozenset[str]:
 
 
 def _filled(row: Row, field: str) -> bool:
-    return row.get(field) not in (None, "", [], {})
+    return _says(row.get(field))
+
+
+def _says(value: Any) -> bool:
+    """Whether anything is in it, however deep."""
+    if isinstance(value, dict):
+        return any(map(_says, value.values()))
+    return value not in (None, "", [])
 
 
 def _touched(system: str, wanted: Table, ledger: Row) -> Iterator[str]:

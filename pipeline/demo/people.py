@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 CAST = Path(__file__).with_name("cast.toml")
-SYSTEMS = ("aws", "freshdesk", "mailgun", "salesforce")
+SYSTEMS = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
 CLAIMS = frozenset({"access", "erasure"})
 IDENTIFIERS = frozenset({"email", "phone", "user_id"})
 WORDS = frozenset({"kind", "as", "then", "times", "rounds"})

@@ -73,6 +73,12 @@ class Policy:
     rules: Mapping[str, Mapping[str, str]]
     deadlines: tuple[Mapping[str, str], ...]
 
+    @property
+    def facts(self) -> frozenset[str]:
+        """The facts that a retention rule may ask for; others are told for a person to read."""
+        anchors = {it.anchor for it in self.retention if it.anchor}
+        return frozenset(anchors.union(*(it.needs for it in self.retention)))
+
     def export_kinds(self, system: str) -> tuple[str, ...]:
         """The kinds that an access may export: what we hold as a controller."""
         held = (it for it in self.data if it.system == system and it.role == "controller")

@@ -13,7 +13,7 @@ from typing import Any
 from connectors.sdk.interface import Record
 
 from . import words
-from .readable import moment, text, without_markup
+from .readable import dated, moment, text, without_markup
 
 TITLES = ("subject", "name", "title")
 TEXTS = ("body_text", "body", "commentbody", "text", "message")
@@ -115,7 +115,7 @@ def _fields(row: Mapping[str, Any], depth: int) -> Iterator[Field]:
     for name, value in row.items():
         if _is_empty(value) or row.get(f"{name}_text"):  # the same again, without its mark-up
             continue
-        yield _field(words.label(name.removesuffix("_text")), value, depth)
+        yield _field(words.label(name.removesuffix("_text")), dated(name, value), depth)
 
 
 def _field(label: str, value: Any, depth: int) -> Field:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
 _MOMENT = len("2026-03-05T10:00:00")
+_DATED = re.compile(r"(^|_)(at|created|date|end|since|start|timestamp|updated)$", re.IGNORECASE)
+_SECONDS = 10**9, 10**10
+"""Since 1970, of a moment after 2001 and before 2286."""
 _BLOCKS = frozenset({"blockquote", "br", "div", "h1", "h2", "h3", "li", "p", "table", "tr", "ul"})
 _TAGS = "|".join(sorted(_BLOCKS | {"a", "b", "body", "html", "span", "strong"}))
 _MARKED_UP = re.compile(rf"\s*<(?:{_TAGS})[\s>/]", re.IGNORECASE)
@@ -35,6 +38,15 @@ def moment(said: str) -> str:
     except ValueError:
         return said
     return f"{at.day} {at:%B %Y, %H:%M}{_zone(at)}"
+
+
+def dated(name: str, value: Any) -> Any:
+    """A number that is a moment by its name and its size, in ISO 8601; anything else as it is."""
+    if not isinstance(value, int | float) or not _DATED.search(name):
+        return value
+    if not _SECONDS[0] <= value < _SECONDS[1]:
+        return value
+    return datetime.fromtimestamp(value, UTC).isoformat()
 
 
 def _zone(at: datetime) -> str:

@@ -16,13 +16,14 @@ from schemas.events import (
     SearchOverdue,
     TaskCompleted,
 )
-from schemas.records import OutcomeRow, TaskRow
+from schemas.records import TaskRow
 
-from ..case.case import SEARCH, TASK, Case
+from ..case.case import SEARCH, TASK, Case, Terms
 from ..case.coverage import coverage, found, outcome_of
 from ..case.outcome import state as class_of
 from ..case.plan import UNDECIDED
 from ..case.planned import planned, systems_to_act
+from ..case.portions import portions
 from ..case.rules import Given, Rules
 
 _CAUSES = (HoldingsLocated, SearchFailed, SearchOverdue, TaskCompleted, PlanApproved, OrderDue)
@@ -69,27 +70,28 @@ def _acted(case: Case, rules: Rules) -> bool:
 
 
 def _obligations(case: Case) -> Iterator[ObligationOpened]:
-    """One for every system, state, rule and date."""
-    groups: dict[tuple[str, str, OutcomeRow], dict[bytes, list[str]]] = {}
+    """What no obligation is about yet: one for every system, state, rule and date.
+
+    What does not fit into one record is several.
+    """
+    groups: dict[tuple[str, Terms], dict[bytes, list[str]]] = {}
     for (tag, category), outcome in sorted(case.outcomes.items(), key=lambda pair: pair[0]):
-        kind: str = class_of(outcome)
-        if kind in {"kept", "dated"}:
-            group = groups.setdefault((case.held[tag].system, kind, outcome), {})
+        terms = class_of(outcome), outcome.rule, outcome.until
+        if terms[0] in {"kept", "dated"} and ((tag, category), terms) not in case.owed:
+            group = groups.setdefault((case.held[tag].system, terms), {})
             group.setdefault(tag, []).append(category)
-    opened = {it.id for it in case.obligations}
-    for (system, kind, outcome), rows in groups.items():
-        named = f"obligation/{system}/{kind}/{outcome.rule}/{outcome.until}"
-        obligation = uuid5(case.id, named)
-        if obligation not in opened:
+    for (system, (state, rule, until)), rows in groups.items():
+        for portion in portions(case.held[tag] for tag in rows):
+            # A row is put off under the same terms once: the first tells portions and rounds apart.
+            first = f"{portion[0].tag.hex()}/{rows[portion[0].tag][0]}"
             yield ObligationOpened(
                 case=case.id,
-                obligation=obligation,
+                obligation=uuid5(case.id, f"obligation/{system}/{state}/{rule}/{until}/{first}"),
                 system=system,
-                state=kind,
+                state=state,
                 rows=tuple(
-                    TaskRow(tag=tag, kind=case.held[tag].kind, erase=tuple(categories))
-                    for tag, categories in rows.items()
+                    TaskRow(tag=it.tag, kind=it.kind, erase=tuple(rows[it.tag])) for it in portion
                 ),
-                rule=outcome.rule,
-                until=outcome.until,
+                rule=rule,
+                until=until,
             )

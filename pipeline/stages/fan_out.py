@@ -13,20 +13,20 @@ from schemas.events import (
 )
 from schemas.records import FactRow, IdentifierRow, TaskRow
 
-from ..case.case import TASK, Case, Plan
+from ..case.case import TASK, Case, Held, Plan
 from ..case.orders import order_id, reissued
 from ..case.plan import ERASE
 from ..case.planned import systems_to_act
+from ..case.portions import portions
 from ..case.rules import Given, Rules
-
-ROWS = 500
-"""A larger plan is several tasks of a system, so that no record is too large; each is looked after
-on its own, and what another one has taken along already counts as gone.
-"""
 
 
 def fan_out(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Order tasks in every system whose turn it is."""
+    """Order tasks in every system whose turn it is.
+
+    A large plan is several tasks of a system, so that no record is too large; each is looked after
+    on its own, and what another one has taken along already counts as gone.
+    """
     match event:
         case PlanApproved() | ResponseSigned():
             yield from _tasks(case, rules, given)
@@ -43,10 +43,11 @@ def _tasks(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
     for system in sorted(systems_to_act(case, plan.rows) - plan.ordered):
         if case.wants("access") and not _handed_over(case, system):
             continue
-        rows = _rows(case, plan, system)
+        erase = _to_erase(case, plan, system)
         first = case.next_n(TASK, system)
-        for n, portion in enumerate(range(0, len(rows), ROWS), first):
-            yield _ordered(case, plan, system, n, rows[portion : portion + ROWS], rules, given)
+        for n, portion in enumerate(portions(case.held[it] for it in erase), first):
+            rows = tuple(_row(case, it, erase[it.tag]) for it in portion)
+            yield _ordered(case, plan, system, n, rows, rules, given)
 
 
 def _handed_over(case: Case, system: str) -> bool:
@@ -79,34 +80,30 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         facts=tuple(
             FactRow(name=name, value=value)
             for name, value in sorted(case.facts.get(system, {}).items())
+            if name in rules.policy_of(case.policy).facts
         ),
     )
 
 
-def _rows(case: Case, plan: Plan, system: str) -> tuple[TaskRow, ...]:
+def _to_erase(case: Case, plan: Plan, system: str) -> dict[bytes, list[str]]:
     erase: dict[bytes, list[str]] = {}
     for (tag, category), decision in plan.rows.items():
         if decision.action == ERASE and case.held[tag].system == system:
             erase.setdefault(tag, []).append(category)
-    return tuple(
-        TaskRow(
-            tag=tag,
-            kind=case.held[tag].kind,
-            erase=tuple(sorted(categories)),
-            keep=_keep(case, tag, categories),
-        )
-        for tag, categories in sorted(erase.items())
-    )
+    return erase
 
 
-def _keep(case: Case, tag: bytes, erase: list[str]) -> tuple[str, ...]:
-    """What else the holding carries and is not proved gone: it is not to be touched."""
+def _row(case: Case, held: Held, erase: list[str]) -> TaskRow:
+    """What to erase. What else is there and not proved gone is not to be touched."""
     proved = {
         category
-        for category in case.held[tag].categories
-        if (outcome := case.outcomes.get((tag, category))) and outcome.kind in _GONE
+        for category in held.categories
+        if (outcome := case.outcomes.get((held.tag, category))) and outcome.kind in _GONE
     }
-    return tuple(sorted(case.held[tag].categories - set(erase) - proved))
+    keep = held.categories - set(erase) - proved
+    return TaskRow(
+        tag=held.tag, kind=held.kind, erase=tuple(sorted(erase)), keep=tuple(sorted(keep))
+    )
 
 
 _GONE = frozenset({"erased", "redacted", "anonymised"})

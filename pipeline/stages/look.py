@@ -11,6 +11,7 @@ from schemas.events import SearchOrdered, TaskOrdered
 from schemas.records import FactRow, Sealed
 from schemas.sealed import unseal_event
 
+from ..case.facts import joined
 from ..grants import Grants
 
 
@@ -71,7 +72,8 @@ class Look:
             self.found[it] = self.found.get(it, NONE) | it.categories
         self._gone.update(page.gone)
         for fact in page.facts:
-            self.facts[fact.name] = _stronger(self.facts.get(fact.name, ""), _told(fact))
+            told = _told(fact)
+            self.facts[fact.name] = joined(fact.name, self.facts.get(fact.name, told), told)
         for who in page.identifiers:
             before = self.identifiers.setdefault((who.kind, who.value), who)
             if who.strong and not before.strong:
@@ -89,8 +91,3 @@ def named(rows: Sequence[FactRow]) -> dict[str, str]:
 
 def _told(fact: Fact) -> str:
     return str(fact.value).lower() if isinstance(fact.value, bool) else fact.value.isoformat()
-
-
-def _stronger(before: str, now: str) -> str:
-    """Of two pages that differ: a yes rather than a no, the later of two dates."""
-    return "true" if "true" in {before, now} else max(before, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.sdk.calls import Call, Caller
+from connectors.sdk.calls import Call, Caller, effect
 from connectors.sdk.interface import (
     Category,
     Connector,
@@ -33,6 +33,7 @@ FACTS_UNKNOWN = Failed("facts_unknown")
 """The system no longer tells what the plan rests on: nothing is done, and a person must look."""
 NOT_LOOKED = Failed("not_looked")
 """The look before did not say whether the holding is there: it is left alone."""
+UNKNOWN_KIND = Failed("unknown_kind")
 NO_OUTCOME = Failed("no_outcome")
 """The connector did not say what became of this category."""
 
@@ -145,11 +146,13 @@ class _Task:
         unknown = named(self.order.facts).keys() - self.before.facts.keys()
         if unknown and not any(self._is_done(it) for it in self.order.rows):
             return self.all_of(FACTS_UNKNOWN)
-        kinds = list(self._vendor.connector.capabilities.kinds)
-        known = (it for it in self.order.rows if it.kind in kinds)
-        done = self.all_of(Failed("unknown_kind"))
-        for row in sorted(known, key=lambda it: kinds.index(it.kind)):
-            said = await self._erased(row)
+        kinds = {kind: n for n, kind in enumerate(self._vendor.connector.capabilities.kinds)}
+        done: dict[Row, Outcome] = {}
+        for row in sorted(self.order.rows, key=lambda it: kinds.get(it.kind, len(kinds))):
+            if row.kind not in kinds:
+                said: Mapping[str, Outcome] = dict.fromkeys(row.erase, UNKNOWN_KIND)
+            else:
+                said = {} if self._has_grown(row) else await self._erased(row)
             done.update({(row.tag, category): outcome for category, outcome in said.items()})
         return done
 
@@ -160,6 +163,12 @@ class _Task:
             return holding is not None
         carried = self.before.found.get(holding)
         return carried is not None and carried.isdisjoint(row.erase)
+
+    def _has_grown(self, row: TaskRow) -> bool:
+        """Whether it carries more than the plan has seen: it is left alone until one has."""
+        holding = self._whom.known.get(row.tag)
+        carried = None if holding is None else self.before.found.get(holding)
+        return carried is not None and not carried <= {*row.erase, *row.keep}
 
     async def _erased(self, row: TaskRow) -> dict[str, Outcome]:
         """An outcome for each category that is to go."""
@@ -178,10 +187,12 @@ class _Task:
         }
 
     async def _erase(self, holding: Holding, row: TaskRow) -> Mapping[Category, Outcome]:
-        # What the holding came to carry since it was planned is left alone: no plan has seen it.
-        keep = frozenset(map(Category, row.keep)) | (holding.categories - set(row.erase))
+        keep = frozenset(map(Category, row.keep))
+        order = self.order  # without its attempt: the next one brings about the same
+        name = f"{order.case} {order.system} {order.n} {row.tag.hex()}"
         try:
-            said = await self._vendor.erase(holding, keep)
+            with effect(name):
+                said = await self._vendor.erase(holding, keep)
         except GaveUpError as error:
             said = Failed(error.reason)
         else:

@@ -9,9 +9,10 @@ from schemas.records import HoldingRow, IdentifierRow
 
 from ..case.case import MAX_ROUNDS, SEARCH, Case, Held, Known
 from ..case.orders import order_id, reissued
+from ..case.portions import portions
 from ..case.rules import Given, Rules
 
-NAMED = 2000
+NAMED, NAMED_BYTES = 2000, 192 * 1024
 """Of the holdings that earlier rounds found, so many are named, to spare a second copy of them."""
 
 
@@ -41,7 +42,8 @@ def _ordered(
     case: Case, system: str, fresh: list[Known], rules: Rules, given: Given
 ) -> SearchOrdered:
     n = case.next_n(SEARCH, system)
-    held = [it for it in case.held.values() if it.system == system]
+    held = (it for it in case.held.values() if it.system == system)
+    named = next(portions(held, NAMED, NAMED_BYTES), [])
     kinds = rules.policy_of(case.policy).export_kinds(system) if case.wants("access") else ()
     return SearchOrdered(
         case=case.id,
@@ -55,7 +57,7 @@ def _ordered(
         answer_by=case.systems[system].answer_by or given.now + rules.settings.search_budget,
         export_kinds=kinds,
         identifiers=tuple(IdentifierRow(tag=it.tag, kind=it.kind) for it in fresh),
-        known=tuple(_row(it) for it in held[:NAMED]),
+        known=tuple(_row(it) for it in named),
     )
 
 

@@ -25,9 +25,16 @@ from pipeline.demo.seed import Expected, SeedError, seed, snapshot
 
 Snapshot = dict[str, dict[str, Any]]
 
-SYSTEMS = ("aws", "freshdesk", "mailgun", "salesforce")
+SYSTEMS = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
+BASIC = frozenset({("salesforce", "contact"), ("stripe", "customer")})
+"""Of a customer: name and address stay."""
 KEPT = frozenset({Category.IDENTITY, Category.CONTACT})
+WHOLE = frozenset(
+    {("stripe", it) for it in ("charge", "invoice", "checkout_session", "subscription")}
+)
+"""Of a customer: stays as it is."""
 OPT_OUTS = frozenset({("mailgun", "unsubscribe"), ("mailgun", "complaint")})
+BUYS = frozenset({("salesforce", "contact"), ("stripe", "charge"), ("stripe", "invoice")})
 ROUNDS = 3
 
 
@@ -79,11 +86,15 @@ async def answer(connectors: Mapping[str, Connector], request: Request) -> None:
             for it in held[system]:
                 assert [record async for record in connector.export(it)]
     if "erasure" in request.claims:
+        customer = any((of, it.kind) in BUYS for of in held for it in held[of])
+        whole = OPT_OUTS | (WHOLE if customer else frozenset())
+        if request.person == "open-dispute":
+            whole |= {("stripe", "payment_method")}
         for system, connector in connectors.items():
             kinds = list(connector.capabilities.kinds)
             for it in sorted(held[system], key=lambda it: kinds.index(it.kind)):
-                keep = KEPT if (system, it.kind) == ("salesforce", "contact") else frozenset()
-                if it.categories - keep and (system, it.kind) not in OPT_OUTS:
+                keep = KEPT if customer and (system, it.kind) in BASIC else frozenset()
+                if it.categories - keep and (system, it.kind) not in whole:
                     await connector.erase(it, keep)
 
 

@@ -32,7 +32,7 @@ async def test_the_demo_ends_as_it_must_and_can_be_run_again(tmp_path: Path) -> 
     assert ended["submitted"] >= 8
     assert ended["settled"] + ended["waiting"] == ended["submitted"]
     assert ended["waiting"] == 1
-    assert ended["systems"] == ["aws", "freshdesk", "mailgun", "salesforce"]
+    assert ended["systems"] == ["aws", "freshdesk", "mailgun", "salesforce", "stripe"]
     packages = _files(ended["responses"], "*.zip")
     assert len(packages) == ended["responses_made"]
     assert ended["verified"] == len(packages) + ended["settled"]

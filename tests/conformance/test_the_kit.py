@@ -48,6 +48,19 @@ class LosesPages(Freshdesk):
             return
 
 
+class TakesRepetitionForTheEnd(Freshdesk):
+    """Ends a list where a page comes again."""
+
+    async def _pages(
+        self, route: str, query: Mapping[str, str], **parts: str
+    ) -> AsyncIterator[list[Row]]:
+        try:
+            async for page in super()._pages(route, query, **parts):
+                yield page
+        except RetryableError:
+            return
+
+
 class LosesIdentifiers(Freshdesk):
     """Searches with the first identifier only."""
 
@@ -232,6 +245,7 @@ class InventsReasons(Freshdesk):
 KIT = ConnectorConformance()
 MUTANTS: list[tuple[type[Freshdesk], Callable[..., Awaitable[None]], Mapping[str, Any]]] = [
     (LosesPages, KIT.test_everything_is_located_across_pages, {}),
+    (TakesRepetitionForTheEnd, KIT.test_a_page_that_comes_again_is_not_the_end, {}),
     (LosesIdentifiers, KIT.test_everything_is_located_across_pages, {}),
     (SearchesWithTheWeak, KIT.test_a_weak_identifier_is_not_searched_with, {}),
     (FindsStrangers, KIT.test_hostile_identifiers_find_nobody, {}),

@@ -224,11 +224,13 @@ async def test_facts_that_no_plan_rests_on_may_change() -> None:
     assert set(said(part).values()) == {"erased"}
 
 
-async def test_what_a_holding_carries_since_the_plan_is_kept() -> None:
+async def test_what_has_grown_since_the_plan_is_left_alone_and_nothing_is_said_of_it() -> None:
     case = CaseOf(system="acme")
     connector = Scripted(held=[ONE])
-    await answer(connector, case, case.task((ONE, ("profile",), ())))
-    assert connector.kept == {ONE: frozenset({USAGE})}
+    part = completed(await answer(connector, case, case.task((ONE, ("profile",), ()))))
+    assert connector.kept == {}
+    assert said(part) == {}
+    assert looked(part) == {case.tag(ONE): BOTH}
 
 
 async def test_each_category_has_the_outcome_that_was_said_of_it() -> None:

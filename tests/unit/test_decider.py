@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.case.case import MAX_ATTEMPTS, Case
+from pipeline.case.case import MAX_ATTEMPTS, Case, Held
 from pipeline.case.decide import StaleError
 from pipeline.case.fold import fold
+from pipeline.case.portions import portions
+from pipeline.stages.aggregate import _obligations
+from pipeline.stages.search import NAMED, NAMED_BYTES
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import HoldingRow, OutcomeRow
@@ -172,6 +175,63 @@ def test_facts_that_changed_make_a_new_plan() -> None:
     assert len(run.of(e.TaskDeclined)) == 1
     settled = rows(run.case, "erasure")
     assert {where for where, (state, _) in settled.items() if state == "kept"} == KEPT
+
+
+@pytest.mark.parametrize("claims", [("erasure",), BOTH])
+def test_what_a_holding_came_to_carry_is_planned_for_unless_it_was_not_copied(
+    claims: tuple[str, ...],
+) -> None:
+    world = small_world(customer=False)
+    ticket = world.things["freshdesk"][1]
+    run = Run(world)
+    orders = run.start(*claims)
+    while orders:
+        order = orders.pop(0)
+        if isinstance(order, e.TaskOrdered) and (order.system, order.n) == ("freshdesk", 1):
+            ticket.categories.add("contact")
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert run.case is not None
+    settled = rows(run.case, "erasure")
+    assert settled["freshdesk", "ticket", "profile"] == ("proved", "erased")
+    copied = "access" not in claims
+    says = ("proved", "erased") if copied else ("open", "failed")
+    assert settled["freshdesk", "ticket", "contact"] == says
+    assert (("fd-ticket", "contact") in world.erased) == copied
+    reports = run.of(e.CaseReported)
+    assert reports
+    assert not run.case.under_way()
+
+
+def test_a_row_is_owed_once_and_a_later_one_as_well() -> None:
+    case = Run(small_world()).go("erasure")
+    assert list(_obligations(case)) == []
+    (kept,) = (
+        it for it in case.held.values() if it.kind == "contact" and it.system == "salesforce"
+    )
+    later = replace(kept, tag=tag("later"))
+    outcome = case.outcomes[kept.tag, "identity"]
+    grown = replace(
+        case,
+        held={**case.held, later.tag: later},
+        outcomes={**case.outcomes, (later.tag, "identity"): outcome},
+    )
+    (opened,) = _obligations(grown)
+    assert [(it.tag, it.erase) for it in opened.rows] == [(later.tag, ("identity",))]
+    assert opened.obligation not in {it.id for it in case.obligations}
+
+
+def test_a_second_round_names_what_fits_into_a_record() -> None:
+    held = [
+        Held(
+            tag=tag(f"{n}"), system="s", kind="k", categories=frozenset("c"), source=n, sealed=4000
+        )
+        for n in range(300)
+    ]
+    assert [len(it) for it in portions(held)] == [98, 98, 98, 6]
+    assert len(next(portions(held, NAMED, NAMED_BYTES))) == 49
+    together = [replace(it, source=1) for it in held]
+    assert [len(it) for it in portions(together, rows=200)] == [200, 100]
 
 
 def test_a_large_plan_waits_for_its_own_digest() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import policy
-from pipeline.demo.people import CAST, Cast, CastError, Held, Request, Somebody, load
+from pipeline.demo.people import CAST, SYSTEMS, Cast, CastError, Held, Request, Somebody, load
 
 DOMAIN = re.compile(r"@([\w.-]+\.\w+)")
 EXAMPLE = re.compile(r"(?:[\w-]+\.)*example\.(?:org|com|net)", re.IGNORECASE)
@@ -31,9 +31,10 @@ def asking(cast: Cast, key: str) -> tuple[Somebody, Request]:
     return one, one.request
 
 
-def test_about_fifty_people_of_whom_eight_to_twelve_ask(cast: Cast) -> None:
-    assert 45 <= len(cast.people) <= 55
-    assert 8 <= len(cast.requests()) <= 12
+def test_about_eighty_people_of_whom_some_twenty_ask(cast: Cast) -> None:
+    assert 75 <= len(cast.people) <= 85
+    assert 15 <= len(cast.requests()) <= 20
+    assert {it.system for one in cast.people for it in one.held} == set(SYSTEMS)
 
 
 def test_access_erasure_and_both_in_one_are_asked_for(cast: Cast) -> None:
@@ -82,6 +83,26 @@ def test_the_cast_has_the_variety_that_the_demo_shows(cast: Cast) -> None:
     assert any(not it.isascii() and not re.search("[A-Za-z]", it) for it in names)
     tickets = held(cast, "freshdesk", "ticket")
     assert any(len(it.fields.get("conversations", ())) > 100 for it in tickets)
+
+
+def test_the_cast_has_what_stripe_mailgun_and_s3_make_difficult(cast: Cast) -> None:
+    def kinds(key: str) -> Counter[str]:
+        return Counter(f"{it.system} {it.kind}" for it in asking(cast, key)[0].held)
+
+    assert kinds("guest").keys() & {"stripe customer", "salesforce contact"} == set()
+    assert kinds("several-customers")["stripe customer"] == 3
+    several, request = asking(cast, "several-customers")
+    spelt = {it.fields["email"] for it in several.held if it.kind == "customer"}
+    assert len(spelt) == 3
+    assert {it.lower() for it in spelt} == {dict(request.identifiers)["email"]}
+    assert "salesforce contact" not in kinds("active-subscription")
+    (dispute,) = [it for it in asking(cast, "open-dispute")[0].held if it.kind == "dispute"]
+    assert dispute.fields["status"] == "under_review"
+    locked = [it for it in asking(cast, "customer")[0].held if "RetainUntil" in it.fields]
+    assert [it.then.state for it in locked] == ["same"]
+    one, request = asking(cast, "unsubscribed")
+    assert "erasure" in request.claims
+    assert {it.then.state for it in one.held if it.kind == "unsubscribe"} == {"same"}
 
 
 def test_a_second_address_in_one_system_leads_to_the_lead_in_the_other(cast: Cast) -> None:

@@ -49,6 +49,16 @@ def test_a_conversation_goes_on_over_records() -> None:
     assert [(it.who, it.at) for it in made.said] == [("You", "5 March 2026, 09:30 UTC")] * 3
 
 
+def test_a_number_is_shown_as_a_moment_by_its_name_and_size_only() -> None:
+    body = {"created": 1763596800, "period_end": 1763596800.5, "amount": 1763596800, "start": 7}
+    assert shown(card(body).fields) == {
+        "Created": "20 November 2025, 00:00 UTC",
+        "Period end": "20 November 2025, 00:00 UTC",
+        "Amount": "1763596800",
+        "Start": "7",
+    }
+
+
 def test_text_is_shown_once_and_not_lost_if_its_twin_is_empty() -> None:
     assert shown(card({"note": "<p>a</p>", "note_text": "a"}).fields) == {"Note": "a"}
     assert shown(card({"note": "<p>a</p>", "note_text": ""}).fields) == {"Note": "a"}

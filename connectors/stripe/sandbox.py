@@ -1,0 +1,260 @@
+"""Stripe on loopback: its objects, lists, search, errors and idempotency, as documented.
+
+https://docs.stripe.com/api. Money does not move in it, and nothing is created but by `plant`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from connectors.sdk.sandbox import Sandbox
+
+from .sandbox_answers import (
+    Problem,
+    Row,
+    listed,
+    page_of,
+    parameters,
+    searched,
+    shown,
+    updated,
+)
+from .sandbox_objects import planted
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+LISTS: Mapping[str, tuple[str, frozenset[str]]] = {
+    "/v1/customers": ("customer", frozenset({"email"})),
+    "/v1/payment_methods": ("payment_method", frozenset({"customer", "type"})),
+    "/v1/charges": ("charge", frozenset({"customer", "payment_intent"})),
+    "/v1/invoices": ("invoice", frozenset({"customer", "status", "subscription"})),
+    "/v1/subscriptions": ("subscription", frozenset({"customer", "status"})),
+    "/v1/checkout/sessions": (
+        "checkout_session",
+        frozenset({"customer", "customer_details[email]", "payment_intent"}),
+    ),
+    "/v1/disputes": ("dispute", frozenset({"charge", "payment_intent"})),
+}
+"""By route: the kind, and what it can be filtered by."""
+BLANKABLE = {
+    "customer": frozenset(
+        {
+            "name",
+            "individual_name",
+            "business_name",
+            "email",
+            "phone",
+            "address",
+            "shipping",
+            "description",
+            "metadata",
+        }
+    ),
+    "payment_method": frozenset({"billing_details", "metadata"}),
+}
+"""What may be changed here, by kind."""
+
+
+class StripeSandbox(Sandbox):
+    """One account, in test mode."""
+
+    system = "stripe"
+    cursor = r"\b(starting_after|page)=[^&]*"
+    unreadable = (r"^/v1/charges",)
+
+    def __init__(self, **given: Any) -> None:
+        self.replies: dict[str, tuple[Mapping[str, str], int, Any]] = {}
+        """By idempotency key: what was asked, and the status and body that were answered."""
+        self.breaks = False
+        """Whether the next change breaks: its key goes on giving the 500 that came of it."""
+        self.is_index_late = False
+        """Whether the search goes on finding customers as they were when they were planted."""
+        super().__init__(**given)
+
+    # What tests and the demo use.
+
+    def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """An object of a kind in `sandbox_objects`. `created` may be a date.
+
+        A dispute marks its charge.
+        """
+        row = planted(kind, fields, n=self.new_id(), now=self.now())
+        self.table(kind)[row["id"]] = row
+        if kind == "customer":
+            self.table("_index")[row["id"]] = dict(row)
+        if kind == "dispute":
+            self.table("charge")[row["charge"]]["disputed"] = True
+        return str(row["id"])
+
+    def settings(self, *, restricted: bool = False) -> Mapping[str, str]:
+        """Of the connector."""
+        return {"url": self.url, "api_key": self.restricted_key if restricted else self.key}
+
+    # How it answers.
+
+    def credential(self, request: web.Request) -> str | None:
+        """The key, as a bearer token."""
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        return key if scheme == "Bearer" else None
+
+    def refusal(self, status: int) -> web.Response:
+        """Stripe's error for a status."""
+        return Problem.usual(status).answer()
+
+    def dress(self, response: web.StreamResponse) -> None:
+        """Stripe's own name for the id of a request."""
+        super().dress(response)
+        response.headers.setdefault("Request-Id", response.headers["X-Request-Id"])
+
+    def routes(self) -> list[web.RouteDef]:
+        """What the connector uses, and what a client of Stripe's expects beside it."""
+        made = [web.get("/v1/customers/search", self._answered(self._search))]
+        for route in LISTS:
+            made += [
+                web.get(route, self._answered(self._list)),
+                web.get(f"{route}/{{id}}", self._answered(self._get)),
+            ]
+        return [
+            *made,
+            web.get("/v1/customers/{id}/payment_methods", self._answered(self._methods)),
+            web.get("/v1/invoices/{id}/lines", self._answered(self._lines)),
+            web.post("/v1/customers/{id}", self._once(self._update)),
+            web.post("/v1/payment_methods/{id}", self._once(self._update)),
+            web.post("/v1/payment_methods/{id}/detach", self._once(self._detach)),
+            web.delete("/v1/customers/{id}", self._answered(self._delete_customer)),
+            web.delete("/v1/invoices/{id}", self._answered(self._delete_invoice)),
+        ]
+
+    def _answered(self, handler: Handler) -> Handler:
+        async def answer(request: web.Request) -> web.Response:
+            try:
+                return await handler(request)
+            except Problem as problem:
+                return problem.answer()
+
+        return answer
+
+    def _once(self, handler: Handler) -> Handler:
+        """A change that is not made twice under one key.
+
+        https://docs.stripe.com/api/idempotent_requests: what was answered is answered again,
+        another request under the same key is refused.
+        """
+
+        async def answer(request: web.Request) -> web.Response:
+            key = request.headers.get("Idempotency-Key", "")
+            asked = {"": request.path, **await parameters(request)}
+            if key in self.replies:
+                before, status, body = self.replies[key]
+                if before != asked:
+                    return Problem("idempotency_key_reused", kind="idempotency_error").answer()
+                replayed = {"Idempotent-Replayed": "true"}
+                return web.json_response(body, status=status, headers=replayed)
+            if self.breaks:
+                self.breaks, said = False, self.refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+            else:
+                said = await self._answered(handler)(request)
+            if key and said.status != HTTPStatus.BAD_REQUEST:
+                self.replies[key] = (asked, said.status, json.loads(said.text or "null"))
+            return said
+
+        return answer
+
+    async def _list(self, request: web.Request) -> web.Response:
+        kind, filters = LISTS[request.path]
+        asked = await parameters(request)
+        if kind == "subscription":
+            asked.setdefault("status", "")
+        self._find("customer", asked.get("customer"))
+        rows = listed(kind, self.table(kind).values(), asked, filters)
+        return web.json_response(page_of(request.path, rows, asked))
+
+    async def _methods(self, request: web.Request) -> web.Response:
+        asked = await parameters(request)
+        asked["customer"] = request.match_info["id"]
+        self._find("customer", asked["customer"])
+        filters = LISTS["/v1/payment_methods"][1]
+        rows = listed("payment_method", self.table("payment_method").values(), asked, filters)
+        return web.json_response(page_of(request.path, rows, asked))
+
+    async def _lines(self, request: web.Request) -> web.Response:
+        row = self._of(request, "invoice")
+        return web.json_response(
+            page_of(request.path, row["lines"]["data"], await parameters(request))
+        )
+
+    async def _search(self, request: web.Request) -> web.Response:
+        asked = await parameters(request)
+        index = self.table("_index") if self.is_index_late else self.table("customer")
+        rows = [it for it in index.values() if not it.get("deleted")]
+        return web.json_response(searched(request.path, rows, asked))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        kind, _ = LISTS[request.path.rpartition("/")[0]]
+        await parameters(request)
+        row = self._of(request, kind)
+        return web.json_response(shown(row))
+
+    async def _update(self, request: web.Request) -> web.Response:
+        kind, _ = LISTS[request.path.rpartition("/")[0]]
+        row = self._of(request, kind)
+        if row.get("deleted"):
+            raise Problem.missing(kind, row["id"])
+        if kind == "payment_method" and row["customer"] is None:
+            raise Problem("payment_method_not_attached")
+        updated(row, await parameters(request), BLANKABLE[kind])
+        self.changed("update", kind, row["id"])
+        return web.json_response(shown(row))
+
+    async def _detach(self, request: web.Request) -> web.Response:
+        await parameters(request)
+        row = self._of(request, "payment_method")
+        if row["customer"] is None:
+            raise Problem("payment_method_not_attached")
+        row["customer"] = None
+        self.changed("detach", "payment_method", row["id"])
+        return web.json_response(shown(row))
+
+    async def _delete_customer(self, request: web.Request) -> web.Response:
+        """Cancels what is active; invoices and charges stay as they are."""
+        row = self._of(request, "customer")
+        if row.get("deleted"):
+            raise Problem.missing("customer", row["id"])
+        gone = {"id": row["id"], "object": "customer", "deleted": True}
+        self.table("_deleted")[row["id"]] = gone
+        del self.table("customer")[row["id"]]
+        for it in self.table("payment_method").values():
+            if it["customer"] == row["id"]:
+                it["customer"] = None
+        for it in self.table("subscription").values():
+            if it["customer"] == row["id"] and it["status"] != "canceled":
+                it["status"] = "canceled"
+                self.changed("cancel", "subscription", it["id"])
+        self.changed("delete", "customer", row["id"])
+        return web.json_response(gone)
+
+    async def _delete_invoice(self, request: web.Request) -> web.Response:
+        row = self._of(request, "invoice")
+        if row["status"] != "draft":
+            raise Problem("invoice_not_editable")
+        del self.table("invoice")[row["id"]]
+        self.changed("delete", "invoice", row["id"])
+        return web.json_response({"id": row["id"], "object": "invoice", "deleted": True})
+
+    def _of(self, request: web.Request, kind: str) -> Row:
+        return self._find(kind, request.match_info["id"]) or {}
+
+    def _find(self, kind: str, id_: str | None) -> Row | None:
+        """The object, deleted customers too. Raises `Problem` if there is none."""
+        if id_ is None:
+            return None
+        gone = self.table("_deleted").get(id_) if kind == "customer" else None
+        row = self.table(kind).get(id_) or gone
+        if row is None:
+            raise Problem.missing(kind, id_)
+        return row

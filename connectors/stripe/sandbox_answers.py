@@ -1,0 +1,158 @@
+"""How the sandbox reads parameters and answers: pages, searches and errors in Stripe's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Self
+
+from aiohttp import web
+
+Row = dict[str, Any]
+
+PAGING = frozenset({"limit", "starting_after", "ending_before"})
+LARGEST_PAGE = 100
+INLINE = 10
+"""Rows of a list inside an object; the rest is at the list's own route."""
+_CLAUSE = re.compile(r"(?P<field>[a-z_]+)(\['(?P<key>[^']+)'\])?:'(?P<value>(?:[^'\\]|\\.)*)'")
+
+
+class Problem(Exception):  # noqa: N818  what Stripe calls an error is no fault of the sandbox
+    """What Stripe refuses a request with: https://docs.stripe.com/api/errors."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        status: int = HTTPStatus.BAD_REQUEST,
+        kind: str = "invalid_request_error",
+        param: str = "",
+    ) -> None:
+        super().__init__(code)
+        self._said = {"type": kind, "code": code, "message": code.replace("_", " "), "param": param}
+        self._status = status
+
+    @classmethod
+    def missing(cls, kind: str, id_: str) -> Self:
+        """There is no such object."""
+        return cls("resource_missing", status=HTTPStatus.NOT_FOUND, param=f"{kind} {id_}")
+
+    @classmethod
+    def usual(cls, status: int) -> Self:
+        """The error of a status."""
+        kind = "api_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
+        codes = {404: "resource_missing", 429: "rate_limit"}
+        return cls(codes.get(status, ""), status=status, kind=kind or "invalid_request_error")
+
+    def answer(self) -> web.Response:
+        """As it is sent."""
+        said = {name: value for name, value in self._said.items() if value}
+        return web.json_response({"error": said}, status=self._status)
+
+
+async def parameters(request: web.Request) -> dict[str, str]:
+    """What was asked, from the query or the form."""
+    asked = dict(request.query)
+    if request.method == "POST":
+        asked.update({name: str(value) for name, value in (await request.post()).items()})
+    return asked
+
+
+def listed(
+    kind: str, rows: Iterable[Row], asked: Mapping[str, str], filters: frozenset[str]
+) -> list[Row]:
+    """The rows that match, newest first. A parameter that the list does not know is an error."""
+    unknown = asked.keys() - filters - PAGING
+    if unknown:
+        raise Problem("parameter_unknown", param=min(unknown))
+    found = [
+        row
+        for row in rows
+        if all(_matches(kind, row, name, asked[name]) for name in filters & asked.keys())
+    ]
+    return list(reversed(found))
+
+
+def _matches(kind: str, row: Row, name: str, value: str) -> bool:
+    if (kind, name) == ("subscription", "status"):
+        over = row["status"] in {"canceled", "incomplete_expired"}
+        return not over if not value else value in {"all", row["status"]}
+    if name == "customer_details[email]":
+        return bool(row["customer_details"]["email"] == value)
+    return bool(row[name] == value)
+
+
+def page_of(url: str, rows: Sequence[Row], asked: Mapping[str, str]) -> Row:
+    """A page of a list. Its cursor is the id of an object."""
+    limit = int(asked.get("limit", INLINE))
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise Problem("parameter_invalid_integer", param="limit")
+    ids = [row["id"] for row in rows]
+    start, end = 0, len(rows)
+    if "starting_after" in asked:
+        start = _at(ids, asked["starting_after"], "starting_after") + 1
+    if "ending_before" in asked:
+        end = _at(ids, asked["ending_before"], "ending_before")
+        start = max(start, end - limit)
+    page = rows[start : min(end, start + limit)]
+    more = start > 0 if "ending_before" in asked else start + len(page) < len(rows)
+    return {"object": "list", "url": url, "has_more": more, "data": [shown(it) for it in page]}
+
+
+def _at(ids: Sequence[str], cursor: str, name: str) -> int:
+    if cursor not in ids:
+        raise Problem("resource_missing", param=name)
+    return ids.index(cursor)
+
+
+def searched(url: str, rows: Sequence[Row], asked: Mapping[str, str]) -> Row:
+    """A page of a search for one clause: https://docs.stripe.com/search."""
+    clause = _CLAUSE.fullmatch(asked.get("query", ""))
+    if clause is None:
+        raise Problem("search_query_invalid", param="query")
+    value = re.sub(r"\\(.)", r"\1", clause["value"])
+    if clause["key"]:
+        found = [it for it in rows if it[clause["field"]].get(clause["key"]) == value]
+    else:
+        found = [it for it in rows if str(it[clause["field"]]).lower() == value.lower()]
+    start, limit = int(asked.get("page", 0)), int(asked.get("limit", INLINE))
+    page = found[start : start + limit]
+    more = start + limit < len(found)
+    return {
+        "object": "search_result",
+        "url": url,
+        "has_more": more,
+        "next_page": str(start + limit) if more else None,
+        "data": [shown(it) for it in page],
+    }
+
+
+def shown(row: Row) -> Row:
+    """An object as it is answered: of a list inside, the first few."""
+    lines = row.get("lines")
+    if not isinstance(lines, dict):
+        return row
+    some = {"data": lines["data"][:INLINE], "has_more": len(lines["data"]) > INLINE}
+    return {**row, "lines": {**lines, **some}}
+
+
+def updated(row: Row, asked: Mapping[str, str], allowed: frozenset[str]) -> None:
+    """Change fields, `a[b]` inside `a`; an empty value unsets. Raises `Problem` for any other."""
+    for name, value in asked.items():
+        outer, _, inner = name.partition("[")
+        if outer not in allowed:
+            raise Problem("parameter_unknown", param=name)
+        if outer == "metadata" and not inner:
+            row["metadata"] = {}
+        elif outer == "metadata" and not value:
+            row["metadata"].pop(inner[:-1], None)
+        elif inner:
+            row[outer][inner[:-1]] = value or _unset(row[outer].get(inner[:-1]))
+        else:
+            row[outer] = value or None
+
+
+def _unset(value: Any) -> Any:
+    """An address stays, empty."""
+    return dict.fromkeys(value) if isinstance(value, dict) else None

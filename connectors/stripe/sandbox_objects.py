@@ -1,0 +1,171 @@
+"""The objects of the sandbox, with the fields that Stripe's have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+Row = dict[str, Any]
+
+AGE = timedelta(days=400)
+"""Of what is planted without a date."""
+ADDRESS: Row = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+DETAILS: Row = {"address": ADDRESS, "email": None, "name": None, "phone": None}
+CARD: Row = {
+    "brand": "visa",
+    "country": "US",
+    "exp_month": 8,
+    "exp_year": 2031,
+    "funding": "credit",
+    "last4": "4242",
+}
+DEFAULTS: Mapping[str, tuple[str, Row]] = {
+    "customer": (
+        "cus",
+        {
+            "object": "customer",
+            "address": None,
+            "balance": 0,
+            "description": None,
+            "email": None,
+            "metadata": {},
+            "name": None,
+            "phone": None,
+            "preferred_locales": [],
+            "shipping": None,
+        },
+    ),
+    "payment_method": (
+        "pm",
+        {
+            "object": "payment_method",
+            "billing_details": DETAILS,
+            "card": CARD,
+            "customer": None,
+            "metadata": {},
+            "type": "card",
+        },
+    ),
+    "charge": (
+        "ch",
+        {
+            "object": "charge",
+            "amount": 24_000,
+            "billing_details": DETAILS,
+            "currency": "eur",
+            "customer": None,
+            "description": None,
+            "disputed": False,
+            "metadata": {},
+            "paid": True,
+            "payment_intent": None,
+            "payment_method_details": {"card": CARD, "type": "card"},
+            "receipt_email": None,
+            "refunded": False,
+            "shipping": None,
+            "status": "succeeded",
+        },
+    ),
+    "invoice": (
+        "in",
+        {
+            "object": "invoice",
+            "amount_due": 24_000,
+            "currency": "eur",
+            "customer": None,
+            "customer_email": None,
+            "customer_name": None,
+            "description": None,
+            "lines": {"object": "list", "data": [], "has_more": False},
+            "metadata": {},
+            "number": None,
+            "status": "paid",
+        },
+    ),
+    "subscription": (
+        "sub",
+        {
+            "object": "subscription",
+            "cancel_at_period_end": False,
+            "canceled_at": None,
+            "currency": "eur",
+            "customer": None,
+            "default_payment_method": None,
+            "description": None,
+            "metadata": {},
+            "status": "active",
+        },
+    ),
+    "checkout_session": (
+        "cs_test",
+        {
+            "object": "checkout.session",
+            "amount_total": 24_000,
+            "consent": None,
+            "currency": "eur",
+            "customer": None,
+            "customer_details": DETAILS,
+            "invoice": None,
+            "metadata": {},
+            "mode": "payment",
+            "payment_intent": None,
+            "payment_status": "paid",
+            "status": "complete",
+            "subscription": None,
+        },
+    ),
+    "dispute": (
+        "dp",
+        {
+            "object": "dispute",
+            "amount": 24_000,
+            "charge": None,
+            "currency": "eur",
+            "evidence": {},
+            "metadata": {},
+            "payment_intent": None,
+            "reason": "general",
+            "status": "needs_response",
+        },
+    ),
+}
+"""By kind: what its ids begin with, and its fields (of many)."""
+
+
+def planted(kind: str, fields: Mapping[str, Any], *, n: int, now: datetime) -> Row:
+    """A new object. Fields within `billing_details` and the like may be left out."""
+    if kind not in DEFAULTS:
+        raise ValueError(f"Stripe has {', '.join(DEFAULTS)}")
+    prefix, defaults = DEFAULTS[kind]
+    row = deepcopy(defaults)
+    unknown = fields.keys() - row.keys() - {"id", "created"}
+    if unknown:
+        raise ValueError(f"a {kind} has no {min(unknown)}")
+    for name, value in fields.items():
+        row[name] = {**deepcopy(row[name] or {}), **value} if isinstance(value, dict) else value
+    if kind == "invoice" and isinstance(row["lines"], list):
+        row["lines"] = _lines(row["lines"], n)
+    row["id"] = fields.get("id", f"{prefix}_{n:014d}")
+    row["created"] = _seconds(fields.get("created", now - AGE))
+    return row | {"livemode": False}
+
+
+def _lines(texts: list[str], n: int) -> Row:
+    data = [
+        {"id": f"il_{n}_{at}", "object": "line_item", "amount": 24_000, "description": text}
+        for at, text in enumerate(texts)
+    ]
+    return {"object": "list", "data": data, "has_more": False}
+
+
+def _seconds(at: Any) -> int:
+    """Unix time of a moment, a date, text in ISO 8601, or a number that is one already."""
+    if isinstance(at, int):
+        return at
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    if isinstance(at, date) and not isinstance(at, datetime):
+        at = datetime(at.year, at.month, at.day, tzinfo=UTC)
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())

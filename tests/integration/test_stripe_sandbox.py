@@ -1,0 +1,450 @@
+"""The sandbox is Stripe to Stripe's own client, and the connector knows what Stripe does."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stripe
+from aiohttp import web
+
+from connectors.sdk import registry
+from connectors.sdk.calls import effect
+from connectors.sdk.interface import (
+    Category,
+    Erased,
+    Holding,
+    Identifier,
+    NeedsHuman,
+    NotSupported,
+    Page,
+    Redacted,
+    RetryableError,
+    Subject,
+)
+from connectors.sdk.sandbox import Fault
+from connectors.stripe import Stripe, StripeSandbox
+from connectors.stripe.sandbox_answers import parameters
+
+ANN = "ann@example.org"
+WHO = Subject((Identifier("email", "Ann@Example.org"),))
+FIXTURES = Path(__file__).parents[3] / "shared" / "vendor-truth" / "stripe_fixtures3_2026.json"
+CARD = {"billing_details": {"name": "Ann", "email": ANN, "address": {"city": "Graz"}}}
+KEPT = frozenset({Category.IDENTITY, Category.CONTACT})
+
+
+class Recording(StripeSandbox):
+    """Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str, Mapping[str, str], str]] = []
+
+    async def _on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        await super()._on_prepare(request, response)
+        key = request.headers.get("Idempotency-Key", "")
+        self.asked.append((request.method, request.path, await parameters(request), key))
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Recording]:
+    async with Recording() as made:
+        yield made
+
+
+@asynccontextmanager
+async def connected(sandbox: StripeSandbox, **more: str) -> AsyncIterator[Stripe]:
+    environ = sandbox.environ() | {f"HABEAS_STRIPE_{it}": more[it] for it in more}
+    async with Stripe(registry.settings("stripe", Stripe.Settings, environ)) as it:
+        yield it
+
+
+async def pages(it: Stripe, subject: Subject, *known: Holding) -> list[Page]:
+    return [page async for page in it.locate(subject, known)]
+
+
+async def found(it: Stripe, subject: Subject = WHO, *known: Holding) -> dict[str, Holding]:
+    held = [one for page in await pages(it, subject, *known) for one in page.holdings]
+    assert len(held) == len(set(held))
+    return {one.id: one for one in held}
+
+
+async def told(it: Stripe, subject: Subject = WHO) -> dict[str, object]:
+    return {fact.name: fact.value for page in await pages(it, subject) for fact in page.facts}
+
+
+async def sdk(sandbox: StripeSandbox, ask: Callable[[stripe.StripeClient], Any]) -> Any:
+    """What Stripe's own client makes of an answer."""
+    client = stripe.StripeClient(
+        sandbox.key, base_addresses={"api": sandbox.url}, max_network_retries=0
+    )
+    return await asyncio.to_thread(ask, client)
+
+
+# Stripe's own client.
+
+
+async def test_stripes_client_pages_through_a_list_and_searches(sandbox: Recording) -> None:
+    ids = {sandbox.plant("customer", {"email": ANN, "name": f"No {n}"}) for n in range(250)}
+    sandbox.plant("customer", {"email": "ann@example.com", "metadata": {"user_id": "BX-1'"}})
+
+    def listed(client: stripe.StripeClient) -> list[str]:
+        asked: Any = {"email": ANN, "limit": 100}
+        return [it.id for it in client.v1.customers.list(asked).auto_paging_iter()]
+
+    assert set(await sdk(sandbox, listed)) == ids
+    query = r"metadata['user_id']:'BX-1\''"
+    hits = await sdk(sandbox, lambda it: it.v1.customers.search({"query": query}).data)
+    assert [it.email for it in hits] == ["ann@example.com"]
+
+
+async def test_stripes_client_sees_what_the_connector_did(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"email": ANN, "name": "Ann", "description": "x"})
+    card = sandbox.plant("payment_method", {"customer": customer, **CARD})
+    async with connected(sandbox) as it:
+        for one in sorted((await found(it)).values(), key=lambda it: it.kind, reverse=True):
+            await it.erase(one)
+    gone = await sdk(sandbox, lambda it: it.v1.customers.retrieve(customer))
+    assert gone.deleted is True
+    left = await sdk(sandbox, lambda it: it.v1.payment_methods.retrieve(card))
+    assert (left.customer, left.billing_details.name, left.card.last4) == (None, None, "4242")
+    assert left.billing_details.address.city is None
+
+
+async def test_stripes_client_is_refused_as_by_stripe(sandbox: Recording) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as missing:
+        await sdk(sandbox, lambda it: it.v1.customers.retrieve("cus_none"))
+    assert (missing.value.http_status, missing.value.code) == (404, "resource_missing")
+    asked: Any = {"colour": "red"}
+    with pytest.raises(stripe.InvalidRequestError, match="parameter unknown"):
+        await sdk(sandbox, lambda it: it.v1.customers.list(asked))
+    client = stripe.StripeClient("another", base_addresses={"api": sandbox.url})
+    with pytest.raises(stripe.AuthenticationError):
+        await asyncio.to_thread(client.v1.customers.list)
+
+
+async def test_the_same_key_gives_the_same_answer_and_another_request_is_refused(
+    sandbox: Recording,
+) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+
+    def blank(client: stripe.StripeClient, name: str) -> Any:
+        return client.v1.customers.update(customer, {"name": name}, {"idempotency_key": "k"})
+
+    first = await sdk(sandbox, lambda it: blank(it, "Ann"))
+    again = await sdk(sandbox, lambda it: blank(it, "Ann"))
+    assert first.name == again.name == "Ann"
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+    assert [it.operation for it in sandbox.ledger] == ["update"]
+    with pytest.raises(stripe.IdempotencyError):
+        await sdk(sandbox, lambda it: blank(it, "Bob"))
+
+
+@pytest.mark.skipif(not FIXTURES.exists(), reason="Stripe's own fixtures are not here")
+def test_every_field_of_the_sandbox_is_one_of_stripes() -> None:
+    real = json.loads(FIXTURES.read_text())["resources"]
+    sandbox = StripeSandbox()
+    for kind in (
+        "customer",
+        "payment_method",
+        "charge",
+        "invoice",
+        "subscription",
+        "checkout_session",
+    ):
+        row = sandbox.table(kind)[sandbox.plant(kind, {})]
+        assert row.keys() <= real[row["object"]].keys()
+        for name in ("billing_details", "customer_details", "card"):
+            if name in row:
+                assert row[name].keys() <= real[row["object"]][name].keys()
+
+
+# What Stripe's client may say: its types are made from Stripe's own specification.
+
+PARAMETERS = {
+    ("GET", "/v1/customers"): "_customer_list_params.CustomerListParams",
+    ("GET", "/v1/customers/search"): "_customer_search_params.CustomerSearchParams",
+    ("GET", "/v1/payment_methods"): "_payment_method_list_params.PaymentMethodListParams",
+    ("GET", "/v1/charges"): "_charge_list_params.ChargeListParams",
+    ("GET", "/v1/invoices"): "_invoice_list_params.InvoiceListParams",
+    ("GET", "/v1/invoices/{id}/lines"): "_invoice_list_lines_params.InvoiceListLinesParams",
+    ("GET", "/v1/subscriptions"): "_subscription_list_params.SubscriptionListParams",
+    ("GET", "/v1/checkout/sessions"): "checkout._session_list_params.SessionListParams",
+    ("GET", "/v1/disputes"): "_dispute_list_params.DisputeListParams",
+    ("POST", "/v1/customers/{id}"): "_customer_modify_params.CustomerModifyParams",
+    (
+        "POST",
+        "/v1/payment_methods/{id}",
+    ): "_payment_method_modify_params.PaymentMethodModifyParams",
+    (
+        "POST",
+        "/v1/payment_methods/{id}/detach",
+    ): "_payment_method_detach_params.PaymentMethodDetachParams",
+}
+_NAMED = re.compile(r"'([A-Z]\w+)'|\b([A-Z]\w+Params\w*)")
+
+
+def allows(where: str, name: str) -> bool:
+    """Whether Stripe's types have a parameter: `address[city]` is `city` within `address`."""
+    module_name, _, type_name = where.rpartition(".")
+    module = importlib.import_module(f"stripe.params.{module_name}")
+    types = [getattr(module, type_name)]
+    for part in re.findall(r"[^\[\]]+", name):
+        said = [str(it.__annotations__[part]) for it in types if part in it.__annotations__]
+        if not said:
+            return False
+        if any("Dict[str" in it for it in said):
+            return True
+        named = [a or b for it in said for a, b in _NAMED.findall(it)]
+        types = [getattr(module, it) for it in named if hasattr(module, it)]
+    return True
+
+
+def asked_of(sandbox: Recording) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    for method, path, given, _ in sandbox.asked:
+        route = re.sub(r"/(cus|pm|ch|in|sub|cs_test|dp)_\w+", "/{id}", path)
+        yield method, route, given
+
+
+async def test_every_request_is_one_that_stripes_types_allow(sandbox: Recording) -> None:
+    customer = plant_everything(sandbox)
+    async with connected(sandbox) as it:
+        await it.check()
+        subject = Subject((*WHO.identifiers, Identifier("user_id", "BX-1")))
+        held = await found(it, subject)
+        assert {one.kind for one in held.values()} == set(it.capabilities.kinds)
+        for one in held.values():
+            assert [record async for record in it.export(one)]
+            await it.erase(one, KEPT if one.id == customer else frozenset())
+    reached = set()
+    for method, route, given in asked_of(sandbox):
+        if method == "DELETE" or (method == "GET" and route.endswith("{id}")):
+            assert not given
+            continue
+        reached.add((method, route))
+        for name in given:
+            assert allows(PARAMETERS[method, route], name), f"{method} {route}: {name}"
+    assert reached == set(PARAMETERS)
+    assert not allows(PARAMETERS["GET", "/v1/customers"], "colour")
+    assert not allows(PARAMETERS["GET", "/v1/checkout/sessions"], "customer_details[name]")
+
+
+def plant_everything(sandbox: StripeSandbox) -> str:
+    """Somebody with one of each, and a guest's checkout; the customer's id."""
+    filled = {"name": "Ann", "phone": "1", "description": "d", "address": {"city": "Graz"}}
+    metadata = {"user_id": "BX-1", "colour": "red"}
+    customer = sandbox.plant("customer", {"email": ANN, **filled, "metadata": metadata})
+    of = {"customer": customer}
+    sandbox.plant("payment_method", of | CARD)
+    sandbox.plant("subscription", of | {"status": "canceled"})
+    sandbox.plant("invoice", of | {"lines": [f"Item {n}" for n in range(23)]})
+    sandbox.plant("invoice", of | {"status": "draft"})
+    charge = sandbox.plant("charge", of)
+    sandbox.plant("dispute", {"charge": charge, "status": "won"})
+    sandbox.plant("charge", {"payment_intent": "pi_1"})
+    session = {"customer_details": {"email": ANN, "name": "Ann"}, "payment_intent": "pi_1"}
+    sandbox.plant("checkout_session", session)
+    return customer
+
+
+# Finding.
+
+
+async def test_every_customer_of_an_address_is_found_however_it_is_written(
+    sandbox: Recording,
+) -> None:
+    spellings = (ANN, "Ann@Example.org", "ANN@EXAMPLE.ORG", "ann@Example.ORG")
+    ids = {sandbox.plant("customer", {"email": it}) for it in spellings}
+    sandbox.plant("customer", {"email": "ann@example.org.example.com"})
+    async with connected(sandbox) as it:
+        assert set(await found(it)) == ids
+    async with connected(sandbox, SEARCH="false") as it:
+        without = {sandbox.table("customer")[id_]["email"] for id_ in await found(it)}
+        assert without == {ANN, "Ann@Example.org"}
+    assert "GET /v1/customers/search" in sandbox.calls
+
+
+async def test_a_search_that_is_late_shows_nobody_who_is_gone_or_has_moved(
+    sandbox: Recording,
+) -> None:
+    gone, moved, there = (sandbox.plant("customer", {"email": "ANN@example.org"}) for _ in "123")
+    sandbox.is_index_late = True
+    del sandbox.table("customer")[gone]
+    sandbox.table("_deleted")[gone] = {"id": gone, "object": "customer", "deleted": True}
+    sandbox.table("customer")[moved]["email"] = "bob@example.org"
+    async with connected(sandbox) as it:
+        assert set(await found(it)) == {there}
+
+
+async def test_a_guest_is_found_by_the_checkout_and_what_was_paid_in_it(
+    sandbox: Recording,
+) -> None:
+    details = {"customer_details": {"email": ANN, "name": "Ann"}}
+    session = sandbox.plant(
+        "checkout_session", details | {"payment_intent": "pi_1", "invoice": "in_1"}
+    )
+    charge = sandbox.plant("charge", {"payment_intent": "pi_1", "created": date(2025, 2, 3)})
+    sandbox.plant("invoice", {"id": "in_1", "created": date(2024, 1, 2)})
+    sandbox.plant("charge", {"payment_intent": "pi_2"})
+    # Her address at somebody else's checkout: the session names her, the payment is not hers.
+    other = sandbox.plant("customer", {"email": "bob@example.org"})
+    theirs = details | {"payment_intent": "pi_3", "customer": other}
+    named = sandbox.plant("checkout_session", theirs)
+    sandbox.plant("charge", {"payment_intent": "pi_3", "customer": other})
+    async with connected(sandbox) as it:
+        assert set(await found(it)) == {session, charge, "in_1", named}
+        assert await told(it) == {
+            "customer": True,
+            "customer_since": date(2024, 1, 2),
+            "last_charge": date(2025, 2, 3),
+            "open_dispute": False,
+        }
+
+
+@pytest.mark.parametrize(
+    ("status", "is_open"),
+    [("needs_response", True), ("warning_under_review", True), ("won", False), ("lost", False)],
+)
+async def test_a_dispute_is_open_until_it_is_decided(
+    sandbox: Recording, status: str, *, is_open: bool
+) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    charge = sandbox.plant("charge", {"customer": customer})
+    sandbox.plant("dispute", {"charge": charge, "status": status})
+    async with connected(sandbox) as it:
+        assert (await told(it))["open_dispute"] is is_open
+
+
+async def test_whoever_bought_nothing_is_no_customer_and_without_a_name_it_is_unknown(
+    sandbox: Recording,
+) -> None:
+    sandbox.plant("customer", {"email": ANN})
+    async with connected(sandbox) as it:
+        assert await told(it) == {"customer": False, "open_dispute": False}
+        assert await told(it, Subject((Identifier("phone", "1"),))) == {}
+
+
+async def test_all_lines_of_an_invoice_are_exported(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    lines = [f"Item {n}" for n in range(230)]
+    invoice = sandbox.plant("invoice", {"customer": customer, "lines": lines})
+    async with connected(sandbox) as it:
+        (record,) = [record async for record in it.export(Holding("invoice", invoice))]
+    exported = json.loads(record.body)["lines"]["data"]
+    assert [one["description"] for one in exported] == lines
+
+
+# Erasing.
+
+
+async def test_nothing_active_is_cancelled(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"email": ANN, "description": "x"})
+    sandbox.plant("payment_method", {"customer": customer, **CARD})
+    subscription = sandbox.plant("subscription", {"customer": customer, "status": "past_due"})
+    async with connected(sandbox) as it:
+        for one in (await found(it)).values():
+            assert await it.erase(one) == NeedsHuman("subscription_active")
+        assert sandbox.ledger == []
+        whole = (await found(it))[customer]
+        assert await it.erase(whole, KEPT) == {Category.PROFILE: Redacted()}
+    assert sandbox.table("subscription")[subscription]["status"] == "past_due"
+    assert sandbox.table("customer")[customer]["description"] is None
+
+
+async def test_a_payment_method_is_blanked_before_it_is_detached(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    card = sandbox.plant("payment_method", {"customer": customer, **CARD})
+    async with connected(sandbox) as it:
+        one = (await found(it))[card]
+        said = await it.erase(one)
+        assert said == {
+            Category.IDENTITY: Redacted(),
+            Category.CONTACT: Redacted(),
+            Category.TRANSACTION: NotSupported("card_stays"),
+        }
+        assert [made.operation for made in sandbox.ledger] == ["update", "detach"]
+        assert await it.erase(one) == said
+        assert len(sandbox.ledger) == 2
+        (left,) = (await found(it, Subject(()), one)).values()
+        assert left.categories == {Category.TRANSACTION}
+
+
+async def test_a_card_that_is_kept_stays_at_its_customer(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    card = sandbox.plant("payment_method", {"customer": customer, **CARD})
+    async with connected(sandbox) as it:
+        one = (await found(it))[card]
+        keep = frozenset({Category.TRANSACTION})
+        said = await it.erase(one, keep)
+        assert said == {Category.IDENTITY: Redacted(), Category.CONTACT: Redacted()}
+    assert sandbox.table("payment_method")[card]["customer"] == customer
+
+
+async def test_our_own_user_id_stays_with_a_name_that_is_kept(sandbox: Recording) -> None:
+    metadata = {"user_id": "BX-1", "colour": "red"}
+    customer = sandbox.plant("customer", {"email": ANN, "name": "Ann", "metadata": metadata})
+    async with connected(sandbox) as it:
+        await it.erase((await found(it))[customer], KEPT)
+        assert sandbox.table("customer")[customer]["metadata"] == {"user_id": "BX-1"}
+        assert (await found(it))[customer].categories == KEPT
+
+
+async def test_a_draft_is_deleted_and_what_was_billed_stays(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    draft = sandbox.plant("invoice", {"customer": customer, "status": "draft"})
+    paid = sandbox.plant("invoice", {"customer": customer})
+    async with connected(sandbox) as it:
+        held = await found(it)
+        assert await it.erase(held[draft]) == Erased()
+        assert await it.erase(held[paid]) == NotSupported("record_stays")
+    assert set(sandbox.table("invoice")) == {paid}
+
+
+# The same once more.
+
+
+async def test_an_effect_that_is_repeated_is_the_same_request_to_stripe(
+    sandbox: Recording,
+) -> None:
+    customer = sandbox.plant("customer", {"email": ANN, "name": "Ann", "description": "x"})
+    async with connected(sandbox) as it:
+        one = (await found(it))[customer]
+        for name in ("case 1", "case 1", "case 2"):
+            sandbox.table("customer")[customer]["description"] = "x"
+            with effect(name):
+                await it.erase(one, KEPT)
+    first, again, other = [key for *_, key in sandbox.asked if key]
+    assert first == again != other
+    assert len(sandbox.ledger) == 2
+    assert not any(word in first for word in ("case", customer))
+
+
+async def test_an_error_that_stripe_repeats_under_its_key_is_passed_by(
+    sandbox: Recording,
+) -> None:
+    customer = sandbox.plant("customer", {"email": ANN, "description": "x"})
+    async with connected(sandbox) as it:
+        one = (await found(it))[customer]
+        sandbox.breaks = True
+        with effect("case 1"):
+            assert await it.erase(one, KEPT) == {Category.PROFILE: Redacted()}
+    assert sandbox.table("customer")[customer]["description"] is None
+    assert [made.operation for made in sandbox.ledger] == ["update"]
+
+
+async def test_a_stripe_that_is_down_is_not_asked_twice(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"email": ANN, "description": "x"})
+    async with connected(sandbox) as it:
+        one = (await found(it))[customer]
+        sandbox.faults.append(Fault(status=503, times=None))
+        with pytest.raises(RetryableError):
+            await it.erase(one, KEPT)
+    assert sandbox.ledger == []

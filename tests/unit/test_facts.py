@@ -1,0 +1,107 @@
+"""Facts that several systems tell meet in one plan; what is unknown decides nothing."""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.case.facts import joined
+from schemas import events as e
+
+from .worlds import Run, Thing, World, rows, rules
+
+FIRST = frozenset({"first"})
+DATES = st.dates().map(str)
+BASIC = (("salesforce", "contact", "identity"), ("stripe", "customer", "identity"))
+TRUE, FALSE, SILENT, FAILED = "true", "false", "silent", "failed"
+
+
+@given(name=st.sampled_from(["last_charge", "customer_since"]), told=st.lists(DATES, min_size=1))
+def test_of_dates_the_later_counts_and_of_a_beginning_the_earlier(
+    name: str, told: list[str]
+) -> None:
+    found = reduce(partial(joined, name), told)
+    assert found == (min(told) if name.endswith("_since") else max(told))
+
+
+def test_a_yes_counts_in_any_order() -> None:
+    for told in permutations(["true", "false", "false"]):
+        assert reduce(partial(joined, "customer"), told) == "true"
+    assert joined("customer", "false", "false") == "false"
+
+
+@pytest.mark.parametrize(
+    ("salesforce", "stripe", "gives"),
+    [
+        (TRUE, TRUE, "kept"),
+        (TRUE, FALSE, "kept"),
+        (FALSE, TRUE, "kept"),
+        (TRUE, FAILED, "kept"),
+        (FAILED, TRUE, "kept"),
+        (FALSE, FALSE, "proved"),
+        (FALSE, SILENT, "open"),
+        (FALSE, FAILED, "open"),
+        (FAILED, FALSE, "open"),
+        (SILENT, SILENT, "open"),
+    ],
+)
+def test_a_no_needs_both_systems_and_a_yes_one(salesforce: str, stripe: str, gives: str) -> None:
+    said = {"salesforce": salesforce, "stripe": stripe}
+    world = World(
+        things={
+            "salesforce": [Thing("sf", "contact", {"identity", "marketing"}, FIRST)],
+            "stripe": [Thing("cus", "customer", {"identity", "profile"}, FIRST)],
+        },
+        facts={it: {"customer": told} for it, told in said.items() if told in {TRUE, FALSE}},
+        failing={it: "forbidden" for it, told in said.items() if told == FAILED},
+    )
+    case = Run(world, rules=rules("salesforce", "stripe")).go("erasure")
+    settled = rows(case, "erasure")
+    looked = [it for it in BASIC if said[it[0]] != FAILED]
+    assert {settled[it][0] for it in looked} == {gives}
+    if gives == "open":
+        lines = (it for it in case.claims["erasure"].coverage if it.category == "identity")
+        assert {it.outcome.reason for it in lines} == {"facts_missing:customer"}
+    # What no rule is about goes, whatever is unknown.
+    others = {"salesforce": ("sf", "marketing"), "stripe": ("cus", "profile")}
+    assert {others[system] for system, *_ in looked} <= {*world.erased}
+
+
+@pytest.mark.parametrize(("told", "gives"), [(TRUE, "kept"), (FALSE, "proved"), (SILENT, "open")])
+def test_a_card_is_kept_while_a_dispute_is_open_and_left_while_it_is_unknown(
+    told: str, gives: str
+) -> None:
+    facts = {"customer": "true"} | ({"open_dispute": told} if told in {TRUE, FALSE} else {})
+    card = Thing("pm", "payment_method", {"identity", "transaction"}, FIRST)
+    world = World(
+        things={"stripe": [card, Thing("ch", "charge", {"transaction"}, FIRST)]},
+        facts={"stripe": facts},
+    )
+    case = Run(world, rules=rules("salesforce", "stripe")).go("erasure")
+    settled = rows(case, "erasure")
+    assert settled["stripe", "payment_method", "identity"][0] == gives
+    assert settled["stripe", "charge", "transaction"][0] == "kept"
+    assert (("pm", "identity") in world.erased) == (told == FALSE)
+
+
+def test_a_fact_that_no_rule_asks_for_makes_no_plan_stale() -> None:
+    card = Thing("pm", "payment_method", {"identity"}, FIRST)
+    told = {"open_dispute": "false", "customer": "true", "last_charge": "2026-03-01"}
+    world = World(things={"stripe": [card]}, facts={"stripe": told})
+    run = Run(world, rules=rules("stripe"))
+    orders = run.start("erasure")
+    while orders:
+        order = orders.pop(0)
+        if isinstance(order, e.TaskOrdered):
+            assert {it.name for it in order.facts} == {"customer", "open_dispute"}
+            told["last_charge"] = "2026-03-02"
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert run.case is not None
+    assert rows(run.case, "erasure")["stripe", "payment_method", "identity"][0] == "proved"
+    assert run.case.plans == 1
+    assert run.case.facts["stripe"]["last_charge"] == "2026-03-01"
