@@ -26,6 +26,7 @@ from pipeline.case.case import Case
 from pipeline.settings import Settings
 from schemas.records import Person, SealedIdentifier
 
+FIVE = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
 PATIENCE = 100.0
 LOOK_EVERY = 0.1
 SESSION = timedelta(seconds=6)

@@ -124,7 +124,7 @@ async def test_without_anything_set_up_it_says_how_to_begin(tmp_path: Path) -> N
     assert "habeas up" in err or "start the pipeline once" in err
     code, _, err = await rig.habeas("up")
     assert code == 1
-    assert "HABEAS_FRESHDESK_" in err
+    assert "HABEAS_AWS_REGION is not set" in err
     code, _, err = await rig.habeas("cases", HABEAS_SWEEP="soon")
     assert code == 1
     assert "HABEAS_SWEEP is not a number" in err

@@ -13,10 +13,9 @@ import pytest_asyncio
 
 from connectors.sdk.sandbox import Fault, Mode
 from pipeline.case.case import Case
-from tests.rig import Rig, plant, states
+from tests.rig import FIVE, Rig, plant, states
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-FIVE = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
