@@ -164,6 +164,10 @@ def _show(known: Case, wrong: str) -> None:
         until = f"until {owed.until:%Y-%m-%d}" if owed.until else "while the reason lasts"
         why = f" under {owed.rule}" if owed.rule else ""
         console.out.print(f"{owed.state} in {owed.system}: {owed.count} items{why}, {until}")
+    for system, told in sorted(known.facts.items()):
+        said = ", ".join(f"{name.replace('_', ' ')} {told[name]}" for name in sorted(told))
+        if said:
+            console.out.print(f"{system} tells: {said}")
     table = Table("system", "searched", "rounds", "holdings", "calls")
     for row in systems(known):
         table.add_row(row.system, row.searched, str(row.rounds), str(row.found), str(row.calls))

@@ -214,9 +214,10 @@ def outcome(row: OutcomeRow, policy: Policy | None, catalogue: Mapping[str, str]
 def _kept(row: OutcomeRow, policy: Policy | None) -> str:
     rules: dict[str, Retention] = {it.id: it for it in policy.retention} if policy else {}
     rule = rules.get(row.rule or "")
-    since = "" if row.until else " The period has not begun yet."
     if rule is None:
-        return f"Kept under the rule {row.rule or 'of our policy'}.{since}"
+        undated = "" if row.until else ", without a date as yet"
+        return f"Kept under the rule {row.rule or 'of our policy'}{undated}."
+    since = " The period has not begun yet." if rule.years and not row.until else ""
     return f"{rule.says}{since} ({rule.source}; {rule.article})"
 
 
