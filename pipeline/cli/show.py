@@ -141,6 +141,7 @@ def _summary(known: Case) -> dict[str, object]:
             {"order": it.slot[0], "system": it.slot[1], "state": it.state, "reason": it.reason}
             for it in known.under_way()
         ],
+        "facts": known.facts,
         "obligations": known.obligations,
     }
 
