@@ -108,13 +108,34 @@ def systems(settings: Settings) -> tuple[str, ...]:
 
 
 def capabilities(settings: Settings) -> dict[str, Capabilities]:
-    """What each system's connector declares."""
-    return {it: registry.connector(it).capabilities for it in systems(settings)}
+    """What each system's connector declares. Raises `SetupError` if one cannot be had."""
+    try:
+        return {it: registry.connector(it).capabilities for it in systems(settings)}
+    except registry.NotInstalledError as error:
+        raise SetupError(f"{error}. HABEAS_SYSTEMS names the systems to ask.") from None
+
+
+def check_policy(settings: Settings) -> None:
+    """Raise `SetupError` if the policy does not say what some system holds, and as whom.
+
+    Without a row nothing would be copied for anybody, and nothing kept.
+    """
+    known = rules(settings)
+    named = {it["system"] for it in known.policy.recipients}
+    for system, able in known.systems.items():
+        unmapped = ", ".join(known.policy.unmapped(able))
+        if unmapped:
+            raise SetupError(
+                f"{system}: the policy has no [[data]] row for {unmapped}. Add them to"
+                f" {policy.FILES[0]} in the folder that HABEAS_POLICY names (connectors/README.md)."
+            )
+        if system not in named:
+            raise SetupError(f"{system}: the policy does not name it in [[recipients]].")
 
 
 def check_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
     """Raise `SetupError` naming the first variable that a system's connector lacks."""
-    for system in systems(settings):
+    for system in capabilities(settings):
         kind = registry.connector(system)
         try:
             registry.settings(system, kind.Settings, environ)  # type: ignore[attr-defined]
@@ -125,11 +146,15 @@ def check_environment(settings: Settings, environ: Mapping[str, str] = os.enviro
             ) from None
 
 
+def policy_of(settings: Settings) -> policy.Policy:
+    """The policy in force. Raises `PolicyError`."""
+    return policy.load(Path(settings.policy) if settings.policy else None)
+
+
 def rules(settings: Settings) -> Rules:
     """What decisions rest on."""
-    folder = Path(settings.policy) if settings.policy else None
     return Rules(
-        policy=policy.load(folder), systems=capabilities(settings), settings=settings, earlier={}
+        policy=policy_of(settings), systems=capabilities(settings), settings=settings, earlier={}
     )
 
 

@@ -14,7 +14,7 @@ SANDBOXES = "habeas.sandboxes"
 
 
 class NotInstalledError(LookupError):
-    """No installed distribution has an entry point of that name."""
+    """No installed distribution has a connector (a sandbox) of that name that can be used."""
 
 
 class SettingsError(ValueError):
@@ -29,7 +29,10 @@ def systems(group: str = CONNECTORS) -> tuple[str, ...]:
 def load(group: str, system: str) -> Any:
     """What the entry point `system` of `group` names: a class."""
     for entry in entry_points(group=group, name=system):
-        return entry.load()
+        try:
+            return entry.load()
+        except (ImportError, AttributeError) as error:
+            raise NotInstalledError(f"{system}: {entry.value} cannot be had ({error})") from None
     known = ", ".join(systems(group)) or "none"
     raise NotInstalledError(f"{system} is not in {group}; installed: {known}")
 
@@ -37,6 +40,9 @@ def load(group: str, system: str) -> Any:
 def connector(system: str) -> type[Connector]:
     """The connector's class."""
     loaded: type[Connector] = load(CONNECTORS, system)
+    if loaded.capabilities.system != system:
+        said = loaded.capabilities.system
+        raise NotInstalledError(f"the entry point {system} names a connector of {said}")
     return loaded
 
 
@@ -89,5 +95,7 @@ def _read(name: str, kind: str, text: str) -> str | int | bool | tuple[str, ...]
             return text.lower() == "true"
         case "tuple[str, ...]":
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        case _:
+        case "str" | "<class 'str'>":
             return text
+        case _:
+            raise SettingsError(f"{name}: a field is a str, an int, a bool or a tuple[str, ...]")

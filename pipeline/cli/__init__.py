@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import ask, check, run, show
+from . import ask, check, connectors, run, show
 from .demo import demo
 
 
@@ -34,6 +34,6 @@ for command in (
     check.verify,
     check.dead_letters,
     check.keys,
-    check.connector,
+    connectors.connector,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`habeas response`, `verify`, `dead-letters`, `keys`, `connector`: hold in the hand and check."""
+"""`habeas response`, `verify`, `dead-letters`, `keys`: hold in the hand and check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from connectors.sdk import registry
 from pipeline import app
 from pipeline.adapters import dead_letters as letters
 from pipeline.adapters import host_keys, opening
@@ -163,34 +162,3 @@ async def host(system: str, out: Path) -> None:
     told = f"{len(found)} key(s) of {system} and the pipeline's public key {named} are in {out}"
     console.out.print(told, soft_wrap=True)
     console.out.print(f"HABEAS_DATA={out} habeas run host {system}", soft_wrap=True)
-
-
-@click.group()
-def connector() -> None:
-    """Connectors to the systems that hold personal data."""
-
-
-@connector.command(name="list")
-@console.as_json
-@console.command
-async def list_connectors(*, as_json: bool) -> None:
-    """List installed connectors: rights, kinds of holdings, facts."""
-    found = [registry.connector(it).capabilities for it in registry.systems()]
-    if as_json:
-        console.show_json(
-            [
-                {
-                    "system": it.system,
-                    "rights": sorted(it.rights),
-                    "kinds": {kind: sorted(names) for kind, names in it.kinds.items()},
-                    "facts": sorted(it.facts),
-                }
-                for it in found
-            ]
-        )
-        return
-    table = Table("system", "rights", "holdings (categories)", "facts")
-    for it in found:
-        kinds = "\n".join(f"{kind} ({', '.join(sorted(of))})" for kind, of in it.kinds.items())
-        table.add_row(it.system, ", ".join(sorted(it.rights)), kinds, ", ".join(sorted(it.facts)))
-    console.out.print(table)

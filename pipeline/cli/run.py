@@ -25,6 +25,7 @@ async def up() -> None:
     """
     settings = console.load()
     console.logs()
+    app.check_policy(settings)
     app.check_environment(settings)
     with Fetching() as progress:
         async with app.broker(settings, progress) as bootstrap:
@@ -62,6 +63,7 @@ async def run(role: str, system: str | None) -> None:
     if not settings.broker:
         raise click.UsageError("set HABEAS_BROKER: one role alone does not start a broker")
     if role == "orchestrator":
+        app.check_policy(settings)
         await app.prepare(settings, settings.broker)
     await app.run_role(system or role, settings, settings.broker)
 

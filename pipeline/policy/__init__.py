@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from connectors.sdk.interface import Capabilities
+
 FILES = ("bizxpert.toml", "gdpr.toml")
 
 
@@ -79,6 +81,12 @@ class Policy:
         anchors = {it.anchor for it in self.retention if it.anchor}
         return frozenset(anchors.union(*(it.needs for it in self.retention)))
 
+    def unmapped(self, able: Capabilities) -> tuple[str, ...]:
+        """What a system may hold and the data map does not know: `contact (profile, usage)`."""
+        mapped = {it.kind: it.categories for it in self.data if it.system == able.system}
+        missing = {kind: of - mapped.get(kind, frozenset()) for kind, of in able.kinds.items()}
+        return tuple(f"{kind} ({', '.join(sorted(of))})" for kind, of in missing.items() if of)
+
     def export_kinds(self, system: str) -> tuple[str, ...]:
         """The kinds that an access may export: what we hold as a controller."""
         held = (it for it in self.data if it.system == system and it.role == "controller")
@@ -111,7 +119,10 @@ def _text(path: Path) -> str:
     try:
         return path.read_text()
     except OSError as error:
-        raise PolicyError(f"cannot read the policy file {path.name}: {error.strerror}") from None
+        raise PolicyError(
+            f"cannot read {path} ({error.strerror}). HABEAS_POLICY names a folder with"
+            f" {' and '.join(FILES)}; without it the ones that come with Habeas are used."
+        ) from None
 
 
 def _parse(name: str, text: str) -> dict[str, Any]:

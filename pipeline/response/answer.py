@@ -172,7 +172,7 @@ def _sentences(
 
 def _done(counts: Counter[str]) -> str:
     told = {
-        "proved": ("is erased and proved to be gone", "are erased and proved to be gone"),
+        "proved": ("is erased or blanked, and proved so", "are erased or blanked, and proved so"),
         "kept": ("is kept because a rule requires it", "are kept because a rule requires it"),
         "dated": ("goes by itself on a known date", "go by themselves on a known date"),
         "open": ("is still open", "are still open"),

@@ -41,7 +41,7 @@ IDENTIFIERS: Mapping[str, str] = {
 PROVED: Mapping[str, str] = {
     "exported": "Copied into this package, whole.",
     "erased": "Erased. We looked again afterwards, and it was gone.",
-    "redacted": "Blanked. We looked again afterwards, and nothing about you was left in it.",
+    "redacted": "Blanked. We looked again afterwards, and nothing of this was left in it.",
     "anonymised": "Made anonymous. We looked again afterwards, and it no longer names you.",
     "rectified": "Corrected as you asked.",
     "restricted": "Kept, but marked so that nobody uses it.",

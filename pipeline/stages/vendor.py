@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -106,18 +108,26 @@ class Vendor:
         except (LaterError, GaveUpError):
             raise
         except RetryableError as error:  # the host's caller has waited as long as it may
+            self._log("connector.later", error=str(error))
             until = self.now() + (error.retry_after or timedelta(0))
             raise LaterError(until, "vendor_unavailable") from None
         except TerminalError as error:
+            self._log("connector.refused", error=str(error))
             raise GaveUpError(code(error.reason)) from None
         except Exception as error:  # noqa: BLE001  connectors are others' code; its text may name a person
-            log.error(  # noqa: TRY400  a traceback's values could name a person
-                "connector.broke",
-                case=str(self.case),
-                system=self.connector.capabilities.system,
-                error=type(error).__name__,
-            )
+            self._log("connector.broke", error=type(error).__name__, where=_where(error))
             raise GaveUpError("connector_error") from None
+
+    def _log(self, event: str, **said: str) -> None:
+        """What a connector's own errors say names nobody: they promise it, and the kit tests it."""
+        system = self.connector.capabilities.system
+        log.warning(event, case=str(self.case), system=system, **said)
+
+
+def _where(error: Exception) -> str:
+    """Where it broke: `acme/connector.py:99 in locate`. No values."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{'/'.join(Path(last.filename).parts[-2:])}:{last.lineno} in {last.name}"
 
 
 def _fit(page: Page) -> Page:

@@ -9,6 +9,7 @@ from zipfile import ZipFile
 import pytest
 from click.testing import CliRunner
 
+from pipeline import policy
 from pipeline.cli import main
 from tests.rig import Rig, plant
 
@@ -100,12 +101,13 @@ async def test_nobody_vouched_for_calls_no_vendor(up: Rig) -> None:
         (("verify", "/nowhere.zip"), "does not exist"),
         (("dead-letters", "show", "9-9"), "habeas dead-letters list"),
         (("keys", "host", "acme", "--out", "x"), "no keys for 'acme'"),
+        (("connector", "check", "acme"), "acme is not in habeas.connectors"),
     ],
 )
 async def test_an_error_says_what_to_do(up: Rig, arguments: tuple[str, ...], says: str) -> None:
-    code, _, err = await up.habeas(*arguments)
+    code, out, err = await up.habeas(*arguments)
     assert code != 0
-    assert says in err
+    assert says in out + err
     assert "Traceback" not in err
 
 
@@ -128,3 +130,39 @@ async def test_without_anything_set_up_it_says_how_to_begin(tmp_path: Path) -> N
     code, _, err = await rig.habeas("cases", HABEAS_SWEEP="soon")
     assert code == 1
     assert "HABEAS_SWEEP is not a number" in err
+    code, _, err = await rig.habeas("up", HABEAS_SYSTEMS="freshdesc")
+    assert code == 1
+    assert "freshdesc is not in habeas.connectors; installed: aws" in err
+
+
+async def test_credentials_are_tried_before_anybody_asks(up: Rig) -> None:
+    code, out, _ = await up.habeas("connector", "check")
+    assert (code, out) == (0, "freshdesk: ok\nsalesforce: ok\n")
+    code, out, _ = await up.habeas(
+        *("connector", "check", "freshdesk", "--json"),
+        **up.sandboxes["freshdesk"].environ(restricted=True),
+    )
+    assert code == 1
+    assert json.loads(out)["freshdesk"].startswith("forbidden (GET /api/v2/")
+
+
+async def test_a_system_that_the_policy_does_not_know_is_not_started_with(
+    up: Rig, tmp_path: Path
+) -> None:
+    """Nothing of it would be copied, and nothing kept, without a word."""
+    shipped = Path(policy.__file__).parent
+    law, ours = (shipped / it for it in reversed(policy.FILES))
+    (tmp_path / law.name).write_text(law.read_text())
+    text = ours.read_text()
+    row = 'system = "salesforce"\nkind = "lead"\n'
+    assert row in text
+    changed = text.replace(row, 'system = "salesforce"\nkind = "leed"\n')
+    (tmp_path / ours.name).write_text(changed)
+    code, _, err = await up.habeas("up", HABEAS_POLICY=str(tmp_path))
+    assert code == 1
+    assert "salesforce: the policy has no [[data]] row for lead (contact, identity" in err
+    code, out, _ = await up.habeas("connector", "list", "--json", HABEAS_POLICY=str(tmp_path))
+    assert code == 0
+    unmapped = {it["system"]: it["unmapped"] for it in json.loads(out)}
+    assert unmapped.pop("salesforce")
+    assert not any(unmapped.values())
