@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.rig import Rig
 
+pytest.register_assert_rewrite("connectors.sdk.conformance")  # a failure shows its values
+
 # Machines are noisy: how long an example takes is no test.
 settings.register_profile(
     "habeas",

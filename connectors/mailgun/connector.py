@@ -105,11 +105,12 @@ class Mailgun(Connector):
 
     async def check(self) -> None:
         """Reads a list, and of the first domain a suppression of each kind and an event."""
-        await self._http.require("/v3/lists/pages", {"limit": "1"})
+        _items((await self._http.require("/v3/lists/pages", {"limit": "1"})).body)
         async for domain in self._domains():
             for kind in SUPPRESSION:
-                await self._http.require(f"/v3/{{of}}/{kind}s", {"limit": "1"}, of=domain)
-            await self._http.require(EVENTS, {"limit": "1"}, of=domain)
+                route = f"/v3/{{of}}/{kind}s"
+                _items((await self._http.require(route, {"limit": "1"}, of=domain)).body)
+            _items((await self._http.require(EVENTS, {"limit": "1"}, of=domain)).body)
             return
 
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:

@@ -55,6 +55,8 @@ PEOPLE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "bob": {"email": ("bob-stranger@example.org",), "phone": ("+493098765432",)},
 }
+ENDLESS = 2000
+"""Calls for a person with 250 holdings: whoever makes more does not notice that a page repeats."""
 HOSTILE = (
     "",
     " ",
@@ -106,8 +108,8 @@ class World(Protocol):
     async def seed(self, subject: Subject, *, holdings: int) -> None:
         """Let exactly so many holdings be there, with every identifier on at least one of them.
 
-        Let 250 be more than one page of some list. If children hang on parents, seed both. Let
-        every category have content that can.
+        Let 250 be more than one page of a list that `locate` reads. If children hang on parents,
+        seed both. Let every category have content that can.
         """
         ...
 
@@ -132,7 +134,8 @@ class World(Protocol):
     async def spoil(self, mode: Mode) -> None:
         """Spoil the next answer: `html`, `half` a body, `empty`; or `reset` every connection.
 
-        `repeat`: give the first page of each list in place of every other.
+        `other`: JSON that says nothing. `repeat`: the first page of each list in place of every
+        other.
         """
         ...
 
@@ -150,7 +153,7 @@ class SandboxWorld(ABC):
 
     searched_by: Sequence[str] = ("email",)
     changes_by: ClassVar[tuple[str, ...]] = ("DELETE", "PUT", "PATCH")
-    """The methods that change something; see `lie`."""
+    """The methods that change something; see `lie`. Add POST if the vendor deletes by it."""
 
     def __init__(self, sandbox: Sandbox, connector: type[Connector]) -> None:
         self.sandbox = sandbox
@@ -230,7 +233,10 @@ async def exported(it: Connector, holdings: Iterable[Holding]) -> list[Record]:
 def in_order(it: Connector, holdings: Iterable[Holding]) -> list[Holding]:
     """In the order of `capabilities.kinds`, as a host erases."""
     kinds = list(it.capabilities.kinds)
-    return sorted(holdings, key=lambda holding: kinds.index(holding.kind))
+    found = list(holdings)
+    unknown = {holding.kind for holding in found} - set(kinds)
+    assert not unknown, f"not in capabilities.kinds: {unknown}"
+    return sorted(found, key=lambda holding: kinds.index(holding.kind))
 
 
 async def erase(
@@ -311,7 +317,10 @@ class ConnectorConformance:
             await it.check()
 
     async def test_a_key_that_may_not_read_fails_the_check(self, world: World) -> None:
-        """In `check`, read one of every kind: an empty `locate` counts only after it."""
+        """In `check`, read one of every kind: an empty `locate` counts only after it.
+
+        If the connector does: does the sandbox say `unreadable`?
+        """
         async with world.connector(restricted=True) as it:
             with pytest.raises(TerminalError):
                 await it.check()
@@ -613,13 +622,40 @@ class ConnectorConformance:
                     await operation(it, person(world, "ann"), holding)
             await world.calm()
 
+    @pytest.mark.parametrize("operation", READS, ids=_named)
+    async def test_an_answer_of_another_shape_is_an_error(
+        self, world: World, operation: Operation
+    ) -> None:
+        """JSON that is not what is due: look at its shape first, and raise one of the two."""
+        for holding in await _one_of_each(world):
+            await world.spoil("other")
+            async with world.connector() as it:
+                with pytest.raises(ConnectorError):
+                    await operation(it, person(world, "ann"), holding)
+            await world.calm()
+
     async def test_a_page_that_comes_again_is_not_the_end(self, world: World) -> None:
-        """Compare a page's way on with the last one: what should have come was never seen."""
+        """Compare a page, or its way on, with those before: what is due was never seen.
+
+        If the connector does: does the sandbox say `cursor`?
+        """
         await world.seed(person(world, "ann"), holdings=250)
         await world.spoil("repeat")
-        async with world.connector() as it:
-            with pytest.raises(ConnectorError):
-                await look(it, person(world, "ann"))
+        made = 0
+
+        async def count(attempt: Callable[[], Awaitable[T]]) -> T:
+            nonlocal made
+            made += 1
+            assert made <= ENDLESS, f"still asking for the next page after {ENDLESS} calls"
+            return await attempt()
+
+        token = caller.set(count)
+        try:
+            async with world.connector() as it:
+                with pytest.raises(ConnectorError):
+                    await look(it, person(world, "ann"))
+        finally:
+            caller.reset(token)
 
     async def test_every_call_goes_through_the_host(self, world: World) -> None:
         """Use `Http`, or `http.call`: the host limits, repeats and counts calls there."""

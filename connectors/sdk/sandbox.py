@@ -34,7 +34,7 @@ from . import registry
 
 CONTROL = "/_sandbox"
 
-Mode = Literal["status", "lie", "hang", "html", "reset", "half", "empty", "repeat"]
+Mode = Literal["status", "lie", "hang", "html", "reset", "half", "empty", "other", "repeat"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -44,7 +44,8 @@ class Fault:
 
     mode: Mode = "status"
     """`status`: that answer, no effect. `lie`: the usual answer, no effect. `hang`: late by
-    `seconds`. `html`: a page, no effect. `empty`: no body, no effect. `reset`: the connection
+    `seconds`. `html`: a page, no effect. `empty`: no body, no effect. `other`: `{}`, which is JSON
+    and says nothing, no effect. `reset`: the connection
     drops, no effect. `half`: done, but half the body comes. `repeat`: the first page of a list for
     every other, its way on to the next included.
     """
@@ -121,6 +122,11 @@ class Sandbox(ABC):
         app.on_response_prepare.append(self._on_prepare)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         self._url = ""
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if not getattr(cls, "system", ""):
+            raise TypeError(f"{cls.__name__} has no `system`: the name of its entry point")
 
     # What a vendor supplies.
 
@@ -297,6 +303,8 @@ class Sandbox(ABC):
                 return web.Response(text="<html>Please wait</html>", content_type="text/html")
             case "empty":
                 return web.Response(content_type="application/json")
+            case "other":
+                return web.json_response({})
             case "reset":
                 return _hang_up(request)
             case _:

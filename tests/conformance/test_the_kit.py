@@ -61,6 +61,16 @@ class TakesRepetitionForTheEnd(Freshdesk):
             return
 
 
+class TrustsTheShape(Freshdesk):
+    """Reads an answer without looking at it first."""
+
+    async def _pages(
+        self, route: str, query: Mapping[str, str], **parts: str
+    ) -> AsyncIterator[list[Row]]:
+        answer = await self._http.require(route, query, **parts)
+        yield [{"id": row["id"]} for row in answer.body]
+
+
 class LosesIdentifiers(Freshdesk):
     """Searches with the first identifier only."""
 
@@ -246,6 +256,11 @@ KIT = ConnectorConformance()
 MUTANTS: list[tuple[type[Freshdesk], Callable[..., Awaitable[None]], Mapping[str, Any]]] = [
     (LosesPages, KIT.test_everything_is_located_across_pages, {}),
     (TakesRepetitionForTheEnd, KIT.test_a_page_that_comes_again_is_not_the_end, {}),
+    (
+        TrustsTheShape,
+        KIT.test_an_answer_of_another_shape_is_an_error,
+        {"operation": conformance._locate},
+    ),
     (LosesIdentifiers, KIT.test_everything_is_located_across_pages, {}),
     (SearchesWithTheWeak, KIT.test_a_weak_identifier_is_not_searched_with, {}),
     (FindsStrangers, KIT.test_hostile_identifiers_find_nobody, {}),
