@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 
 from schemas import events as e
 from schemas.events import Event
@@ -98,7 +98,6 @@ def completed(case: Case, event: e.TaskCompleted, _: Rules) -> Case:
             leftover[row] = leftover.get(row, 0) + 1
             outcomes.pop(row, None)
         else:
-            leftover.pop(row, None)
             outcomes[row] = outcome
     held = {**_fresh(event.system, looked, sealed, order.ordered.rows), **case.held}
     for row in _grown(order.ordered.rows, looked):
@@ -121,7 +120,11 @@ def declined(case: Case, event: e.TaskDeclined, _: Rules) -> Case:
     told = {it.name: it.value for it in event.facts}
     facts = {**case.facts, event.system: {**case.facts.get(event.system, {}), **told}}
     plan = None if case.plan is None else replace(case.plan, state="stale")
-    return replace(_system(case, event.system, calls=event.calls), facts=facts, plan=plan)
+    # What was to be kept was so under other facts: the next plan says it anew.
+    kept = {row for row, it in case.outcomes.items() if class_of(it) == "kept"}
+    outcomes = {row: it for row, it in case.outcomes.items() if row not in kept}
+    case = _system(case, event.system, calls=event.calls)
+    return replace(case, facts=facts, plan=plan, outcomes=outcomes)
 
 
 def signed(case: Case, event: e.ResponseSigned, _: Rules) -> Case:
@@ -210,10 +213,12 @@ def _by_day(said: OutcomeRow) -> OutcomeRow:
 
     Otherwise thousands of holdings would have as many dates, and no report could hold them.
     """
-    if said.until is None:
+    if said.until is None or class_of(said) != "dated":
         return said
     day = said.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return replace(said, until=day if day == said.until else day + timedelta(days=1))
+    if day == said.until or day.date() == date.max:  # some vendors' «never» has no next day
+        return said
+    return replace(said, until=day + timedelta(days=1))
 
 
 def _proves(said: OutcomeRow | None) -> bool:
@@ -246,8 +251,7 @@ def _grown(
 
 
 def _with_late(held: Held, category: str) -> Held:
-    fresh = {category} - held.categories
-    return replace(held, categories=held.categories | fresh, late=held.late | fresh)
+    return replace(held, categories=held.categories | {category}, late=held.late | {category})
 
 
 def _held(before: Held | None, row: HoldingRow, system: str, number: int, sealed: int) -> Held:
@@ -262,10 +266,12 @@ def _held(before: Held | None, row: HoldingRow, system: str, number: int, sealed
     )
     if before is None:
         return found
+    fresh = found.categories - before.categories if before.exported else frozenset[str]()
     return replace(
         before,
         categories=before.categories | found.categories,
         exported=before.exported or found.exported,
+        late=before.late - found.categories if found.exported else before.late | fresh,
     )
 
 

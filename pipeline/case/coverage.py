@@ -138,7 +138,7 @@ def _erased(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
     rows = dict(case.outcomes)
     for row, times in case.leftover.items():
         if times > MAX_DELTAS:
-            rows[row] = STILL_THERE
+            rows.setdefault(row, STILL_THERE)
     for row, decision in planned(case, rules).items():
         if decision.action == UNDECIDED:
             needs = "+".join(sorted(decision.needs))

@@ -111,7 +111,8 @@ def _approval_overdue(case: Case, event: e.ApprovalOverdue, _: Rules) -> Case:
 def _changed(case: Case, event: e.PlanChanged, _: Rules) -> Case:
     if case.plan is None or case.plan.digest != event.digest:
         return case
-    return replace(case, left=case.left | set(event.leave))
+    plan = replace(case.plan, state="stale")
+    return replace(case, plan=plan, left=case.left | set(event.leave))
 
 
 def _settled(case: Case, event: e.ClaimSettled, _: Rules) -> Case:

@@ -65,6 +65,7 @@ def response_ordered(case: Case, event: e.ResponseOrdered, _: Rules) -> Case:
         kind=event.kind,
         claims=tuple(it.right for it in event.claims),
         systems=frozenset(it.system for it in event.systems if it.searched in FOUND)
+        | frozenset(it.system for it in event.exports)  # also of one whose later round failed
         if any(it.right == "access" for it in event.claims)
         else frozenset(),
     )

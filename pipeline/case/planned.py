@@ -90,6 +90,4 @@ def systems_to_act(case: Case, rows: Mapping[Row, Decision]) -> frozenset[str]:
 
 
 def _unsettled(case: Case, row: Row) -> bool:
-    if row in case.leftover:
-        return case.leftover[row] <= MAX_DELTAS
-    return row not in case.outcomes
+    return row not in case.outcomes and case.leftover.get(row, 0) <= MAX_DELTAS

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from uuid import uuid5
 
 from schemas.events import (
+    ApprovalOverdue,
     ClaimSettled,
     Event,
     HoldingsLocated,
     ObligationOpened,
     OrderDue,
     PlanApproved,
+    PlanChanged,
     SearchFailed,
     SearchOverdue,
     TaskCompleted,
@@ -26,7 +28,16 @@ from ..case.planned import planned, systems_to_act
 from ..case.portions import portions
 from ..case.rules import Given, Rules
 
-_CAUSES = (HoldingsLocated, SearchFailed, SearchOverdue, TaskCompleted, PlanApproved, OrderDue)
+_CAUSES = (
+    HoldingsLocated,
+    SearchFailed,
+    SearchOverdue,
+    TaskCompleted,
+    PlanApproved,
+    PlanChanged,
+    ApprovalOverdue,
+    OrderDue,
+)
 
 
 def aggregate(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from uuid import uuid4, uuid5
 
@@ -201,6 +201,34 @@ def test_what_a_holding_came_to_carry_is_planned_for_unless_it_was_not_copied(
     reports = run.of(e.CaseReported)
     assert reports
     assert not run.case.under_way()
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        ("2030-01-02T00:00:00+00:00", "2030-01-02"),
+        ("2030-01-02T00:00:01+00:00", "2030-01-03"),
+        ("2030-01-02T23:30:00-02:00", "2030-01-04"),
+        ("9999-12-31T23:59:59+00:00", "9999-12-31"),
+    ],
+)
+def test_what_is_put_off_is_dated_at_the_end_of_its_day(until: str, told: str) -> None:
+    world = small_world(customer=False)
+    at = datetime.fromisoformat(until)
+    world.things["freshdesk"][1].says = OutcomeRow(kind="blocked", reason="lock", until=at)
+    case = Run(world).go("erasure")
+    assert {f"{it.until:%Y-%m-%d}" for it in case.obligations} == {told}
+
+
+def test_what_is_left_to_a_human_settles() -> None:
+    run = Run(many_tickets(30))
+    case = run.go("erasure")
+    assert case.plan is not None
+    left = tuple(case.held)
+    run.take(e.PlanChanged(case=CASE, by="cli", digest=case.plan.digest, leave=left), uuid4())
+    assert run.case is not None
+    assert {state for state, _ in rows(run.case, "erasure").values()} == {"open"}
+    assert not run.of(e.TaskOrdered)
 
 
 def test_a_row_is_owed_once_and_a_later_one_as_well() -> None:

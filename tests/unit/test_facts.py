@@ -105,3 +105,27 @@ def test_a_fact_that_no_rule_asks_for_makes_no_plan_stale() -> None:
     assert rows(run.case, "erasure")["stripe", "payment_method", "identity"][0] == "proved"
     assert run.case.plans == 1
     assert run.case.facts["stripe"]["last_charge"] == "2026-03-01"
+
+
+def test_a_dispute_that_was_decided_before_the_task_keeps_nothing_any_more() -> None:
+    told = {"open_dispute": "true", "customer": "true"}
+    world = World(
+        things={
+            "stripe": [
+                Thing("pm", "payment_method", {"identity"}, FIRST),
+                Thing("cus", "customer", {"profile"}, FIRST),
+            ]
+        },
+        facts={"stripe": told},
+    )
+    run = Run(world, rules=rules("stripe"))
+    orders = run.start("erasure")
+    while orders:
+        order = orders.pop(0)
+        if isinstance(order, e.TaskOrdered):
+            told["open_dispute"] = "false"
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert run.case is not None
+    assert {state for state, _ in rows(run.case, "erasure").values()} == {"proved"}
+    assert not run.of(e.ObligationOpened)

@@ -117,12 +117,12 @@ class World:
             part=1,
             parts=2,
             digest=tag(repr(sorted(it.name for it in found))),
-            holdings=tuple(_row(it, exported=it.kind in order.export_kinds) for it in found[:1]),
+            holdings=tuple(row_of(it, exported=it.kind in order.export_kinds) for it in found[:1]),
             identifiers=tuple(IdentifierRow(tag=tag(it), kind="email") for it in sorted(revealed)),
             exports=(_export(order),) if order.export_kinds else (),
             calls=2,
         )
-        rest = tuple(_row(it, exported=it.kind in order.export_kinds) for it in found[1:])
+        rest = tuple(row_of(it, exported=it.kind in order.export_kinds) for it in found[1:])
         told = self.facts.get(order.system, {}).items()
         facts = tuple(FactRow(name=name, value=value) for name, value in told)
         yield whole
@@ -169,7 +169,7 @@ class World:
             whole,
             part=2,
             done=(),
-            looked=tuple(_row(it) for it in mine if it.categories),
+            looked=tuple(row_of(it) for it in mine if it.categories),
             gone=tuple(tag(it.name) for it in mine if not it.categories),
             calls=0,
         )
@@ -291,7 +291,7 @@ def many_tickets(count: int) -> World:
     )
 
 
-def _row(it: Thing, *, exported: bool = False) -> HoldingRow:
+def row_of(it: Thing, *, exported: bool = False) -> HoldingRow:
     categories = tuple(sorted(it.categories))
     return HoldingRow(tag=tag(it.name), kind=it.kind, categories=categories, exported=exported)
 
