@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.keywrap import (
     aes_key_wrap,
 )
 
+from connectors.sdk.interface import lower
+
 HEADER = "habeas-grants"
 RECORD, PACKAGE, TAG = "record", "package", "tag"
 PIPELINE = "pipeline"
@@ -120,7 +122,7 @@ def normal(kind: str, value: str) -> str:
     """An identifier as it is compared: e-mails in lower case, phones by their digits."""
     value = value.strip()
     if kind == "email":
-        return value.lower()
+        return lower(value)
     if kind == "phone":
         return ("+" if value.startswith("+") else "") + re.sub(r"\D", "", value)
     return value

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote, unquote
 
-from connectors.sdk.interface import Category, Holding, Subject, TerminalError
+from connectors.sdk.interface import Category, Holding, Subject, TerminalError, lower
 
 _TEMPLATE = re.compile(
     r"(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]+)/"
@@ -72,7 +72,7 @@ def prefixes(templates: Sequence[Template], subject: Subject) -> Iterator[tuple[
     found: dict[tuple[str, str], None] = {}
     for template in templates:
         for it in strong:
-            forms = (it.value, it.value.lower()) if it.kind == "email" else (it.value,)
+            forms = (it.value, lower(it.value)) if it.kind == "email" else (it.value,)
             for prefix in (template.prefix(form) for form in forms if it.kind == template.kind):
                 if prefix is not None:
                     found[template.bucket, prefix] = None

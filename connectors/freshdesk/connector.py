@@ -8,7 +8,6 @@ people who are only in copy on somebody else's ticket (there is no filter for it
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -250,7 +249,7 @@ def _page(holding: Holding, row: Row, subject: Subject) -> Page:
 
 
 def _record(holding: Holding, body: Row) -> Record:
-    return Record(holding, json.dumps(body, ensure_ascii=False, sort_keys=True).encode())
+    return Record.of(holding, body)
 
 
 def _purged_at(row: Row) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.sdk.interface import Category, Identifier, Subject
+from connectors.sdk.interface import Category, Identifier, Subject, lower
 
 Row = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ FIXED = frozenset({"avatar", "devices"})
 def filters(subject: Subject) -> list[tuple[str, str]]:
     """What to list contacts by. Never an empty value: it would list everybody."""
     phones = _strong(subject, "phone")
-    asked = [("email", it) for email in _strong(subject, "email") for it in (email, email.lower())]
+    asked = [("email", it) for email in _strong(subject, "email") for it in (email, lower(email))]
     asked += [(name, it) for it in phones for name in ("phone", "mobile")]
     return [(name, value) for name, value in dict.fromkeys(asked) if value.strip()]
 
@@ -55,19 +55,19 @@ def _strong(subject: Subject, kind: str) -> list[str]:
 def belongs_to(row: Row, subject: Subject) -> bool:
     """Whether it bears what was searched for: a filter that the vendor ignored finds strangers."""
     return any(
-        value.lower() in emails(row) if name == "email" else value == row.get(name)
+        lower(value) in emails(row) if name == "email" else value == row.get(name)
         for name, value in filters(subject)
     )
 
 
 def emails(row: Row) -> list[str]:
     """All its addresses, in lower case."""
-    return [it.lower() for it in (row.get("email"), *(row.get("other_emails") or ())) if it]
+    return [lower(it) for it in (row.get("email"), *(row.get("other_emails") or ())) if it]
 
 
 def identifiers(row: Row, subject: Subject) -> tuple[Identifier, ...]:
     """What else the person is known by: strong if a known e-mail found this one-person record."""
-    known = {it.lower() for it in _strong(subject, "email")}
+    known = {lower(it) for it in _strong(subject, "email")}
     strong = not known.isdisjoint(emails(row))
     further = [Identifier("email", it, strong) for it in emails(row) if it not in known]
     if row.get("unique_external_id"):

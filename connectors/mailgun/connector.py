@@ -9,7 +9,6 @@ way to delete one), and what a template, a tag or a route may say of somebody.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +35,7 @@ from connectors.sdk.interface import (
     Right,
     Subject,
     TerminalError,
+    lower,
 )
 
 Row = Mapping[str, Any]
@@ -119,7 +119,8 @@ class Mailgun(Connector):
         for holding in known:
             yield await self._read(holding) or Page(gone=(holding,))
         emails = [it for it in subject.identifiers if it.kind == "email" and it.strong]
-        written = {form for it in emails for form in (it.value.strip(), it.value.strip().lower())}
+        written = {it.value.strip() for it in emails}
+        written |= {lower(it) for it in written}
         addresses = sorted(it for it in written if _is_address(it))
         if not addresses:
             return
@@ -144,7 +145,7 @@ class Mailgun(Connector):
                 yield record
             return
         async for rows in self._events(of, address):
-            yield Record(holding, json.dumps(rows, ensure_ascii=False).encode())
+            yield Record.of(holding, rows)
 
     async def erase(
         self, holding: Holding, keep: frozenset[Category] = frozenset()
@@ -200,9 +201,10 @@ class Mailgun(Connector):
         if answer is None:
             return None
         row = _row(answer.body.get("member") if holding.kind == "member" else answer.body)
+        if not _same(row["address"], address):  # Mailgun may fold more than we do
+            return None
         found = _of(_holding(holding.kind, of, str(row["address"])), _categories(holding.kind, row))
-        record = Record(found, json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
-        return Page(holdings=(found,), records=(record,))
+        return Page(holdings=(found,), records=(Record.of(found, row),))
 
     async def _domains(self) -> AsyncIterator[str]:
         skip = 0
@@ -284,7 +286,7 @@ def _is_address(text: str) -> bool:
 
 
 def _same(one: object, other: str) -> bool:
-    return str(one).lower() == other.lower()
+    return lower(str(one)) == lower(other)
 
 
 def _row(body: Any) -> Row:

@@ -29,6 +29,7 @@ from connectors.sdk.interface import (
     Right,
     Subject,
     TerminalError,
+    lower,
 )
 
 from . import soql
@@ -146,10 +147,12 @@ class Salesforce(Connector):
         """The rows of `kind` in which a field has one of the values wanted of it."""
         if not all(_ID.fullmatch(it) for it in wanted.get("Id", ())):
             raise TerminalError("locate: not an id of Salesforce's")  # and not an absent record
-        there = {field: values for field, values in wanted.items() if self._has(field)}
+        there = {field: list(values) for field, values in wanted.items() if self._has(field)}
+        meant = {field: frozenset(map(lower, values)) for field, values in there.items()}
         for condition in soql.any_of(there):
             async for rows in self._rest.query(self._select(kind, f"WHERE {condition}")):
-                yield rows
+                # SOQL's own idea of what is equal is wider than ours.
+                yield [row for row in rows if _bears(row, meant)]
 
     def _select(self, kind: str, rest: str) -> str:
         table = TABLES[kind]
@@ -159,6 +162,10 @@ class Salesforce(Connector):
 
     def _has(self, field: str) -> bool:
         return not field.endswith("__c") or field in self._custom
+
+
+def _bears(row: Row, meant: Mapping[str, frozenset[str]]) -> bool:
+    return any(lower(str(row.get(field) or "")) in values for field, values in meant.items())
 
 
 def _blanked(table: Table, category: Category) -> Outcome:

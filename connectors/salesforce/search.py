@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from connectors.sdk.interface import Fact, Holding, Identifier, Page, Record, Subject
+from connectors.sdk.interface import Fact, Holding, Identifier, Page, Record, Subject, lower
 
 from .rest import Row
 from .tables import PHONES, TABLES
@@ -18,7 +17,7 @@ class Search:
     def __init__(self, subject: Subject) -> None:
         strong = Subject(tuple(it for it in subject.identifiers if it.strong))
         self._emails, self._user_ids = strong.of("email"), strong.of("user_id")
-        self._known = frozenset(it.casefold() for it in self._emails)
+        self._known = frozenset(lower(it) for it in self._emails)
         self._converted: set[str] = set()  # contacts that leads became
         self.ids: dict[str, set[str]] = defaultdict(set)
         """What was found, by kind."""
@@ -52,9 +51,9 @@ class Search:
     def _identifiers(self, row: Row) -> Iterator[Identifier]:
         """What the person is not known by yet. Another e-mail is strong beside a known one."""
         emails = [it for it in (row.get("Email"), row.get("Other_Email__c")) if it]
-        strong = any(it.casefold() in self._known for it in emails)
+        strong = any(lower(it) in self._known for it in emails)
         for email in emails:
-            if email.casefold() not in self._known:
+            if lower(email) not in self._known:
                 yield Identifier("email", email, strong)
         if row.get("User_Id__c") and row["User_Id__c"] not in self._user_ids:
             yield Identifier("user_id", row["User_Id__c"])
@@ -65,7 +64,7 @@ class Search:
 
 def record(kind: str, row: Row) -> Record:
     """The whole row: it is asked for field by field."""
-    return Record(_holding(kind, row), json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
+    return Record.of(_holding(kind, row), row)
 
 
 def _holding(kind: str, row: Row) -> Holding:

@@ -7,12 +7,13 @@ retries, records, and proves by looking again.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 
 class Category(StrEnum):
@@ -78,6 +79,15 @@ class Identifier:
         return f"<Identifier {self.kind}>"
 
 
+def lower(email: str) -> str:
+    """An e-mail address in lower case, as far as ASCII goes.
+
+    Beyond it lower case is not the same for all, and makes one address of two: the Kelvin sign
+    becomes a k, and somebody else's mailbox.
+    """
+    return email.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A person, by the identifiers that systems know them by."""
@@ -113,6 +123,15 @@ class Record:
     holding: Holding
     body: bytes
     content_type: str = "application/json"
+
+    @classmethod
+    def of(cls, holding: Holding, value: Any) -> Self:
+        """A record of a JSON value, in letters that people read wherever UTF-8 has them."""
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+        try:
+            return cls(holding, text.encode())
+        except UnicodeEncodeError:  # half a surrogate pair, which JSON allows
+            return cls(holding, json.dumps(value, sort_keys=True).encode())
 
     def __repr__(self) -> str:
         return f"<Record {self.holding.kind} {len(self.body)} bytes>"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from uuid import uuid4
 
 from connectors.sdk.calls import idempotency_key
 from connectors.sdk.http import ABSENT, Absent, Answer, Http, as_form
@@ -23,6 +24,10 @@ OF_ANOTHER: Final = frozenset({"charge", "customer", "id", "payment_intent"})
 """What a list can be a list of: only then can it be missing."""
 
 
+class _BrokenError(TerminalError):
+    """Stripe broke over a change. To the same key it says so again: the host must not repeat it."""
+
+
 def _classify(status: int, body: Any) -> Exception | Absent | None:
     """A 404 is absence only if Stripe says which thing it misses; an unknown route is none."""
     error = body.get("error") if isinstance(body, dict) else None
@@ -36,16 +41,19 @@ def _classify(status: int, body: Any) -> Exception | Absent | None:
     return None
 
 
+def _classify_change(status: int, body: Any) -> Exception | Absent | None:
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR and isinstance(body, dict) and "error" in body:
+        return _BrokenError("")
+    return _classify(status, body)
+
+
 class Client:
     """One Stripe account."""
 
     def __init__(self, url: str, api_key: str) -> None:
-        self._http = Http(
-            url,
-            authorization=f"Bearer {api_key}",
-            classify=_classify,
-            headers={"Stripe-Version": VERSION},
-        )
+        key, headers = f"Bearer {api_key}", {"Stripe-Version": VERSION}
+        self._http = Http(url, authorization=key, classify=_classify, headers=headers)
+        self._changes = Http(url, authorization=key, classify=_classify_change, headers=headers)
 
     async def get(self, route: str, id_: str) -> Row | None:
         """An object by its id; None if Stripe has none. `deleted` is true of some that it had."""
@@ -63,6 +71,8 @@ class Client:
         after: dict[str, str] = {}
         for _ in range(LAST_PAGE):
             answer = await self._http.get(route, {**query, "limit": PAGE, **after}, **parts)
+            if answer is None and after:  # the last one of the page before was deleted meanwhile
+                raise RetryableError(f"GET {route}: the cursor is gone")
             if answer is None and OF_ANOTHER.isdisjoint((*query, *parts)):
                 raise TerminalError(f"GET {route}: 404 where a list is due")
             if answer is None:
@@ -97,14 +107,20 @@ class Client:
     async def post(self, route: str, fields: Mapping[str, str], id_: str) -> None:
         """Change an object.
 
-        Stripe answers a repeated key with what it said first, be it a 500. Where that is all that
-        comes and the object can be read, it is sent once more, as a change of its own.
+        Stripe answers a repeated key with what it said first, be it a 500: then, if the object can
+        be read, the change is sent once more under a key that was never used.
         """
+        # Another change of the same object in the same effect is another request.
+        said = [f"{name}={value}" for name, value in sorted(fields.items())]
+        key = idempotency_key(route, id_, *said)
         try:
-            await self._post(route, fields, id_, "")
-        except RetryableError:
+            await self._post(route, fields, id_, key)
+        except _BrokenError:
             await self._http.get(route.replace("/detach", ""), id=id_)
-            await self._post(route, fields, id_, "again")
+            try:
+                await self._post(route, fields, id_, uuid4().hex)
+            except _BrokenError as error:
+                raise RetryableError(str(error)) from None
 
     async def delete(self, route: str, id_: str) -> None:
         """Delete an object; also if it is gone already."""
@@ -113,12 +129,10 @@ class Client:
     async def close(self) -> None:
         """Release the session."""
         await self._http.__aexit__()
+        await self._changes.__aexit__()
 
-    async def _post(self, route: str, fields: Mapping[str, str], id_: str, turn: str) -> None:
-        # Another change of the same object in the same effect is another request.
-        said = [f"{name}={value}" for name, value in sorted(fields.items())]
-        key = idempotency_key(route, id_, *said, turn)
-        await self._http.send(
+    async def _post(self, route: str, fields: Mapping[str, str], id_: str, key: str) -> None:
+        await self._changes.send(
             "POST",
             route,
             payload=as_form(fields),

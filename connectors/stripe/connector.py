@@ -3,8 +3,11 @@
 https://docs.stripe.com/api
 
 Charges, invoices, sessions and ended subscriptions cannot be deleted; Stripe's redaction jobs are a
-preview and not used. Beyond what is found: tax ids, legacy sources, refunds, credit notes, quotes,
-evidence in disputes, identity checks, and events (which Stripe keeps for 30 days).
+preview and not used. A charge is a transaction as a whole: its receipt's address, shipping and
+description are not blanked by themselves. Beyond what is found: payment and set-up intents without
+a charge, charges of guests without a checkout, tax ids, legacy sources, credit notes, invoice
+items, balance transactions, schedules, quotes, evidence in disputes, identity checks, the languages
+that a customer prefers, and events (which Stripe keeps for 30 days).
 """
 
 from __future__ import annotations
@@ -35,11 +38,12 @@ from connectors.sdk.interface import (
 
 from .client import Client, Row
 from .finder import Finder
-from .kinds import ENDED, KINDS, OF_CUSTOMER, ROUTES, content, filled, reference
-from .search import Search, is_whole, record
+from .kinds import ENDED, INSIDE, KINDS, ROUTES, content, filled, reference
+from .search import Search, is_whole
 
 REASONS = {
     "card_stays": "Stripe keeps what is left of a payment method that no customer has any more.",
+    "details_stay": "Stripe does not let the billing details of this payment method be changed.",
     "forbidden": "The API key may not do this.",
     "record_stays": "Stripe has no way to delete the record of a payment.",
     "refused": "Stripe refused the request.",
@@ -75,6 +79,7 @@ class Stripe(Connector):
     def __init__(self, settings: Settings) -> None:
         self._client = Client(settings.url, settings.api_key)
         self._user_id_key = settings.user_id_key
+        self._has_search = settings.search
         self._finder = Finder(self._client, settings.user_id_key, has_search=settings.search)
 
     async def check(self) -> None:
@@ -83,7 +88,7 @@ class Stripe(Connector):
 
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:
         """Customers by address and user id, what each has, and what guests bought."""
-        search = Search(subject, self._user_id_key)
+        search = Search(subject, self._user_id_key, has_search=self._has_search)
         for it in known:
             row = await self._row(it)
             if row is None:
@@ -93,24 +98,25 @@ class Stripe(Connector):
         async for rows in self._finder.customers(search):
             yield await self._page(search, "customer", rows)
         for customer in tuple(search.customers):
-            for kind in OF_CUSTOMER:
-                async for rows in self._finder.of_customer(kind, customer):
-                    yield await self._page(search, kind, rows)
+            async for kind, held in self._finder.of_customer(customer):
+                yield await self._page(search, kind, held)
         for email in search.spellings():
             async for kind, bought in self._finder.of_guest(search, email):
                 yield await self._page(search, kind, bought)
         yield Page(facts=search.facts())
 
     async def export(self, holding: Holding) -> AsyncIterator[Record]:
-        """The object, with all of an invoice's lines."""
+        """The object, with all of the list inside it."""
         row = await self._row(holding)
         if row is None:
             return
-        if not is_whole(row) and holding.kind == "invoice":
-            route = f"{ROUTES['invoice']}/{{id}}/lines"
-            pages = self._client.pages(route, {}, id=holding.id)
-            row = {**row, "lines": {"data": [line async for lines in pages for line in lines]}}
-        yield record(holding, row)
+        name, route = INSIDE.get(holding.kind, ("", ""))
+        if name and not is_whole(row):
+            inside = {"id": holding.id} if "{id}" in route else {}
+            query = {} if inside else {holding.kind: holding.id}
+            pages = self._client.pages(route, query, **inside)
+            row = {**row, name: {"data": [it async for rows in pages for it in rows]}}
+        yield Record.of(holding, row)
 
     async def erase(
         self, holding: Holding, keep: frozenset[Category] = frozenset()
@@ -167,10 +173,15 @@ class Stripe(Connector):
         if keep:
             await self._blank("customer", row, due)
             return dict.fromkeys(due, Redacted())
-        if await self._has_subscription(reference(row)):
+        customer = reference(row)
+        if await self._has_subscription(customer):
             return NeedsHuman("subscription_active")
-        await self._blank("customer", row, due)  # there is no second chance to
-        await self._client.delete(ROUTES["customer"], str(row["id"]))
+        # There is no second chance to blank it, nor what Stripe detaches with it.
+        async for cards in self._finder.cards(customer):
+            for card in cards:
+                await self._erase_payment_method(card, KINDS["payment_method"])
+        await self._blank("customer", row, due)
+        await self._client.delete(ROUTES["customer"], customer)
         return Erased()
 
     async def _erase_payment_method(
@@ -178,14 +189,24 @@ class Stripe(Connector):
     ) -> Outcome | Mapping[Category, Outcome]:
         """Once detached it can be neither used nor changed any more, and cannot be deleted."""
         customer = reference(row.get("customer"))
-        detach = customer and Category.TRANSACTION in due
+        if not customer:
+            held = content("payment_method", row, "")
+            left = {it for it in due if filled(held.get(it))}
+            return {it: NotSupported("card_stays") if it in left else Redacted() for it in due}
+        detach = Category.TRANSACTION in due
         if detach and await self._has_subscription(customer):
             return NeedsHuman("subscription_active")
-        await self._blank("payment_method", row, due - {Category.TRANSACTION})
+        said: Outcome = Redacted()
+        try:
+            await self._blank("payment_method", row, due - {Category.TRANSACTION})
+        except UnauthorisedError:
+            raise
+        except TerminalError:  # those of some bank accounts are fixed
+            said = NotSupported("details_stay")
         if detach:
             await self._client.post(f"{ROUTES['payment_method']}/{{id}}/detach", {}, str(row["id"]))
         stays = {Category.TRANSACTION: NotSupported("card_stays")}
-        return {it: stays.get(it, Redacted()) for it in due}
+        return {it: stays.get(it, said) for it in due}
 
     async def _blank(self, kind: str, row: Row, due: frozenset[Category]) -> None:
         held = content(kind, row, self._user_id_key)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from .client import Client, Row
-from .kinds import CLOSED, OF_CUSTOMER, ROUTES, reference
+from .kinds import CARDS, CLOSED, OF_CUSTOMER, ROUTES, reference
 from .search import Search
 
 SEARCH = "/v1/customers/search"
@@ -22,8 +22,10 @@ class Finder:
 
     async def check(self) -> None:
         """Reads one of every list, and searches: each that the key may not read is an error."""
-        for kind, route in ROUTES.items():
-            await self._client.first(route, OF_CUSTOMER.get(kind, {}))
+        await self._client.first(ROUTES["customer"], {})
+        await self._client.get(ROUTES["payment_method"], "pm_habeas_canary")  # lists are customers'
+        for kind, query in OF_CUSTOMER.items():
+            await self._client.first(ROUTES[kind], query)
         await self._client.first(DISPUTES, {})
         if self._has_search:
             await self._client.first(SEARCH, {"query": _clause("email", "nobody@example.invalid")})
@@ -48,15 +50,20 @@ class Finder:
                     if now is not None and not now.get("deleted") and search.is_known_by(now):
                         yield [now]
 
-    async def of_customer(self, kind: str, customer: str) -> AsyncIterator[list[Row]]:
-        """What a customer has of a kind."""
-        asked = {**OF_CUSTOMER[kind], "customer": customer}
-        async for rows in self._client.pages(ROUTES[kind], asked):
-            yield [row for row in rows if reference(row.get("customer")) == customer]
+    async def of_customer(self, customer: str) -> AsyncIterator[tuple[str, list[Row]]]:
+        """What a customer has, kind by kind."""
+        async for rows in self.cards(customer):
+            yield "payment_method", rows
+        for kind, query in OF_CUSTOMER.items():
+            async for rows in self._client.pages(ROUTES[kind], {**query, "customer": customer}):
+                yield kind, [it for it in rows if reference(it.get("customer")) == customer]
 
-    async def of_guest(
-        self, search: Search, email: str
-    ) -> AsyncIterator[tuple[str, Sequence[Row]]]:
+    async def cards(self, customer: str) -> AsyncIterator[list[Row]]:
+        """The payment methods that are attached to a customer."""
+        async for rows in self._client.pages(CARDS, {}, id=customer):
+            yield [it for it in rows if reference(it.get("customer")) == customer]
+
+    async def of_guest(self, search: Search, email: str) -> AsyncIterator[tuple[str, list[Row]]]:
         """Checkout sessions under an address, and what was paid in those without a customer."""
         asked = {"customer_details[email]": email}
         async for found in self._client.pages(ROUTES["checkout_session"], asked):
@@ -67,18 +74,27 @@ class Finder:
             ]
             yield "checkout_session", rows
             for row in rows:
-                if not row.get("customer"):
+                if await self._is_nobody(reference(row.get("customer"))):
                     async for kind, bought in self._of_session(row):
                         yield kind, bought
 
-    async def _of_session(self, session: Row) -> AsyncIterator[tuple[str, Sequence[Row]]]:
-        intent, invoice = (reference(session.get(it)) for it in ("payment_intent", "invoice"))
+    async def _is_nobody(self, customer: str) -> bool:
+        """Whether a checkout was a guest's, or its customer is deleted, and cannot be asked for."""
+        if not customer:
+            return True
+        row = await self._client.get(ROUTES["customer"], customer)
+        return row is None or row.get("deleted") is True
+
+    async def _of_session(self, session: Row) -> AsyncIterator[tuple[str, list[Row]]]:
+        intent = reference(session.get("payment_intent"))
         if intent:
             async for rows in self._client.pages(ROUTES["charge"], {"payment_intent": intent}):
                 yield "charge", rows
-        billed = await self._client.get(ROUTES["invoice"], invoice) if invoice else None
-        if billed is not None:
-            yield "invoice", [billed]
+        for kind in ("invoice", "subscription"):
+            id_ = reference(session.get(kind))
+            row = await self._client.get(ROUTES[kind], id_) if id_ else None
+            if row is not None:
+                yield kind, [row]
 
     async def is_in_dispute(self, charge: Row) -> bool:
         """Whether a dispute about a charge is still open."""

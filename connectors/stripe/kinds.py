@@ -30,14 +30,20 @@ ROUTES: Final[Mapping[str, str]] = {
     "charge": "/v1/charges",
     "customer": "/v1/customers",
 }
+CARDS: Final = "/v1/customers/{id}/payment_methods"
 OF_CUSTOMER: Final[Mapping[str, Mapping[str, str]]] = {
-    "payment_method": {},
     "checkout_session": {},
     "subscription": {"status": "all"},  # without it, those that have ended are left out
     "invoice": {},
     "charge": {},
 }
-"""The kinds that a customer is asked for, and what else to say."""
+"""The kinds that are listed by customer, and what else to say. Payment methods are at `CARDS`."""
+INSIDE: Final[Mapping[str, tuple[str, str]]] = {
+    "invoice": ("lines", "/v1/invoices/{id}/lines"),
+    "charge": ("refunds", "/v1/charges/{id}/refunds"),
+    "subscription": ("items", "/v1/subscription_items"),
+}
+"""Lists inside an object, of which it shows the first few, and where the rest is."""
 ENDED: Final = frozenset({"canceled", "incomplete_expired"})
 """Subscriptions that nothing comes of any more."""
 CLOSED: Final = frozenset({"lost", "prevented", "warning_closed", "won"})
@@ -57,7 +63,13 @@ def content(kind: str, row: Row, user_id_key: str) -> Mapping[Category, Mapping[
                 Category.CONTACT: {
                     it: row.get(it) for it in ("email", "phone", "address", "shipping")
                 },
-                Category.PROFILE: {"description": row.get("description"), **others},
+                Category.PROFILE: {
+                    "description": row.get("description"),
+                    "invoice_settings[custom_fields]": _within(row, "invoice_settings").get(
+                        "custom_fields"
+                    ),
+                    **others,
+                },
             }
         case "payment_method":
             details = _within(row, "billing_details")
@@ -65,7 +77,11 @@ def content(kind: str, row: Row, user_id_key: str) -> Mapping[Category, Mapping[
                 f"billing_details[{it}]": details.get(it) for it in ("email", "phone", "address")
             }
             return {
-                Category.IDENTITY: {"billing_details[name]": details.get("name")},
+                Category.IDENTITY: {
+                    "billing_details[name]": details.get("name"),
+                    "billing_details[tax_id]": details.get("tax_id"),
+                    "metadata": row.get("metadata"),
+                },
                 Category.CONTACT: ways,
                 Category.TRANSACTION: {"type": row.get("type", kind)},
             }

@@ -52,6 +52,7 @@ BLANKABLE = {
             "address",
             "shipping",
             "description",
+            "invoice_settings",
             "metadata",
         }
     ),
@@ -122,7 +123,9 @@ class StripeSandbox(Sandbox):
         return [
             *made,
             web.get("/v1/customers/{id}/payment_methods", self._answered(self._methods)),
-            web.get("/v1/invoices/{id}/lines", self._answered(self._lines)),
+            web.get("/v1/invoices/{id}/lines", self._answered(self._inside)),
+            web.get("/v1/charges/{id}/refunds", self._answered(self._inside)),
+            web.get("/v1/subscription_items", self._answered(self._items)),
             web.post("/v1/customers/{id}", self._once(self._update)),
             web.post("/v1/payment_methods/{id}", self._once(self._update)),
             web.post("/v1/payment_methods/{id}/detach", self._once(self._detach)),
@@ -182,11 +185,16 @@ class StripeSandbox(Sandbox):
         rows = listed("payment_method", self.table("payment_method").values(), asked, filters)
         return web.json_response(page_of(request.path, rows, asked))
 
-    async def _lines(self, request: web.Request) -> web.Response:
-        row = self._of(request, "invoice")
-        return web.json_response(
-            page_of(request.path, row["lines"]["data"], await parameters(request))
-        )
+    async def _inside(self, request: web.Request) -> web.Response:
+        of, _, name = request.path.rpartition("/")
+        row = self._of(request, LISTS[of.rpartition("/")[0]][0])
+        asked = await parameters(request)
+        return web.json_response(page_of(request.path, row[name]["data"], asked))
+
+    async def _items(self, request: web.Request) -> web.Response:
+        asked = await parameters(request)
+        row = self._find("subscription", asked.pop("subscription", "")) or {}
+        return web.json_response(page_of(request.path, row["items"]["data"], asked))
 
     async def _search(self, request: web.Request) -> web.Response:
         asked = await parameters(request)

@@ -130,11 +130,12 @@ def searched(url: str, rows: Sequence[Row], asked: Mapping[str, str]) -> Row:
 
 def shown(row: Row) -> Row:
     """An object as it is answered: of a list inside, the first few."""
-    lines = row.get("lines")
-    if not isinstance(lines, dict):
-        return row
-    some = {"data": lines["data"][:INLINE], "has_more": len(lines["data"]) > INLINE}
-    return {**row, "lines": {**lines, **some}}
+    lists = {name: it for name, it in row.items() if isinstance(it, dict) and "has_more" in it}
+    some = {
+        name: {**it, "data": it["data"][:INLINE], "has_more": len(it["data"]) > INLINE}
+        for name, it in lists.items()
+    }
+    return {**row, **some}
 
 
 def updated(row: Row, asked: Mapping[str, str], allowed: frozenset[str]) -> None:

@@ -13,6 +13,7 @@ AGE = timedelta(days=400)
 """Of what is planted without a date."""
 ADDRESS: Row = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 DETAILS: Row = {"address": ADDRESS, "email": None, "name": None, "phone": None}
+BILLING: Row = {**DETAILS, "tax_id": None}
 CARD: Row = {
     "brand": "visa",
     "country": "US",
@@ -30,6 +31,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "balance": 0,
             "description": None,
             "email": None,
+            "invoice_settings": {"custom_fields": None},
             "metadata": {},
             "name": None,
             "phone": None,
@@ -41,7 +43,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
         "pm",
         {
             "object": "payment_method",
-            "billing_details": DETAILS,
+            "billing_details": BILLING,
             "card": CARD,
             "customer": None,
             "metadata": {},
@@ -53,7 +55,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
         {
             "object": "charge",
             "amount": 24_000,
-            "billing_details": DETAILS,
+            "billing_details": BILLING,
             "currency": "eur",
             "customer": None,
             "description": None,
@@ -64,6 +66,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "payment_method_details": {"card": CARD, "type": "card"},
             "receipt_email": None,
             "refunded": False,
+            "refunds": [],
             "shipping": None,
             "status": "succeeded",
         },
@@ -78,7 +81,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "customer_email": None,
             "customer_name": None,
             "description": None,
-            "lines": {"object": "list", "data": [], "has_more": False},
+            "lines": [],
             "metadata": {},
             "number": None,
             "status": "paid",
@@ -94,6 +97,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "customer": None,
             "default_payment_method": None,
             "description": None,
+            "items": [],
             "metadata": {},
             "status": "active",
         },
@@ -134,6 +138,14 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
 """By kind: what its ids begin with, and its fields (of many)."""
 
 
+INSIDE: Mapping[str, tuple[str, str, str]] = {
+    "invoice": ("lines", "il", "line_item"),
+    "charge": ("refunds", "re", "refund"),
+    "subscription": ("items", "si", "subscription_item"),
+}
+"""By kind: the list inside, planted as texts, and what its objects are."""
+
+
 def planted(kind: str, fields: Mapping[str, Any], *, n: int, now: datetime) -> Row:
     """A new object. Fields within `billing_details` and the like may be left out."""
     if kind not in DEFAULTS:
@@ -145,16 +157,17 @@ def planted(kind: str, fields: Mapping[str, Any], *, n: int, now: datetime) -> R
         raise ValueError(f"a {kind} has no {min(unknown)}")
     for name, value in fields.items():
         row[name] = {**deepcopy(row[name] or {}), **value} if isinstance(value, dict) else value
-    if kind == "invoice" and isinstance(row["lines"], list):
-        row["lines"] = _lines(row["lines"], n)
+    if kind in INSIDE:
+        name, begins, object_ = INSIDE[kind]
+        row[name] = _list(row[name], f"{begins}_{n}", object_)
     row["id"] = fields.get("id", f"{prefix}_{n:014d}")
     row["created"] = _seconds(fields.get("created", now - AGE))
     return row | {"livemode": False}
 
 
-def _lines(texts: list[str], n: int) -> Row:
+def _list(texts: list[str], prefix: str, object_: str) -> Row:
     data = [
-        {"id": f"il_{n}_{at}", "object": "line_item", "amount": 24_000, "description": text}
+        {"id": f"{prefix}_{at}", "object": object_, "metadata": {"note": text}, "description": text}
         for at, text in enumerate(texts)
     ]
     return {"object": "list", "data": data, "has_more": False}

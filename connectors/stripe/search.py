@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 
-from connectors.sdk.interface import Fact, Holding, Identifier, Page, Record, Subject
+from connectors.sdk.interface import Fact, Holding, Identifier, Page, Record, Subject, lower
 
 from .client import Row
 from .kinds import filled, holding
@@ -19,12 +18,15 @@ _PAID = frozenset({"charge", "invoice"})
 class Search:
     """What was looked for and found so far. Nothing is said twice."""
 
-    def __init__(self, subject: Subject, user_id_key: str) -> None:
+    def __init__(self, subject: Subject, user_id_key: str, *, has_search: bool) -> None:
+        """`user_id_key` is empty if Stripe holds none of our ids; without search it finds none."""
         strong = Subject(tuple(it for it in subject.identifiers if it.strong))
         self._user_id_key = user_id_key
         self.emails = tuple(it for it in map(str.strip, strong.of("email")) if _is_askable(it))
-        self.user_ids = tuple(it for it in strong.of("user_id") if _is_askable(it))
-        self._known = frozenset(it.casefold() for it in self.emails)
+        ids = strong.of("user_id") if user_id_key else ()
+        self.user_ids = tuple(it for it in ids if _is_askable(it))
+        self._is_whole = has_search or not self.user_ids
+        self._known = frozenset(lower(it) for it in self.emails)
         self._seen: set[Holding] = set()
         self._dates: dict[str, set[date]] = {kind: set() for kind in _PAID}
         self.disputed = False
@@ -34,17 +36,17 @@ class Search:
 
     def spellings(self) -> Iterator[str]:
         """E-mail addresses as given and in lower case: Stripe's lists tell the two apart."""
-        yield from dict.fromkeys(form for it in self.emails for form in (it, it.lower()))
+        yield from dict.fromkeys(form for it in self.emails for form in (it, lower(it)))
 
     def is_theirs(self, email: object) -> bool:
         """Whether an address is one of those looked for."""
-        return str(email or "").strip().casefold() in self._known
+        return lower(str(email or "").strip()) in self._known
 
     def is_known_by(self, customer: Row) -> bool:
         """Whether a customer bears an identifier that was looked for."""
         metadata = customer.get("metadata") or {}
-        by_id = self._user_id_key and metadata.get(self._user_id_key) in self.user_ids
-        return bool(by_id) or self.is_theirs(customer.get("email"))
+        by_id = metadata.get(self._user_id_key) in self.user_ids
+        return by_id or self.is_theirs(customer.get("email"))
 
     def page(self, kind: str, rows: Iterable[Row]) -> Page:
         """The rows that are new, each with its record if the row is the whole of it."""
@@ -52,7 +54,8 @@ class Search:
         fresh = {it: row for it, row in fresh.items() if it not in self._seen}
         self._seen.update(fresh)
         if kind in _PAID:
-            self._dates[kind].update(_day(row["created"]) for row in fresh.values())
+            bought = (row for row in fresh.values() if is_bought(kind, row))
+            self._dates[kind].update(_day(row["created"]) for row in bought)
         if kind == "customer":
             self.customers.update(dict.fromkeys(it.id for it in fresh))
         return Page(
@@ -60,15 +63,15 @@ class Search:
             identifiers=tuple(
                 it for row in fresh.values() if kind == "customer" for it in self._identifiers(row)
             ),
-            records=tuple(record(it, row) for it, row in fresh.items() if is_whole(row)),
+            records=tuple(Record.of(it, row) for it, row in fresh.items() if is_whole(row)),
         )
 
     def facts(self) -> tuple[Fact, ...]:
-        """A charge or an invoice makes a customer. Unknown if there was nothing to search by."""
+        """A charge or an invoice makes a customer. Nobody is none if not all could be searched."""
         dates = sorted(day for days in self._dates.values() for day in days)
-        if not (dates or self.emails or self.user_ids):
-            return ()
-        told = [Fact("customer", bool(dates)), Fact("open_dispute", self.disputed)]
+        yes_or_no = {"customer": bool(dates), "open_dispute": self.disputed}
+        searched = self._is_whole and bool(self.emails or self.user_ids)
+        told = [Fact(name, value) for name, value in yes_or_no.items() if value or searched]
         if dates:
             told.append(Fact("customer_since", dates[0]))
         if self._dates["charge"]:
@@ -87,9 +90,11 @@ class Search:
             yield Identifier("phone", phone, strong=False)
 
 
-def record(of: Holding, row: Row) -> Record:
-    """An object as Stripe gave it."""
-    return Record(of, json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
+def is_bought(kind: str, row: Row) -> bool:
+    """Whether a charge or an invoice is more than an attempt or a draft."""
+    if kind == "charge":
+        return row.get("status") in {"pending", "succeeded"}
+    return row.get("status") not in {"draft", "void"}
 
 
 def is_whole(row: Row) -> bool:

@@ -37,7 +37,10 @@ from connectors.stripe.sandbox_answers import parameters
 ANN = "ann@example.org"
 WHO = Subject((Identifier("email", "Ann@Example.org"),))
 FIXTURES = Path(__file__).parents[3] / "shared" / "vendor-truth" / "stripe_fixtures3_2026.json"
-CARD = {"billing_details": {"name": "Ann", "email": ANN, "address": {"city": "Graz"}}}
+CARD = {
+    "billing_details": {"name": "Ann", "email": ANN, "address": {"city": "Graz"}, "tax_id": "7"},
+    "metadata": {"order": "7"},
+}
 KEPT = frozenset({Category.IDENTITY, Category.CONTACT})
 
 
@@ -172,7 +175,15 @@ def test_every_field_of_the_sandbox_is_one_of_stripes() -> None:
 PARAMETERS = {
     ("GET", "/v1/customers"): "_customer_list_params.CustomerListParams",
     ("GET", "/v1/customers/search"): "_customer_search_params.CustomerSearchParams",
-    ("GET", "/v1/payment_methods"): "_payment_method_list_params.PaymentMethodListParams",
+    (
+        "GET",
+        "/v1/customers/{id}/payment_methods",
+    ): "_customer_list_payment_methods_params.CustomerListPaymentMethodsParams",
+    ("GET", "/v1/charges/{id}/refunds"): "_charge_list_refunds_params.ChargeListRefundsParams",
+    (
+        "GET",
+        "/v1/subscription_items",
+    ): "_subscription_item_list_params.SubscriptionItemListParams",
     ("GET", "/v1/charges"): "_charge_list_params.ChargeListParams",
     ("GET", "/v1/invoices"): "_invoice_list_params.InvoiceListParams",
     ("GET", "/v1/invoices/{id}/lines"): "_invoice_list_lines_params.InvoiceListLinesParams",
@@ -239,13 +250,21 @@ async def test_every_request_is_one_that_stripes_types_allow(sandbox: Recording)
 
 def plant_everything(sandbox: StripeSandbox) -> str:
     """Somebody with one of each, and a guest's checkout; the customer's id."""
-    filled = {"name": "Ann", "phone": "1", "description": "d", "address": {"city": "Graz"}}
+    filled = {
+        "name": "Ann",
+        "phone": "1",
+        "description": "d",
+        "address": {"city": "Graz"},
+        "invoice_settings": {"custom_fields": [{"name": "Order", "value": "7"}]},
+    }
     metadata = {"user_id": "BX-1", "colour": "red"}
     customer = sandbox.plant("customer", {"email": ANN, **filled, "metadata": metadata})
     of = {"customer": customer}
     sandbox.plant("payment_method", of | CARD)
-    sandbox.plant("subscription", of | {"status": "canceled"})
-    sandbox.plant("invoice", of | {"lines": [f"Item {n}" for n in range(23)]})
+    many = [f"Item {n}" for n in range(23)]
+    sandbox.plant("subscription", of | {"status": "canceled", "items": many})
+    sandbox.plant("invoice", of | {"lines": many})
+    sandbox.plant("charge", of | {"refunds": many})
     sandbox.plant("invoice", of | {"status": "draft"})
     charge = sandbox.plant("charge", of)
     sandbox.plant("dispute", {"charge": charge, "status": "won"})
@@ -323,6 +342,79 @@ async def test_a_dispute_is_open_until_it_is_decided(
         assert (await told(it))["open_dispute"] is is_open
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "buys"),
+    [
+        ("charge", "succeeded", True),
+        ("charge", "pending", True),
+        ("charge", "failed", False),
+        ("invoice", "paid", True),
+        ("invoice", "uncollectible", True),
+        ("invoice", "draft", False),
+        ("invoice", "void", False),
+    ],
+)
+async def test_an_attempt_or_a_draft_makes_no_customer(
+    sandbox: Recording, kind: str, status: str, *, buys: bool
+) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    sandbox.plant(kind, {"customer": customer, "status": status})
+    async with connected(sandbox) as it:
+        assert (await told(it))["customer"] is buys
+
+
+async def test_whom_a_search_would_have_found_is_unknown_without_it(sandbox: Recording) -> None:
+    customer = sandbox.plant("customer", {"metadata": {"user_id": "BX-1"}})
+    sandbox.plant("charge", {"customer": customer})
+    by_id = Subject((*WHO.identifiers, Identifier("user_id", "BX-1")))
+    async with connected(sandbox) as it:
+        assert (await told(it, by_id))["customer"] is True
+    async with connected(sandbox, SEARCH="false") as it:
+        assert await told(it, by_id) == {}
+        assert (await told(it))["customer"] is False
+    async with connected(sandbox, USER_ID_KEY="") as it:  # Stripe holds none of our ids
+        assert (await told(it, by_id))["customer"] is False
+
+
+async def test_what_was_bought_as_a_customer_who_is_deleted_is_found_by_the_checkout(
+    sandbox: Recording,
+) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    of = {"customer": customer}
+    charge = sandbox.plant("charge", of | {"payment_intent": "pi_1"})
+    subscription = sandbox.plant("subscription", of | {"status": "canceled"})
+    details = {"customer_details": {"email": ANN}, "payment_intent": "pi_1"}
+    session = sandbox.plant("checkout_session", of | details | {"subscription": subscription})
+    await sdk(sandbox, lambda it: it.v1.customers.delete(customer))
+    async with connected(sandbox) as it:
+        assert set(await found(it)) == {session, charge, subscription}
+        assert (await told(it))["customer"] is True
+
+
+class Vanishing(StripeSandbox):
+    """The last one of a list's first page is deleted as soon as that is read."""
+
+    async def _list(self, request: web.Request) -> web.Response:
+        said = await super()._list(request)
+        rows = json.loads(said.text or "{}")["data"]
+        if request.path == "/v1/subscriptions" and len(rows) > 1:
+            self.table("subscription").pop(rows[-1]["id"])
+        return said
+
+
+async def test_a_list_whose_cursor_was_deleted_is_not_at_its_end() -> None:
+    """Behind it may be the one that is active."""
+    async with Vanishing() as sandbox, connected(sandbox) as it:
+        customer = sandbox.plant("customer", {"email": ANN})
+        active = sandbox.plant("subscription", {"customer": customer})
+        for _ in range(120):
+            sandbox.plant("subscription", {"customer": customer, "status": "canceled"})
+        with pytest.raises(RetryableError, match="the cursor is gone"):
+            await it.erase(Holding("customer", customer, frozenset({Category.CONTACT})))
+        assert sandbox.table("subscription")[active]["status"] == "active"
+        assert sandbox.ledger == []
+
+
 async def test_whoever_bought_nothing_is_no_customer_and_without_a_name_it_is_unknown(
     sandbox: Recording,
 ) -> None:
@@ -332,14 +424,22 @@ async def test_whoever_bought_nothing_is_no_customer_and_without_a_name_it_is_un
         assert await told(it, Subject((Identifier("phone", "1"),))) == {}
 
 
-async def test_all_lines_of_an_invoice_are_exported(sandbox: Recording) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name"), [("invoice", "lines"), ("charge", "refunds"), ("subscription", "items")]
+)
+async def test_a_list_inside_is_exported_to_its_end(
+    sandbox: Recording, kind: str, name: str
+) -> None:
     customer = sandbox.plant("customer", {"email": ANN})
-    lines = [f"Item {n}" for n in range(230)]
-    invoice = sandbox.plant("invoice", {"customer": customer, "lines": lines})
+    texts = [f"Item {n}" for n in range(230)]
+    id_ = sandbox.plant(kind, {"customer": customer, name: texts})
     async with connected(sandbox) as it:
-        (record,) = [record async for record in it.export(Holding("invoice", invoice))]
-    exported = json.loads(record.body)["lines"]["data"]
-    assert [one["description"] for one in exported] == lines
+        seen = await pages(it, WHO)
+        assert id_ in {one.id for page in seen for one in page.holdings}
+        assert id_ not in {one.holding.id for page in seen for one in page.records}
+        (record,) = [record async for record in it.export(Holding(kind, id_))]
+    exported = json.loads(record.body)[name]["data"]
+    assert [one["description"] for one in exported] == texts
 
 
 # Erasing.
@@ -375,6 +475,41 @@ async def test_a_payment_method_is_blanked_before_it_is_detached(sandbox: Record
         assert len(sandbox.ledger) == 2
         (left,) = (await found(it, Subject(()), one)).values()
         assert left.categories == {Category.TRANSACTION}
+
+
+async def test_a_customer_goes_with_its_cards_blanked(sandbox: Recording) -> None:
+    """Stripe detaches them with it, and then nobody can."""
+    customer = sandbox.plant("customer", {"email": ANN})
+    card = sandbox.plant("payment_method", {"customer": customer, **CARD})
+    async with connected(sandbox) as it:
+        assert await it.erase((await found(it))[customer]) == Erased()
+        details = sandbox.table("payment_method")[card]["billing_details"]
+        assert (details["name"], details["email"], details["address"]["city"]) == (None,) * 3
+        assert await found(it) == {}
+
+
+async def test_billing_details_that_are_fixed_do_not_keep_the_account_attached(
+    sandbox: Recording,
+) -> None:
+    customer = sandbox.plant("customer", {"email": ANN})
+    account = sandbox.plant("payment_method", {"customer": customer, **CARD})
+    sandbox.faults.append(Fault(method="POST", route=f"/{account}$", status=400, times=None))
+    async with connected(sandbox) as it:
+        said = await it.erase((await found(it))[account])
+    assert said == {
+        Category.IDENTITY: NotSupported("details_stay"),
+        Category.CONTACT: NotSupported("details_stay"),
+        Category.TRANSACTION: NotSupported("card_stays"),
+    }
+    assert sandbox.table("payment_method")[account]["customer"] is None
+
+
+async def test_what_somebody_else_detached_is_said_to_stay(sandbox: Recording) -> None:
+    card = Holding("payment_method", sandbox.plant("payment_method", CARD))
+    async with connected(sandbox) as it:
+        (held,) = (await found(it, Subject(()), card)).values()
+        assert set((await it.erase(held)).values()) == {NotSupported("card_stays")}  # type: ignore[union-attr]
+    assert sandbox.ledger == []
 
 
 async def test_a_card_that_is_kept_stays_at_its_customer(sandbox: Recording) -> None:
