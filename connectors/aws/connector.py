@@ -37,7 +37,7 @@ from connectors.sdk.interface import (
 )
 from connectors.sdk.registry import SettingsError, variable
 
-from .client import ABSENT, LATER, S3, Row
+from .client import ABSENT, LATER, S3, Row, S3Error
 from .files import PIECE, Files
 from .places import Place, Template, prefixes
 
@@ -108,7 +108,7 @@ class Aws(Connector):
         """Everything under each prefix that an identifier of the subject makes."""
         seen = set(known)
         for holding in known:
-            there = await self._files.row(holding.kind, Place.of(holding))
+            there = await self._there(holding.kind, Place.of(holding))
             found = Holding(holding.kind, holding.id, KINDS[holding.kind])
             yield Page(gone=(holding,)) if there is None else Page(holdings=(found,))
         for bucket, prefix in prefixes(self._templates, subject):
@@ -159,15 +159,28 @@ class Aws(Connector):
 
         Without a delete marker, the newest version below it would be there again for everybody.
         """
+        there = await self._there(kind, place)
+        if there is None:
+            return Erased()
         if kind == "object":
-            there = await self._files.read(place)
-            return Erased() if there is None else _locked(there, "object_lock")
-        if kind == "delete_marker":
+            return _locked(there, "object_lock")
+        if kind == "delete_marker" and there["IsLatest"]:
             async for beside, version, _ in self._files.beside(place):
-                below = await self._files.read(version) if beside == "object" else None
+                below = await self._files.row(beside, version) if beside == "object" else None
                 if below is not None:
                     return _locked(below, "hides") or Failed("hides")
         return None
+
+    async def _there(self, kind: str, place: Place) -> Row | None:
+        """What S3 says of it; None also if its whole bucket is gone, and not one to look in."""
+        try:
+            return await self._files.row(kind, place)
+        except S3Error as refused:
+            if refused.code == "NoSuchBucket" and all(
+                it.bucket != place.bucket for it in self._templates
+            ):
+                return None
+            raise
 
     async def _delete(self, kind: str, place: Place) -> Outcome:
         if kind == "upload":

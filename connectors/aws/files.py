@@ -21,7 +21,16 @@ LISTS = {
 """By the name in a list's page: our kind, and where its id is."""
 PIECE = 1024 * 1024
 """Bytes of a file that are in memory, at most."""
-ABOUT = ("LastModified", "ContentType", "ContentEncoding", "Metadata", "StorageClass")
+ABOUT = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "LastModified",
+    "Metadata",
+    "StorageClass",
+)
 
 
 class Files:
@@ -32,15 +41,23 @@ class Files:
 
     async def under(self, bucket: str, prefix: str) -> AsyncIterator[list[Listed]]:
         """Everything under a prefix, page by page, finished or not."""
-        for operation in ("list_object_versions", "list_multipart_uploads"):
+        # An upload that is completed meanwhile shows in the second list at least.
+        for operation in ("list_multipart_uploads", "list_object_versions"):
             async for page in self._s3.pages(operation, Bucket=bucket, Prefix=prefix):
                 # A gateway that ignores the prefix lists everybody.
                 yield [it for it in _listed(bucket, page) if it[1].key.startswith(prefix)]
 
     async def row(self, kind: str, place: Place) -> Row | None:
-        """What S3 says of one thing, by its own id; None if it is not there."""
+        """What S3 says of one thing, by its own id; None if it is not there.
+
+        Of an object that cannot be read (its key is gone) the list of its name still tells.
+        """
         if kind == "object":
-            return await self.read(place)
+            try:
+                return await self.read(place)
+            except S3Error as refused:
+                if refused.code == "NoSuchBucket":
+                    raise
         if kind == "upload":
             return await self._s3.ask("list_parts", "IsTruncated", MaxParts=1, **place.upload)
         # What a marker's version answers to GET differs; the list of its key is the same anywhere.

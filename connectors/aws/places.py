@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote
 
@@ -84,7 +84,7 @@ class Place:
     """One version of an object, one delete marker or one unfinished upload."""
 
     bucket: str
-    key: str
+    key: str = field(repr=False)
     mark: str
     """The version's id (`null` where there are no versions), or the upload's."""
 

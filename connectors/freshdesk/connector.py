@@ -59,9 +59,14 @@ REASONS = {
     "indivisible": "A ticket can only be deleted as a whole.",
     "not_done": "Freshdesk said that the ticket was deleted, and still shows it.",
     "refused": "Freshdesk refused the request.",
+    "restore": "A deleted contact can be changed only if somebody restores it first.",
     "spam": "Open Freshdesk's spam folder and delete the ticket there.",
     "unblock": "Unblock the contact in Freshdesk, then order the task again.",
 }
+
+
+class _DeletedError(TerminalError):
+    """The contact would have to be restored for it."""
 
 
 class _LockedError(TerminalError):
@@ -134,9 +139,17 @@ class Freshdesk(Connector):
         if holding.kind == "contact":
             yield _record(holding, row)
             return
-        async for said in self._pages(f"{route}/conversations", {}, id=holding.id):
-            yield _record(holding, {**row, "conversations": said})
-            row = {"id": row["id"]}
+        try:
+            async for said in self._pages(f"{route}/conversations", {}, id=holding.id):
+                yield _record(holding, {**row, "conversations": said})
+                row = {"id": row["id"]}
+        except TerminalError:
+            now = await self._find(holding)
+            if now is None:  # it vanished meanwhile, and took them along
+                return
+            if now[0] == route:
+                raise
+            raise RetryableError(f"GET {route}: moved meanwhile") from None
 
     async def erase(
         self, holding: Holding, keep: frozenset[Category] = frozenset()
@@ -149,6 +162,8 @@ class Freshdesk(Connector):
             return await self._blank(holding, keep) if keep else await self._purge(holding)
         except UnauthorisedError:
             raise
+        except _DeletedError:
+            return NeedsHuman("restore")
         except _LockedError:
             return NeedsHuman("spam" if holding.kind == "ticket" else "unblock")
         except TerminalError as refused:
@@ -185,12 +200,10 @@ class Freshdesk(Connector):
         }
 
     async def _write(self, row: Row, changes: Row, id_: str) -> None:
-        """Change a contact; a deleted one has to be restored for it, and deleted again."""
+        """Change a contact. A deleted one would have to be restored: live again if that is all."""
         if row.get("deleted"):
-            await self._http.put(f"{CONTACT}/restore", id=id_)
+            raise _DeletedError("PUT /api/v2/contacts/{id}: deleted")
         await self._http.put(CONTACT, as_json(changes), id=id_)
-        if row.get("deleted"):
-            await self._http.delete(CONTACT, id=id_)
 
     async def _find(self, holding: Holding) -> tuple[str, Row] | None:
         """The holding, read by its own id, and the route that it was found on."""

@@ -4,7 +4,8 @@ https://documentation.mailgun.com/docs/mailgun/api-reference
 
 Everything is per sending domain, and there is no lookup over all of them: each domain and each list
 is asked for the address. Beyond its API: stored messages (purged by the vendor within days, no
-way to delete one), and what a template, a tag or a route may say of somebody.
+way to delete one), events of mail that the person sent to us, allowlists, and what a template, a
+tag or a route may say of somebody.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ SUPPRESSION = {
     "unsubscribe": "/v3/{of}/unsubscribes/{address}",
     "complaint": "/v3/{of}/complaints/{address}",
 }
-ROUTES = {"member": MEMBER, **SUPPRESSION}
+OPTED_OUT = "opted_out_member"
+"""A member still on a list, and not subscribed: without it, the next import subscribes it."""
+ROUTES = {"member": MEMBER, OPTED_OUT: MEMBER, **SUPPRESSION}
 EVENTS = "/v3/{of}/events"
+OF_MEMBER = frozenset({Category.IDENTITY, Category.CONTACT, Category.PROFILE, Category.MARKETING})
 KINDS: Mapping[str, frozenset[Category]] = {
-    "member": frozenset(
-        {Category.IDENTITY, Category.CONTACT, Category.PROFILE, Category.MARKETING}
-    ),
+    "member": OF_MEMBER,
+    OPTED_OUT: OF_MEMBER,
     "bounce": frozenset({Category.TECHNICAL}),
     "unsubscribe": frozenset({Category.MARKETING}),
     "complaint": frozenset({Category.MARKETING}),
@@ -68,11 +71,15 @@ REASONS = {
 }
 
 
+class _NoDomainError(TerminalError):
+    """There is no such domain, or none of this account."""
+
+
 def _classify(status: int, body: Any) -> Exception | None:
     """A 404 is absence only where the vendor says that the address is not there."""
     said = str(body.get("message", "")) if isinstance(body, dict) else ""
     if status == HTTPStatus.NOT_FOUND and said.lower().startswith("domain"):
-        return TerminalError("no such domain")
+        return _NoDomainError("no such domain")
     return None
 
 
@@ -117,7 +124,12 @@ class Mailgun(Connector):
         """What every list and every domain has under an address, as written and in lower case."""
         seen = set(known)
         for holding in known:
-            yield await self._read(holding) or Page(gone=(holding,))
+            page = await self._again(holding)
+            if page is None:
+                yield Page(gone=(holding,))
+            else:
+                seen.update(page.holdings)
+                yield _under(holding, page)
         emails = [it for it in subject.identifiers if it.kind == "email" and it.strong]
         written = {it.value.strip() for it in emails}
         written |= {lower(it) for it in written}
@@ -154,6 +166,8 @@ class Mailgun(Connector):
         of, address = _parts(holding)
         keep &= KINDS.get(holding.kind, frozenset())
         try:
+            if await self._again(holding) is None:
+                return Erased()
             if holding.kind == "events":
                 return await self._expiry(of, address)
             if keep:
@@ -171,23 +185,32 @@ class Mailgun(Connector):
     async def _blank(
         self, holding: Holding, keep: frozenset[Category]
     ) -> Outcome | Mapping[Category, Outcome]:
-        page = await self._read(holding)
-        if page is None:
-            return Erased()
         of, address = _parts(holding)
-        due = (holding.categories or page.holdings[0].categories) - keep
-        fields = dict(BLANKABLE[it] for it in due & BLANKABLE.keys())
-        if holding.kind == "member" and fields:
+        due = (holding.categories or KINDS[holding.kind]) - keep
+        blank = BLANKABLE.keys() if ROUTES[holding.kind] == MEMBER else frozenset()
+        fields = dict(BLANKABLE[it] for it in due & blank)
+        if fields:
             await self._http.put(MEMBER, as_form(fields), of=of, address=address)
-        blank = BLANKABLE.keys() if holding.kind == "member" else frozenset()
         return {it: Redacted() if it in blank else NotSupported("indivisible") for it in due}
 
     async def _expiry(self, of: str, address: str) -> Outcome:
         """When the last event is purged: by its own time, so that asking twice agrees."""
-        latest = 0.0
-        async for rows in self._events(of, address):
-            latest = max([latest, *(float(it.get("timestamp", 0)) for it in rows)])
-        return Expires(datetime.fromtimestamp(latest, UTC) + self._keeps) if latest else Erased()
+        async for rows in self._events(of, address, limit=1):  # the newest
+            latest = float(rows[0].get("timestamp") or 0)
+            if not latest:
+                raise RetryableError("Mailgun: an event without its time")
+            return Expires(datetime.fromtimestamp(latest, UTC) + self._keeps)
+        return Erased()
+
+    async def _again(self, holding: Holding) -> Page | None:
+        """A holding that was found once; None if it is gone, or its whole domain."""
+        try:
+            return await self._read(holding)
+        except _NoDomainError:
+            of, _ = _parts(holding)
+            if of in [it async for it in self._domains()]:
+                raise
+            return None
 
     async def _read(self, holding: Holding) -> Page | None:
         """The holding, read by its own id; None if there is none."""
@@ -200,10 +223,12 @@ class Mailgun(Connector):
         answer = await self._http.get(ROUTES[holding.kind], of=of, address=address)
         if answer is None:
             return None
-        row = _row(answer.body.get("member") if holding.kind == "member" else answer.body)
+        of_list = ROUTES[holding.kind] == MEMBER
+        row = _row(answer.body.get("member") if of_list else answer.body)
         if not _same(row["address"], address):  # Mailgun may fold more than we do
             return None
-        found = _of(_holding(holding.kind, of, str(row["address"])), _categories(holding.kind, row))
+        kind = holding.kind if not of_list else _member(row)
+        found = _of(_holding(kind, of, str(row["address"])), _categories(kind, row))
         return Page(holdings=(found,), records=(Record.of(found, row),))
 
     async def _domains(self) -> AsyncIterator[str]:
@@ -218,7 +243,7 @@ class Mailgun(Connector):
             for it in rows:
                 yield str(it["name"])
             skip, before = skip + len(rows), rows
-            if not rows or skip >= int(answer.body.get("total_count", 0)):
+            if not rows:
                 return
 
     async def _lists(self) -> AsyncIterator[str]:
@@ -237,8 +262,11 @@ class Mailgun(Connector):
         raise TerminalError("GET /v3/lists/pages: does not end")
 
     async def _events(self, of: str, address: str, limit: int = 300) -> AsyncIterator[list[Row]]:
-        """Pages of events; the end is an empty one."""
-        query = {"recipient": address, "limit": str(limit), "ascending": "yes"}
+        """Pages of events, the newest first; the end is an empty one.
+
+        Ascending, Mailgun begins at the time of the request, and finds nothing.
+        """
+        query = {"recipient": address, "limit": str(limit), "ascending": "no"}
         answer, before = await self._http.require(EVENTS, query, of=of), ""
         for _ in range(LAST_PAGE):
             rows = [it for it in _items(answer.body) if _same(it.get("recipient"), address)]
@@ -271,8 +299,19 @@ def _of(holding: Holding, categories: frozenset[Category]) -> Holding:
     return Holding(holding.kind, holding.id, categories)
 
 
+def _under(known: Holding, page: Page) -> Page:
+    """What was read again, under the handle that it was known by: it may be spelt otherwise now."""
+    found = _of(known, page.holdings[0].categories)
+    records = tuple(Record(found, it.body, it.content_type) for it in page.records)
+    return Page(holdings=(found,), records=records)
+
+
+def _member(row: Row) -> str:
+    return OPTED_OUT if row.get("subscribed") is False else "member"
+
+
 def _categories(kind: str, row: Row) -> frozenset[Category]:
-    if kind != "member":
+    if ROUTES.get(kind) != MEMBER:
         return KINDS[kind]
     content = {Category.IDENTITY: row.get("name"), Category.PROFILE: row.get("vars")}
     filled = {it for it, value in content.items() if value}

@@ -195,6 +195,8 @@ class MailgunSandbox(Sandbox):
 
     def _get(self, kind: str, missing: str) -> Callable[..., Any]:
         async def answer(request: web.Request) -> web.Response:
+            if kind in DEFAULTS and request.match_info["of"] not in self.table("_domain"):
+                return _missing("Domain not found: " + request.match_info["of"])
             row = self._one(kind, request)
             if row is None:
                 return _missing(missing)
@@ -230,8 +232,10 @@ class MailgunSandbox(Sandbox):
     # Events.
 
     async def _first_events(self, request: web.Request) -> web.Response:
-        asked = {it: request.query[it] for it in ("recipient", "limit") if it in request.query}
-        return self._events(request, {"skip": 0, **asked})
+        """From `begin` on, which is now, into the past, or ascending into the future."""
+        names = ("recipient", "limit", "begin", "ascending")
+        asked = {it: request.query[it] for it in names if it in request.query}
+        return self._events(request, {"skip": 0, "begin": self.now().timestamp(), **asked})
 
     async def _more_events(self, request: web.Request) -> web.Response:
         token = request.match_info["page"]
@@ -239,12 +243,17 @@ class MailgunSandbox(Sandbox):
 
     def _events(self, request: web.Request, asked: Row) -> web.Response:
         of, recipient = request.match_info["of"], str(asked.get("recipient", "")).lower()
+        if of not in self.table("_domain"):
+            return _missing(f"Domain not found: {of}")
+        begin, rises = float(asked["begin"]), asked.get("ascending") in {"yes", "true"}
         rows = [
             it
             for it in self.table("event").values()
             if it["_of"] == of and (not recipient or it["recipient"].lower() == recipient)
+            if float(it["timestamp"] or 0) == begin
+            or (float(it["timestamp"] or 0) > begin) == rises
         ]
-        rows.sort(key=lambda it: float(it["timestamp"]))
+        rows.sort(key=lambda it: float(it["timestamp"] or 0), reverse=not rises)
         skip, limit = int(asked["skip"]), min(int(asked.get("limit", 100)), 300)
         page = [_shown(it) for it in rows[skip : skip + limit]]
         token = base64.urlsafe_b64encode(json.dumps(asked | {"skip": skip + len(page)}).encode())

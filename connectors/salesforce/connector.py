@@ -1,7 +1,8 @@
 """Salesforce: comments, cases, leads and contacts, those in the recycle bin included.
 
 Left to a person: person accounts and individuals, e-mails, tasks and events, campaign membership,
-files, and what field history remembers of a field that was blanked.
+files, what field history remembers of a field that was blanked, records that were merged into one
+with another address, and fields that only some orgs have (middle name, suffix, pronouns).
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from .rest import Rest, Row
 from .search import Search, record
 from .tables import SYSTEM, TABLES, Table
 
-IN_BIN: Final = timedelta(days=15)
-"""After which Salesforce empties its recycle bin."""
+IN_BIN: Final = timedelta(days=16)
+"""The recycle bin is emptied after 15 days, and shows what was in it for about one more."""
 
 _ID: Final = re.compile(r"[0-9A-Za-z]{18}")
 
@@ -90,7 +91,7 @@ class Salesforce(Connector):
                 raise TerminalError("check: View All Data is not granted", reason="forbidden")
 
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:
-        found = Search(subject)
+        found = Search(subject, has_user_ids=self._has("User_Id__c"))
         for kind in TABLES:
             async for rows in self._find(kind, {"Id": [it.id for it in known if it.kind == kind]}):
                 yield found.page(kind, rows)
@@ -148,7 +149,9 @@ class Salesforce(Connector):
         if not all(_ID.fullmatch(it) for it in wanted.get("Id", ())):
             raise TerminalError("locate: not an id of Salesforce's")  # and not an absent record
         there = {field: list(values) for field, values in wanted.items() if self._has(field)}
-        meant = {field: frozenset(map(lower, values)) for field, values in there.items()}
+        meant = {
+            field: frozenset(_folded(field, it) for it in values) for field, values in there.items()
+        }
         for condition in soql.any_of(there):
             async for rows in self._rest.query(self._select(kind, f"WHERE {condition}")):
                 # SOQL's own idea of what is equal is wider than ours.
@@ -165,7 +168,14 @@ class Salesforce(Connector):
 
 
 def _bears(row: Row, meant: Mapping[str, frozenset[str]]) -> bool:
-    return any(lower(str(row.get(field) or "")) in values for field, values in meant.items())
+    return any(
+        _folded(field, str(row.get(field) or "")) in values for field, values in meant.items()
+    )
+
+
+def _folded(field: str, value: str) -> str:
+    """What is equal to us: e-mails whatever their case, all else as it is written."""
+    return lower(value) if "Email" in field else value
 
 
 def _blanked(table: Table, category: Category) -> Outcome:

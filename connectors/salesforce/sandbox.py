@@ -37,12 +37,13 @@ _PERSON = {
     "Description": "long",
     "Marketing_Interests__c": "text",
 }
-_ADDRESS = ("Street", "City", "State", "PostalCode", "Country")
+_ADDRESS = ("Street", "City", "State", "PostalCode", "Country", "Latitude", "Longitude")
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "Contact": {
         **_SYSTEM,
         **_PERSON,
         **dict.fromkeys(("HomePhone", "OtherPhone", "Department", "Other_Email__c"), "text"),
+        **dict.fromkeys(("AssistantName", "AssistantPhone", "EmailBouncedReason"), "text"),
         **{f"{of}{part}": "text" for of in ("Mailing", "Other") for part in _ADDRESS},
         "Birthdate": "text",
         "AccountId": "reference",
@@ -51,6 +52,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         **_SYSTEM,
         **_PERSON,
         **dict.fromkeys(("Company", "Website", "Industry", "Status", *_ADDRESS), "text"),
+        "EmailBouncedReason": "text",
         "IsConverted": "boolean",
         "ConvertedContactId": "id",
     },

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from connectors.sdk.interface import Fact, Holding, Identifier, Page, Record, Subject, lower
 
+from . import soql
 from .rest import Row
 from .tables import PHONES, TABLES
 
@@ -14,9 +15,11 @@ from .tables import PHONES, TABLES
 class Search:
     """One search: what it has found is searched on with, and nothing is said twice."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, *, has_user_ids: bool) -> None:
+        """`has_user_ids` says whether the org holds our own ids, and can be asked for them."""
         strong = Subject(tuple(it for it in subject.identifiers if it.strong))
         self._emails, self._user_ids = strong.of("email"), strong.of("user_id")
+        self._asks = (*self._emails, *(self._user_ids if has_user_ids else ()))
         self._known = frozenset(lower(it) for it in self._emails)
         self._converted: set[str] = set()  # contacts that leads became
         self.ids: dict[str, set[str]] = defaultdict(set)
@@ -45,18 +48,19 @@ class Search:
     def facts(self) -> tuple[Fact, ...]:
         """Whoever has a contact is a customer. Unknown if there was nothing to search by."""
         customer = bool(self.ids["contact"])
-        searched = customer or self._emails or self._user_ids
+        searched = customer or any(map(soql.possible, self._asks))
         return (Fact("customer", customer),) if searched else ()
 
     def _identifiers(self, row: Row) -> Iterator[Identifier]:
         """What the person is not known by yet. Another e-mail is strong beside a known one."""
         emails = [it for it in (row.get("Email"), row.get("Other_Email__c")) if it]
+        user_id = row.get("User_Id__c")
         strong = any(lower(it) in self._known for it in emails)
         for email in emails:
             if lower(email) not in self._known:
                 yield Identifier("email", email, strong)
-        if row.get("User_Id__c") and row["User_Id__c"] not in self._user_ids:
-            yield Identifier("user_id", row["User_Id__c"])
+        if user_id and user_id not in self._user_ids:
+            yield Identifier("user_id", user_id, strong)
         for phone in PHONES:
             if row.get(phone):
                 yield Identifier("phone", row[phone], strong=False)

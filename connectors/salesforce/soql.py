@@ -41,7 +41,7 @@ def any_of(wanted: Mapping[str, Iterable[str]]) -> Iterator[str]:
     lists: dict[str, list[str]] = defaultdict(list)
     size = 0
     for field, values in wanted.items():
-        for value in sorted(filter(_possible, set(values))):
+        for value in sorted(filter(possible, set(values))):
             cost = len(quote(f"{text(value)}, {field}"))
             if size + cost > _ROOM:
                 yield _either(lists)
@@ -53,7 +53,7 @@ def any_of(wanted: Mapping[str, Iterable[str]]) -> Iterator[str]:
         yield _either(lists)
 
 
-def _possible(value: str) -> bool:
+def possible(value: str) -> bool:
     """Whether a text field that can be filtered could have `value`."""
     surrogates = any("\ud800" <= it <= "\udfff" for it in value)
     return bool(value.strip()) and len(value) <= _LONGEST and not surrogates

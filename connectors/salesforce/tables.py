@@ -31,7 +31,7 @@ PHONES: Final = ("Phone", "MobilePhone", "HomePhone", "OtherPhone")
 # Who objected must stay known as long as the record stays (GDPR Art. 21(3)): a blanked opt-out
 # would be a consent that nobody gave.
 _OPT_OUTS = ("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall")
-_ADDRESS = ("Street", "City", "State", "PostalCode", "Country")
+_ADDRESS = ("Street", "City", "State", "PostalCode", "Country", "Latitude", "Longitude")
 
 TABLES: Final[Mapping[str, Table]] = {  # in the order of erasing: children first
     "comment": Table(
@@ -59,7 +59,7 @@ TABLES: Final[Mapping[str, Table]] = {  # in the order of erasing: children firs
             Category.PROFILE: ("Description", "Industry"),
             Category.MARKETING: ("LeadSource", "Marketing_Interests__c"),
         },
-        also=("Status", "IsConverted", "ConvertedContactId", *_OPT_OUTS),
+        also=("Status", "IsConverted", "ConvertedContactId", "EmailBouncedReason", *_OPT_OUTS),
         required=frozenset({"LastName", "Company"}),
     ),
     "contact": Table(
@@ -68,13 +68,13 @@ TABLES: Final[Mapping[str, Table]] = {  # in the order of erasing: children firs
             Category.IDENTITY: ("Salutation", "FirstName", "LastName", "Birthdate", "User_Id__c"),
             Category.CONTACT: (
                 *("Email", "Other_Email__c", "Phone", "MobilePhone", "HomePhone", "OtherPhone"),
-                *("Fax", "Title", "Department"),
+                *("Fax", "Title", "Department", "AssistantName", "AssistantPhone"),
                 *(f"{of}{part}" for of in ("Mailing", "Other") for part in _ADDRESS),
             ),
             Category.PROFILE: ("Description",),
             Category.MARKETING: ("LeadSource", "Marketing_Interests__c"),
         },
-        also=("AccountId", *_OPT_OUTS),
+        also=("AccountId", "EmailBouncedReason", *_OPT_OUTS),
         required=frozenset({"LastName"}),
     ),
 }

@@ -98,7 +98,7 @@ class HostCaller:
         ceiling = min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE)
         pause = random.uniform(0, ceiling)  # noqa: S311  not a secret
         if error.retry_after is not None:
-            pause = error.retry_after.total_seconds()
+            pause = max(pause, error.retry_after.total_seconds())
             self._held_until = max(self._held_until, now + pause)
             self._tightened = max(self._tightened / 2, LEAST)
         else:

@@ -28,6 +28,7 @@ GONE, BINNED, BLANK, SAME = "gone", "binned", "blank", "same"
 
 MOVED: Mapping[str, frozenset[str]] = {
     "freshdesk": frozenset({"updated_at"}),
+    "mailgun": frozenset(),
     "salesforce": frozenset({"SystemModstamp"}),
     "stripe": frozenset(),
 }

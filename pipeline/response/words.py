@@ -58,6 +58,7 @@ UNPROVED: Mapping[str, str] = {
 REASONS: Mapping[str, str] = {
     "breaker_open": "The system did not answer reliably.",
     "circuit_open": "The system did not answer reliably.",
+    "facts_changed": "Something that decides about this changed while we were at it.",
     "forbidden": "The system did not let us read or change this.",
     "left_by_dpo": "Our Data Protection Officer looks after this by hand.",
     "not_exported": "It could not be copied.",

@@ -52,7 +52,7 @@ class Look:
     found: dict[Holding, frozenset[Category]] = field(default_factory=dict)
     """Every holding that is there, with the categories that any page named."""
     facts: dict[str, str] = field(default_factory=dict)
-    identifiers: dict[tuple[str, str], Identifier] = field(default_factory=dict)
+    identifiers: dict[tuple[str, str], Identifier] = field(default_factory=dict, repr=False)
     _gone: set[Holding] = field(default_factory=set)
 
     @property

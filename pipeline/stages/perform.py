@@ -31,6 +31,8 @@ Row = tuple[bytes, str]
 FACTS_CHANGED = "facts_changed"
 FACTS_UNKNOWN = Failed("facts_unknown")
 """The system no longer tells what the plan rests on: nothing is done, and a person must look."""
+TURNED = Failed(FACTS_CHANGED)
+"""Part of the plan is done, and it would be another by now: a person must decide about the rest."""
 NOT_LOOKED = Failed("not_looked")
 """The look before did not say whether the holding is there: it is left alone."""
 UNKNOWN_KIND = Failed("unknown_kind")
@@ -67,7 +69,7 @@ class Perform:
                 return self._completed(order, grants, done, error.reason, calls)
             if task.changed:
                 return [self._declined(task, calls)]
-            done = await task.done()
+            done = task.all_of(TURNED) if task.turned else await task.done()
             try:
                 after = await task.look_after()
             except GaveUpError as error:
@@ -136,6 +138,12 @@ class _Task:
         now = self.before.facts
         differ = any(now.get(it, told) != told for it, told in named(self.order.facts).items())
         return differ and not any(self._is_done(it) for it in self.order.rows)
+
+    @property
+    def turned(self) -> bool:
+        """Whether a no has become a yes: nothing that we did can be why."""
+        told, now = named(self.order.facts), self.before.facts
+        return any(told[it] == "false" and now.get(it) == "true" for it in told)
 
     def all_of(self, outcome: Outcome) -> dict[Row, Outcome]:
         """The same outcome for everything in the order."""

@@ -135,7 +135,7 @@ def _fit(page: Page) -> Page:
 
     A holding with such an id cannot be left out: that gives up.
     """
-    if not all(_fits(it.id) for it in page.holdings):
+    if not all(_fits(it.id) for it in (*page.holdings, *(it.holding for it in page.records))):
         raise GaveUpError("unfit_id")
     return replace(page, identifiers=tuple(it for it in page.identifiers if _fits(it.value)))
 

@@ -94,6 +94,8 @@ async def answer(connectors: Mapping[str, Connector], request: Request) -> None:
             kinds = list(connector.capabilities.kinds)
             for it in sorted(held[system], key=lambda it: kinds.index(it.kind)):
                 keep = KEPT if customer and (system, it.kind) in BASIC else frozenset()
+                if it.kind == "opted_out_member":
+                    keep = frozenset({Category.CONTACT, Category.MARKETING})
                 if it.categories - keep and (system, it.kind) not in whole:
                     await connector.erase(it, keep)
 

@@ -342,3 +342,37 @@ async def test_others_seed_it_and_see_what_became_of_it(sandbox: AwsSandbox, aws
         async with http.get("/_sandbox/state") as answer:
             assert await answer.json() == {}
     assert sorted(it["key"] for it in done) == sorted(keys)
+
+
+async def test_one_file_that_cannot_be_read_does_not_stop_the_others(
+    sandbox: AwsSandbox, aws: Aws
+) -> None:
+    """The key that it was encrypted with is gone: its list still tells, and it can be deleted."""
+    for name in ("locked-out.txt", "plain.txt"):
+        at = {"Bucket": "files", "Key": f"uploads/ann@example.org/{name}", "Body": "a"}
+        sandbox.plant("object", at)
+    fault = Fault(status=403, method="GET", route="/locked-out.txt$", times=None)
+    subject = Subject((Identifier("email", "ann@example.org"),))
+    held = [one async for page in aws.locate(subject) for one in page.holdings]
+    sandbox.faults += [fault, Fault(status=403, method="HEAD", route=fault.route, times=None)]
+    again = [one async for page in aws.locate(Subject(()), held) for one in page.holdings]
+    assert set(again) == set(held)
+    assert [await aws.erase(one) for one in held] == [Erased(), Erased()]
+    assert [one async for page in aws.locate(subject, held) for one in page.gone] == held
+
+
+async def test_a_marker_that_hides_nothing_goes(sandbox: AwsSandbox, aws: Aws) -> None:
+    at = {"Bucket": "files", "Key": "uploads/ann@example.org/a.txt"}
+    for kind, more in (("delete_marker", {}), ("object", {"Body": "a newer one"})):
+        sandbox.plant(kind, at | more)
+    subject = Subject((Identifier("email", "ann@example.org"),))
+    held = {one.kind: one async for page in aws.locate(subject) for one in page.holdings}
+    assert await aws.erase(held["delete_marker"]) == Erased()
+    assert await aws.erase(held["delete_marker"]) == Erased()
+    assert [one.kind async for page in aws.locate(subject) for one in page.holdings] == ["object"]
+
+
+async def test_what_was_in_a_bucket_that_is_gone_is_gone(aws: Aws) -> None:
+    lost = Holding("object", "formerly/uploads/a.txt?versionId=1")
+    pages = [page async for page in aws.locate(Subject(()), [lost])]
+    assert [one for page in pages for one in page.gone] == [lost]

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from connectors.freshdesk import Freshdesk
 from connectors.freshdesk.sandbox import FreshdeskSandbox
@@ -226,9 +227,8 @@ async def test_a_refused_field_fails_and_a_refused_key_raises(
 # Keeping.
 
 
-@pytest.mark.parametrize("state", ["verified", "deleted"])
 async def test_kept_categories_stay_as_they_are_and_the_rest_is_blank(
-    sandbox: FreshdeskSandbox, freshdesk: Freshdesk, state: str
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
 ) -> None:
     id_ = sandbox.add_contact(
         name="Ann",
@@ -238,7 +238,6 @@ async def test_kept_categories_stay_as_they_are_and_the_rest_is_blank(
         description="tall",
         custom_fields={"shoe": 42, "news": False},
         devices=[{"os": "Linux"}],
-        state=state,
     )
     held = (await look(freshdesk, ANN)).holdings[0]
     before = dict(sandbox.table("contact")[id_])
@@ -254,6 +253,41 @@ async def test_kept_categories_stay_as_they_are_and_the_rest_is_blank(
     ledger = list(sandbox.ledger)
     assert await freshdesk.erase(held, KEPT) == expected
     assert sandbox.ledger == ledger
+
+
+async def test_a_deleted_contact_is_not_brought_back_to_be_changed(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """If that were all that came of it, it would be live again."""
+    sandbox.add_contact(name="Ann", email="ann@example.org", tags=["vip"], state="deleted")
+    held = (await look(freshdesk, ANN)).holdings[0]
+    assert await freshdesk.erase(held, KEPT) == NeedsHuman("restore")
+    assert sandbox.ledger == []
+    assert await freshdesk.erase(held) == Erased()
+
+
+class Vanishing(FreshdeskSandbox):
+    """A ticket is purged just before its conversations are asked for."""
+
+    async def _conversations(self, request: web.Request) -> web.Response:
+        self.table("ticket").clear()
+        return self.refusal(404)
+
+
+async def test_a_ticket_that_vanishes_while_it_is_exported_is_gone(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    async with Vanishing() as vanishing:
+        made = registry.build(Freshdesk, vanishing.environ())
+        id_ = vanishing.add_ticket(
+            requester_id=vanishing.add_contact(email="ann@example.org"), subject="S"
+        )
+        async with made:
+            assert [it async for it in made.export(Holding("ticket", id_))] == []
+    id_ = sandbox.add_ticket(sandbox.add_contact(email="ann@example.org"), "S")
+    sandbox.faults.append(Fault(status=404, route="/conversations$"))
+    with pytest.raises(TerminalError):  # it is there: something else is wrong
+        assert [it async for it in freshdesk.export(Holding("ticket", id_))]
 
 
 async def test_one_address_stays_where_freshdesk_insists(

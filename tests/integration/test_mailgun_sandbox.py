@@ -15,7 +15,16 @@ from mailgun.client import Client
 from connectors.mailgun import Mailgun, MailgunSandbox
 from connectors.sdk import registry
 from connectors.sdk.http import Http, basic
-from connectors.sdk.interface import Category, Expires, Holding, Identifier, Subject, TerminalError
+from connectors.sdk.interface import (
+    Category,
+    Erased,
+    Expires,
+    Holding,
+    Identifier,
+    Redacted,
+    Subject,
+    TerminalError,
+)
 
 DOMAIN, LIST, ANN = "mail.example.com", "news@lists.example.com", "ann@example.org"
 CASSETTES = Path(__file__).parents[3] / "shared" / "vendor-truth" / "mailgun_cassettes"
@@ -135,3 +144,46 @@ async def test_name_and_variables_are_blanked_where_the_membership_is_kept(
         await it.erase(member, frozenset({Category.CONTACT, Category.MARKETING}))
         (member,) = [one for one in await found(it) if one.kind == "member"]
         assert member.categories == {Category.CONTACT, Category.MARKETING}
+
+
+async def test_a_member_who_opted_out_stays_so_without_a_name(sandbox: MailgunSandbox) -> None:
+    """Without it, the next import of the list would begin the mail again."""
+    (key,) = sandbox.table("member")
+    sandbox.table("member")[key]["subscribed"] = False
+    async with Mailgun(registry.settings("mailgun", Mailgun.Settings, sandbox.environ())) as it:
+        (member,) = [one for one in await found(it) if one.kind == "opted_out_member"]
+        kept = frozenset({Category.CONTACT, Category.MARKETING})
+        assert set((await it.erase(member, kept)).values()) == {Redacted()}  # type: ignore[union-attr]
+        (member,) = [one for one in await found(it, member) if one == member]
+        assert member.categories == kept
+    assert sandbox.table("member")[key]["subscribed"] is False
+
+
+async def test_what_is_known_comes_back_under_its_own_handle(sandbox: MailgunSandbox) -> None:
+    """Spelt otherwise, or with another kind by now: it is neither lost nor there twice."""
+    async with Mailgun(registry.settings("mailgun", Mailgun.Settings, sandbox.environ())) as it:
+        (member,) = [one for one in await found(it) if one.kind == "member"]
+        (key,) = sandbox.table("member")
+        sandbox.table("member")[key] |= {"address": "ANN@example.org", "subscribed": False}
+        again = await found(it, member)
+        assert [one for one in again if "member" in one.kind] == [member]
+
+
+async def test_what_was_in_a_domain_that_is_removed_is_gone(sandbox: MailgunSandbox) -> None:
+    sandbox.plant("domain", {"name": "other.example.com"})
+    async with Mailgun(registry.settings("mailgun", Mailgun.Settings, sandbox.environ())) as it:
+        held = [one for one in await found(it) if one.kind == "bounce"]
+        del sandbox.table("_domain")[DOMAIN]
+        pages = [page async for page in it.locate(Subject(()), held)]
+        assert [one for page in pages for one in page.gone] == held
+        assert await it.erase(held[0]) == Erased()
+
+
+async def test_ascending_from_now_mailgun_has_no_events(sandbox: MailgunSandbox) -> None:
+    """Its documentation: `begin` is by default the time of the request."""
+    sandbox.plant("event", {"domain": DOMAIN, "recipient": ANN})
+    async with Http(sandbox.url, authorization=basic("api", sandbox.key)) as http:
+        for ascending, count in (("yes", 0), ("no", 1)):
+            query = {"recipient": ANN, "ascending": ascending}
+            said = await http.require("/v3/{of}/events", query, of=DOMAIN)
+            assert len(said.body["items"]) == count

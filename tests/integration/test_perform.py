@@ -197,6 +197,18 @@ async def test_an_order_that_came_twice_goes_on_whatever_the_facts_say_now() -> 
         assert set(part.gone) == {case.tag(ONE), case.tag(TWO)}
 
 
+async def test_a_no_that_became_a_yes_stops_what_is_left() -> None:
+    """Nothing that we erased can be why: somebody became a customer meanwhile."""
+    case = CaseOf(system="acme")
+    told = (FactRow(name="customer", value="false"),)
+    order = case.task((ONE, BOTH, ()), (TWO, BOTH, ()), facts=told)
+    connector = Scripted(held=[TWO], facts=[Fact("customer", value=True)])
+    part = completed(await answer(connector, case, order))
+    assert set(said(part).values()) == {"failed:facts_changed"}
+    assert connector.asked == ["check", "locate", "locate"]
+    assert part.gone == (case.tag(ONE),)
+
+
 async def test_what_has_lost_its_categories_already_also_means_twice() -> None:
     case = CaseOf(system="acme")
     order = case.task((ONE, ("profile",), ("usage",)), (TWO, BOTH, ()), facts=CUSTOMER)

@@ -25,6 +25,7 @@ from simple_salesforce.exceptions import (
 )
 
 from connectors.salesforce import Salesforce, SalesforceSandbox
+from connectors.salesforce.connector import IN_BIN
 from connectors.sdk import registry
 from connectors.sdk.conformance import look
 from connectors.sdk.interface import (
@@ -218,7 +219,7 @@ async def test_what_the_connector_deleted_is_in_the_bin_for_the_client(
     held = {it.kind: it for it in (await look(salesforce, ANN)).holdings}
     assert await salesforce.erase(held["contact"]) == Failed("in_use")
     assert await elsewhere(lambda it: it.Case.delete(case)) == 204
-    assert await salesforce.erase(held["contact"]) == Expires(NOON + timedelta(days=15))
+    assert await salesforce.erase(held["contact"]) == Expires(NOON + IN_BIN)
 
     left = await elsewhere(lambda it: it.query_all(EVERYONE))
     assert [row["Id"] for row in left["records"]] == [bob]

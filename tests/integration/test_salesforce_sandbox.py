@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession
 
 from connectors.salesforce import Salesforce, SalesforceSandbox
+from connectors.salesforce.connector import IN_BIN
 from connectors.salesforce.soql import select
 from connectors.sdk import registry
 from connectors.sdk.http import witnessed
@@ -219,7 +220,9 @@ async def test_our_user_id_finds_and_is_found(
         Identifier("user_id", "u-1"),
         Identifier("phone", "+43 1", strong=False),
     }
-    found = await look(salesforce, Subject((Identifier("user_id", "U-1"),)))
+    # SOQL takes one for the other; to us they are two people's.
+    assert (await look(salesforce, Subject((Identifier("user_id", "U-1"),)))).holdings == ()
+    found = await look(salesforce, Subject((Identifier("user_id", "u-1"),)))
     assert len(found.holdings) == 1
     # No e-mail of hers is verified here: the DPO may look at them.
     assert Identifier("email", "ann@home.example", strong=False) in found.identifiers
@@ -252,9 +255,26 @@ async def test_a_lead_is_no_customer(org: SalesforceSandbox, salesforce: Connect
     assert (await look(salesforce)).facts == (Fact("customer", value=False),)
 
 
-async def test_without_anything_to_search_by_nothing_is_known(salesforce: Connector) -> None:
-    phone = Subject((Identifier("phone", "+43 1", strong=False),))
-    assert (await look(salesforce, phone)).facts == ()
+@pytest.mark.parametrize(
+    "who",
+    [
+        Identifier("phone", "+43 1", strong=False),
+        Identifier("email", " "),
+        Identifier("email", f"{'a' * 300}@example.org"),
+    ],
+    ids=["weak", "blank", "too long"],
+)
+async def test_without_anything_to_search_by_nothing_is_known(
+    salesforce: Connector, who: Identifier
+) -> None:
+    assert (await look(salesforce, Subject((who,)))).facts == ()
+
+
+async def test_an_org_without_our_ids_does_not_say_who_is_no_customer(
+    org: SalesforceSandbox,
+) -> None:
+    async with connect(org, custom_fields="") as salesforce:
+        assert (await look(salesforce, Subject((Identifier("user_id", "u-1"),)))).facts == ()
 
 
 # Erasing.
@@ -265,7 +285,7 @@ async def test_a_deleted_record_expires_on_the_vendors_date(
 ) -> None:
     org.add_contact(Email="ann@example.org")
     (held,) = (await look(salesforce)).holdings
-    expected = Expires(NOON + timedelta(days=15))
+    expected = Expires(NOON + IN_BIN)
 
     assert await salesforce.erase(held) == expected
     clock.at += timedelta(days=3)
@@ -290,7 +310,7 @@ async def test_children_go_before_a_contact_that_needs_them_gone(
     held = {it.kind: it for it in (await look(salesforce)).holdings}
 
     assert await salesforce.erase(held["contact"]) == Failed("in_use")
-    expected = Expires(NOON + timedelta(days=15))
+    expected = Expires(NOON + IN_BIN)
     kinds = [it for it in Salesforce.capabilities.kinds if it in held]
     assert kinds == ["comment", "case", "contact"]
     assert [await salesforce.erase(held[it]) for it in kinds] == [expected] * 3
