@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
+from tests.postgres import Postgres, started
 from tests.rig import Rig
 
 pytest.register_assert_rewrite("connectors.sdk.conformance")  # a failure shows its values
@@ -27,6 +28,13 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     async with Rig(tmp_path_factory.mktemp("rig")) as rig:
         rig.run("up")
         yield rig
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL, started by the first test that wants it."""
+    with started() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -89,6 +89,8 @@ class Rig:
     systems: tuple[str, ...] = ("freshdesk", "salesforce")
     restricted: tuple[str, ...] = ()
     """Systems whose connector has a key that may not read everything."""
+    register: str = ""
+    """As `HABEAS_REGISTER` says it."""
     options: Mapping[str, str] = field(default_factory=dict)
     """More `HABEAS_*` variables."""
     sandboxes: dict[str, Sandbox] = field(default_factory=dict)
@@ -103,6 +105,7 @@ class Rig:
             "HABEAS_BROKER": kafka.bootstrap,
             "HABEAS_SYSTEMS": ",".join(self.systems),
             "HABEAS_PARTITIONS": "3",
+            "HABEAS_REGISTER": self.register,
             "HABEAS_SWEEP": "0.2",
             "HABEAS_SESSION_TIMEOUT": str(SESSION.total_seconds()),
             "TMPDIR": str(self.folder / "tmp"),
@@ -120,6 +123,7 @@ class Rig:
             Settings(),
             data=self.folder / "data",
             broker=kafka.bootstrap,
+            register=self.register,
             systems=",".join(self.systems),
             partitions=3,
         )

@@ -1,6 +1,6 @@
 """Take a batch of records of one topic through one transaction: decide, journal, owe.
 
-In it the batch's cases are locked in id order, events already in the ledger are dropped, the rest
+In it the batch's cases are locked in one order for all, events already in the ledger are dropped, the rest
 applied, they and what they cause numbered and appended to ledger and outbox, and the partitions'
 next offsets stored. Then the outbox is published; then the batch may be acknowledged.
 """
@@ -110,6 +110,7 @@ class Decider:
     async def tick(self, found: Mapping[UUID, Sequence[Due]]) -> None:
         """Decide what the clock found due, unless it was overtaken."""
         async with self._one, self._engine.begin() as connection:
+            await store.lock(connection, found)
             cases = await self._load(connection, found)
             inputs = [
                 Input(event_of(case, due), store.due_id(case, due), None, wire.new_trace())
@@ -131,7 +132,7 @@ class Decider:
         if not expired:
             return
         async with self._one, self._engine.begin() as connection:
-            await store.lock(connection, sorted({it.owner for it in expired}))
+            await store.lock(connection, {it.owner for it in expired})
             inputs = [
                 Input(
                     e.KeyDestroyed(
@@ -167,7 +168,7 @@ class Decider:
         self, connection: AsyncConnection, inputs: Sequence[Input]
     ) -> tuple[list[Input], list[Refusal]]:
         """Drop what the ledger has; refuse what has no order or contradicts what was said."""
-        await store.lock(connection, sorted({it.event.case for it in inputs}))
+        await store.lock(connection, {it.event.case for it in inputs})
         known = await store.known_events(connection, [it.id for it in inputs])
         cases = await self._load(connection, {it.event.case for it in inputs})
         keys = await self._keys.of(connection, cases)

@@ -1,4 +1,4 @@
-"""The register on a SQLite file: migrations, one decision each, due rows, keys that are gone."""
+"""The register on both databases: migrations, one decision each, due rows, keys that are gone."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from pipeline.case.dues import Due
 from pipeline.settings import Settings
 from schemas.codec import locked
 from schemas.records import Person, SealedIdentifier
+from tests.postgres import Postgres
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CODEC = locked()
@@ -49,9 +50,21 @@ class Sent:
         return done
 
 
+SQLITE_ALONE = pytest.mark.parametrize("register", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def register(request: pytest.FixtureRequest) -> str:
+    """As `HABEAS_REGISTER` says it: empty is the SQLite file in the data folder."""
+    if request.param == "sqlite":
+        return ""
+    server: Postgres = request.getfixturevalue("postgres")
+    return await server.database()
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    made = Settings(data=tmp_path, systems="freshdesk,salesforce")
+def settings(tmp_path: Path, register: str) -> Settings:
+    made = Settings(data=tmp_path, systems="freshdesk,salesforce", register=register)
     files = Place(tmp_path).keys
     files.create()
     for system in ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE):
@@ -63,7 +76,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    made = await connect(url_of("", settings.data))
+    made = await connect(url_of(settings.register, settings.data))
     await migrate(made)
     yield made
     await made.dispose()
@@ -132,6 +145,7 @@ async def test_migrations_go_down_and_up_again_with_data_in_it(
         assert await connection.run_sync(differences) == []
 
 
+@SQLITE_ALONE
 async def test_what_is_deleted_is_overwritten_and_readers_do_not_wait(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         told = {
@@ -162,6 +176,25 @@ async def test_a_batch_that_comes_twice_is_decided_once(
     assert heads[case] == store.chain(entries)
     assert [(it.topic, it.partition, it.next) for it in offsets] == [(flow.REQUESTS, 0, 1)]
     assert owed == []
+
+
+async def test_two_processes_that_take_the_same_batch_decide_it_once(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """A partition changes hands in the middle of a batch: also of cases that are not there yet."""
+    cases = [uuid4() for _ in range(10)]
+    batch = await requests(settings, *cases)
+    other = await connect(url_of(settings.register, settings.data))
+    sent = [Sent(), Sent(), Sent(), Sent()]
+    deciders = [decider(settings, of, it) for of, it in zip((engine, other) * 2, sent, strict=True)]
+    orders = (batch, batch[::-1], batch[5:] + batch[:5], batch)
+    await asyncio.gather(*(it.take(order) for it, order in zip(deciders, orders, strict=True)))
+    await other.dispose()
+    for case in cases:
+        numbers = [it.number for it in await reading.ledger(engine, case)]
+        assert numbers == list(range(1, len(numbers) + 1))
+    orders_out = [it for out in sent for it in of_topic(out.records, flow.work("freshdesk"))]
+    assert len(orders_out) == len(cases)
 
 
 async def test_another_person_under_a_known_case_is_refused(
@@ -195,7 +228,7 @@ async def test_a_later_process_folds_what_an_earlier_one_wrote(
 async def test_a_due_row_is_claimed_by_one(settings: Settings, engine: AsyncEngine) -> None:
     cases = [uuid4() for _ in range(20)]
     await decider(settings, engine, Sent()).take(await requests(settings, *cases))
-    other = await connect(url_of("", settings.data))
+    other = await connect(url_of(settings.register, settings.data))
     now = NOW + timedelta(days=3650)
 
     async def claim(of: AsyncEngine) -> dict[UUID, list[Due]]:
@@ -209,6 +242,7 @@ async def test_a_due_row_is_claimed_by_one(settings: Settings, engine: AsyncEngi
     assert len(rows) == len(set(rows))
 
 
+@SQLITE_ALONE
 async def test_a_destroyed_key_is_gone_from_the_file(
     settings: Settings, engine: AsyncEngine
 ) -> None:

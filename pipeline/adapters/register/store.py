@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,6 +35,10 @@ CLAIM = timedelta(seconds=10)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_LOCKED = text(
+    "SELECT pg_advisory_xact_lock(key) FROM"
+    " (SELECT unnest(CAST(:keys AS bigint[])) AS key ORDER BY 1) AS in_order"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,16 @@ class Owed:
     record: Record
 
 
-async def lock(connection: AsyncConnection, cases: Sequence[UUID]) -> None:
-    """Lock these cases' rows, in id order, until the transaction ends."""
+async def lock(connection: AsyncConnection, cases: Iterable[UUID]) -> None:
+    """Lock these cases until the transaction ends, also those that have no row yet.
+
+    In one order for all, so that no two transactions wait for each other. What is read afterwards
+    is what others have committed by then.
+    """
     if connection.dialect.name == "sqlite":
         return  # BEGIN IMMEDIATE locked the whole register
-    chosen = select(t.cases.c.id).where(t.cases.c.id.in_(cases))
-    await connection.execute(chosen.order_by(t.cases.c.id).with_for_update())
+    keys = [int.from_bytes(it.bytes[:8], signed=True) for it in cases]
+    await connection.execute(_LOCKED, {"keys": keys})
 
 
 async def known_events(connection: AsyncConnection, ids: Sequence[UUID]) -> frozenset[UUID]:
@@ -204,7 +212,7 @@ def due_id(case: UUID, due: Due) -> UUID:
 async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -> None:
     """Store each partition's next offset."""
     following = {(it.topic, it.partition): it.offset + 1 for it in batch}
-    for (topic, partition), offset in following.items():
+    for (topic, partition), offset in sorted(following.items()):
         key = {"topic": topic, "partition": partition}
         await _upsert(connection, t.offsets, key, {"next": offset})
 
