@@ -1,8 +1,8 @@
 """Take a batch of records of one topic through one transaction: decide, journal, owe.
 
-In it the batch's cases are locked in one order for all, events already in the ledger are dropped, the rest
-applied, they and what they cause numbered and appended to ledger and outbox, and the partitions'
-next offsets stored. Then the outbox is published; then the batch may be acknowledged.
+In it the batch's cases are locked in one order for all, events already in the ledger are dropped,
+the rest applied, they and what they cause numbered and appended to ledger and outbox, and the
+partitions' next offsets stored. Then the outbox is published; then the batch may be acknowledged.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline import crash, flow
@@ -26,7 +27,7 @@ from pipeline.case.rules import Given, Rules
 from pipeline.grants import HEADER, wrap
 from pipeline.stages.report import broken
 from schemas import events as e
-from schemas.codec import Codec, CodecError
+from schemas.codec import Codec, CodecError, UnknownEventError
 from schemas.events import Event
 from schemas.records import LedgerEntry
 from schemas.sealed import SealError
@@ -226,29 +227,51 @@ class Decider:
         heads = await store.heads(connection, {it.event.case for it in inputs})
         opened: dict[UUID, sealing.Opened] = {}
         owed: list[wire.Record] = []
+        undecidable: set[UUID] = set()
         for it in inputs:
             known = it.event.case
             if known not in cases and isinstance(it.event, e.RequestReceived):
                 keys.update(await self._first_keys(connection, known))
             mine = {purpose: key for (owner, purpose), key in keys.items() if owner == known}
             opening = opened.setdefault(known, sealing.Opened(mine))
-            decided = self._one_decision(cases.get(known), it, opening)
-            if decided is None:
+            try:
+                decided = self._one_decision(cases.get(known), it, opening)
+                if decided is None:
+                    continue
+                case, said = decided
+                said = await self._seal(connection, case, said, opening, heads.get(known, b""))
+                entries, head = store.chained(said, heads.get(known, b""), self._clock())
+                records = self._records(case, said, entries, it.trace, mine)
+            except (UnknownEventError, SQLAlchemyError):
+                raise
+            except Exception as error:  # noqa: BLE001  one case must not hold all the others
+                owed += self._undecidable(it, error)
+                undecidable.add(known)
                 continue
-            case, said = decided
-            said = await self._seal(connection, case, said, opening, heads.get(known, b""))
-            entries, heads[known] = store.chained(said, heads.get(known, b""), self._clock())
             await store.append(connection, known, entries)
-            owed += self._records(case, said, entries, it.trace, mine)
+            heads[known] = head
+            owed += records
             if isinstance(it.event, e.ResponseSigned) and PACKAGE in mine:
                 until = self._clock() + self._rules.settings.package_key_lives
                 await expire(connection, mine[PACKAGE].id, until)
             cases[known] = case
         for case in cases.values():
             wrong = broken(case, self._rules)
+            if case.id in undecidable:
+                wrong = wrong or "an event could not be decided; it is a dead letter"
             await store.save_case(connection, case, heads[case.id], wrong, dues(case, self._rules))
             self._remember(case)
         return owed
+
+    def _undecidable(self, it: Input, error: Exception) -> list[wire.Record]:
+        """The dead letter of an event that breaks the decider, such as one too large to say."""
+        log.error(
+            "decision.broke",
+            case=str(it.event.case),
+            what=type(it.event).__name__,
+            error=type(error).__name__,
+        )
+        return [] if it.record is None else [self._refused(Refusal(it.record, "undecidable"))]
 
     def _one_decision(
         self, case: Case | None, it: Input, opened: sealing.Opened

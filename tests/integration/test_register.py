@@ -26,9 +26,10 @@ from pipeline.adapters.register import reading, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
 from pipeline.adapters.register.engine import connect, downgrade, migrate, url_of
 from pipeline.app import LOCAL, LOCAL_LEVEL, Place
+from pipeline.case.decide import decide
 from pipeline.case.dues import Due
 from pipeline.settings import Settings
-from schemas.codec import locked
+from schemas.codec import CodecError, locked
 from schemas.records import Person, SealedIdentifier
 from tests.postgres import Postgres
 
@@ -195,6 +196,30 @@ async def test_two_processes_that_take_the_same_batch_decide_it_once(
         assert numbers == list(range(1, len(numbers) + 1))
     orders_out = [it for out in sent for it in of_topic(out.records, flow.work("freshdesk"))]
     assert len(orders_out) == len(cases)
+
+
+async def test_an_event_that_breaks_the_decider_is_put_aside_and_the_others_go_on(
+    settings: Settings, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that says more than a record can hold: it must not stop every other case."""
+    good, bad, sent = uuid4(), uuid4(), Sent()
+
+    def breaking(case: Any, event: Any, *rest: Any, **more: Any) -> Any:
+        if event.case == bad:
+            raise CodecError("too large")
+        return decide(case, event, *rest, **more)
+
+    one = decider(settings, engine, sent)
+    batch = await requests(settings, bad, good)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.adapters.decider.decide", breaking)
+        await one.take(batch)
+    (letter,) = of_topic(sent.records, flow.DEAD_LETTERS)
+    assert CODEC.decode(letter.value).reason == "incident: undecidable"  # type: ignore[attr-defined]
+    assert await reading.ledger(engine, bad) == []
+    assert await reading.ledger(engine, good)
+    await one.take(batch)  # sent again, when it can be decided
+    assert await reading.ledger(engine, bad)
 
 
 async def test_another_person_under_a_known_case_is_refused(
