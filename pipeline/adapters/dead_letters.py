@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from pipeline import flow
@@ -15,10 +16,13 @@ from schemas.envelope import SUITE
 from schemas.events import RecordRefused
 
 from . import wire
-from .incoming import Incoming, read_to_end
+from .incoming import Incoming, of_kafka, read_to_end
+from .producer import producer, send
 
 INFO = b"habeas/dead-letter/1"
 NOBODY = UUID(int=0)
+PATIENCE = 10.0
+"""Seconds to wait for a record."""
 MAX_VALUE = 400 * 1024
 """A larger value is not kept: a dead letter is a record too."""
 
@@ -82,6 +86,44 @@ async def read_all(bootstrap: str, codec: Codec) -> list[Letter]:
     """Every dead letter there is, the oldest first."""
     found = [_letter(it, codec) async for it in read_to_end(bootstrap, flow.DEAD_LETTERS)]
     return sorted(found, key=lambda it: it.at)
+
+
+class GoneError(Exception):
+    """The refused record is not on its topic any more."""
+
+
+async def replay(bootstrap: str, chosen: Sequence[Letter]) -> None:
+    """Publish the refused records once more, as they were, where they were: headers included.
+
+    What the ledger has by now is not decided twice. Raises `GoneError`, and then sends none.
+    """
+    found = [await _original(bootstrap, it.event) for it in chosen]
+    async with producer(bootstrap) as out:
+        await send(
+            out,
+            (
+                wire.Record(
+                    topic=it.topic, key=it.key or b"", value=it.value or b"", headers=it.headers
+                )
+                for it in found
+            ),
+        )
+
+
+async def _original(bootstrap: str, event: RecordRefused) -> Incoming:
+    at = TopicPartition(event.topic, event.partition)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([at])
+        consumer.seek(at, event.offset)
+        for records in (await consumer.getmany(timeout_ms=int(PATIENCE * 1000))).values():
+            for it in records:
+                if it.offset == event.offset:
+                    return of_kafka(it)
+    finally:
+        await consumer.stop()
+    raise GoneError(f"{event.topic}/{event.partition}@{event.offset} is not on its topic any more")
 
 
 def value_of(event: RecordRefused, keys: Mapping[str, X25519PrivateKey]) -> bytes | None:

@@ -113,6 +113,37 @@ async def show_letter(number: str, *, as_json: bool) -> None:
     console.out.print("the value was not kept" if value is None else value.hex())
 
 
+@dead_letters.command()
+@click.argument("number", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every dead letter there is.")
+@console.command
+async def replay(number: tuple[str, ...], *, everything: bool) -> None:
+    """Send refused records again, as they were, once what they were refused for is mended.
+
+    NUMBER is as `list` shows it. What was decided meanwhile is not decided twice; what is refused
+    again is a new dead letter.
+    """
+    if bool(number) == everything:
+        raise click.UsageError(
+            "name dead letters, as `habeas dead-letters list` shows them, or --all"
+        )
+    settings = console.load()
+    bootstrap = app.broker_address(settings)
+    found = await letters.read_all(bootstrap, await app.codec(settings))
+    unknown = set(number) - {it.id for it in found}
+    if unknown:
+        raise click.ClickException(f"no dead letter {min(unknown)}: `habeas dead-letters list`")
+    chosen = [it for it in found if everything or it.id in number]
+    try:
+        await letters.replay(bootstrap, chosen)
+    except letters.GoneError as error:
+        raise click.ClickException(
+            f"{error}: what was kept of it shows `dead-letters show`"
+        ) from None
+    for it in chosen:
+        console.out.print(f"sent again: {it.id} on {it.event.topic}", soft_wrap=True)
+
+
 @click.group()
 def keys() -> None:
     """Keys and their lifetimes."""

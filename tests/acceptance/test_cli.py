@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner
 
-from pipeline import policy
+from pipeline import app, policy
+from pipeline.adapters import way_in
+from pipeline.adapters.edge import Edge
+from pipeline.adapters.producer import producer
 from pipeline.cli import main
+from schemas.codec import locked
+from schemas.records import Person, SealedIdentifier
 from tests.rig import Rig, plant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,6 +108,8 @@ async def test_nobody_vouched_for_calls_no_vendor(up: Rig) -> None:
         (("run", "host", "acme"), "freshdesk, salesforce"),
         (("verify", "/nowhere.zip"), "does not exist"),
         (("dead-letters", "show", "9-9"), "habeas dead-letters list"),
+        (("dead-letters", "replay"), "habeas dead-letters list"),
+        (("dead-letters", "replay", "9-9"), "no dead letter 9-9"),
         (("keys", "host", "acme", "--out", "x"), "no keys for 'acme'"),
         (("connector", "check", "acme"), "acme is not in habeas.connectors"),
     ],
@@ -166,3 +176,48 @@ async def test_a_system_that_the_policy_does_not_know_is_not_started_with(
     unmapped = {it["system"]: it["unmapped"] for it in json.loads(out)}
     assert unmapped.pop("salesforce")
     assert not any(unmapped.values())
+
+
+async def test_what_was_refused_is_sent_again_once_the_cause_is_mended(tmp_path: Path) -> None:
+    """An intake that nobody had registered: its request waits among the dead letters."""
+    async with Rig(tmp_path) as rig:
+        role = rig.run("up")
+        known = await rig.settled(await rig.submit("access", email=plant(rig, "known").email))
+        files = app.Place(rig.settings.data).keys
+        who = plant(rig, "by-the-portal")
+        person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=who.email),))
+        case = uuid4()
+        async with producer(rig.bootstrap) as out:
+            portal = Edge(name="portal", files=files, codec=locked(), producer=out)
+            now = datetime.now(UTC)
+            await portal.request(case, ("access",), person, level=2, received_at=now)
+        letters = await _letters(rig, 1)
+        assert letters[0]["event"]["case"] == str(case)
+        code, out_, err = await rig.habeas("dead-letters", "replay", "--all")
+        assert code == 0, (out_, err)
+        assert len(await _letters(rig, 2)) == 2  # nothing was mended: refused again
+        signer = files.signer("intake-portal")
+        place = app.Place(rig.settings.data).intakes
+        way_in.register(place, "intakes", "portal", signer.public_key(), 2)
+        role.stop()
+        rig.roles.remove(role)
+        rig.run("up")
+        code, out_, err = await rig.habeas("dead-letters", "replay", letters[0]["id"])
+        assert (code, out_) == (0, f"sent again: {letters[0]['id']} on rights.requests\n"), err
+        settled = await rig.settled(case)
+        assert settled.claims["access"].state == "fulfilled"
+        before = len(await rig.entries(case))
+        await rig.habeas("dead-letters", "replay", "--all")  # it is known by now
+        assert await rig.look(known.id) == known
+        assert len(await rig.entries(case)) == before
+
+
+async def _letters(rig: Rig, count: int) -> list[Any]:
+    """The dead letters, once there are so many."""
+    found: list[Any] = []
+    for _ in range(100):
+        _, out, _ = await rig.habeas("dead-letters", "list", "--json")
+        found = json.loads(out)
+        if len(found) >= count:
+            return found
+    raise AssertionError(found)
