@@ -45,6 +45,10 @@ class Settings:
     partitions: int = 12
     session_timeout: timedelta = timedelta(seconds=10)
     """A worker that is silent for so long is gone, and its partitions go to the others."""
+    instance: str = ""
+    """A name that this process has again after a restart, and no other has at the same time (a
+    stateful set's pod): its partitions wait for it for `session_timeout`. Empty: they go at once.
+    """
     package_key_lives: timedelta = timedelta(days=30)
     record_key_lives: timedelta = timedelta(days=3 * 365)
     window: int = 64

@@ -215,6 +215,12 @@ class Rig:
         what = [it.type for it in await self.entries(case)]
         raise AssertionError(f"{seen} after {patience} s; its ledger: {what}; {self.tail()}")
 
+    async def wait_for(self, holds: Callable[[], Any], patience: float = PATIENCE) -> None:
+        """Wait until something holds."""
+        async with asyncio.timeout(patience):
+            while not holds():  # noqa: ASYNC110  other processes make it so
+                await asyncio.sleep(LOOK_EVERY)
+
     async def settled(self, case: UUID | str, patience: float = PATIENCE) -> Case:
         """Wait until every claim is answered and reported, with nothing under way."""
         return await self.until(UUID(str(case)), is_settled, patience)

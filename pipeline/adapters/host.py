@@ -64,6 +64,7 @@ async def run_host(
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=f"habeas.host.{work.system}",
+        group_instance_id=settings.instance or None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         session_timeout_ms=session,
@@ -144,6 +145,8 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
             if partition not in assigned:
                 task.cancel()
         self._partitions = {it: self._partitions.get(it, _Partition()) for it in assigned}
+        topics = sorted({it.topic for it in assigned})
+        log.info("host.assigned", topics=topics, partitions=len(assigned))
         if assigned:
             self._share(len(assigned) / self._settings.partitions)
 

@@ -67,6 +67,7 @@ class Orchestrator:
             topic_disable_leader=True,
             consumer_auto_offset_reset="earliest",
             broker_commit_interval=1.0,
+            consumer_group_instance_id=settings.instance or None,
             broker_session_timeout=settings.session_timeout.total_seconds(),
             broker_heartbeat_interval=settings.session_timeout.total_seconds() / 4,
             stream_wait_empty=False,
