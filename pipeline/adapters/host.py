@@ -2,22 +2,25 @@
 
 Up to `settings.window` orders at once, those of one case strictly one after the other. Offsets are
 committed only up to the oldest unfinished order of a partition, so that a killed host's work comes
-again; what was finished beyond it comes again too, and is answered with the same event ids.
+again; what was finished beyond it is told in the commit's metadata, and does not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from pipeline import crash, flow
@@ -27,6 +30,7 @@ from schemas.codec import Codec
 
 from . import wire
 from .dead_letters import refused
+from .finished import Partition
 from .incoming import Incoming, of_kafka
 from .order_desk import OrderDesk, UnreadableError
 from .producer import producer, send
@@ -42,6 +46,7 @@ LAST_ORDERS = 5.0
 log = structlog.get_logger()
 Recipient = tuple[str, X25519PublicKey]
 Share = Callable[[float], None]
+Committed = Callable[[set[TopicPartition]], Awaitable[Mapping[TopicPartition, OffsetAndMetadata]]]
 
 
 async def run_host(
@@ -61,9 +66,10 @@ async def run_host(
     """
     topic = flow.work(work.system)
     session = int(settings.session_timeout.total_seconds() * 1000)
+    group = f"habeas.host.{work.system}"
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
-        group_id=f"habeas.host.{work.system}",
+        group_id=group,
         group_instance_id=settings.instance or None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -73,7 +79,8 @@ async def run_host(
     )
     async with producer(bootstrap) as out:
         desk = OrderDesk(work, codec=codec, host_keys=host_keys, clock=clock)
-        host = _Host(desk, consumer, out, settings, codec, pipeline_public, share)
+        committed = partial(_committed, bootstrap, group)
+        host = _Host(desk, consumer, out, settings, codec, pipeline_public, share, committed)
         consumer.subscribe([topic], listener=host)
         try:
             await consumer.start()
@@ -81,6 +88,21 @@ async def run_host(
         finally:
             await host.drain()
             await consumer.stop()
+
+
+async def _committed(
+    bootstrap: str, group: str, partitions: set[TopicPartition]
+) -> Mapping[TopicPartition, OffsetAndMetadata]:
+    """A group's commits. The consumer itself tells offsets alone."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
+            group, partitions=list(partitions)
+        )
+    finally:
+        await admin.close()
+    return found
 
 
 class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
@@ -93,6 +115,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         codec: Codec,
         pipeline_public: Recipient,
         share: Share,
+        committed: Committed,
     ) -> None:
         self._desk = desk
         self._consumer = consumer
@@ -101,7 +124,8 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         self._codec = codec
         self._pipeline_public = pipeline_public
         self._share = share
-        self._partitions: dict[TopicPartition, _Partition] = {}
+        self._committed = committed
+        self._partitions: dict[TopicPartition, Partition] = {}
         self._running: dict[asyncio.Task[None], TopicPartition] = {}
         self._last: dict[bytes | None, asyncio.Task[None]] = {}
         self._refused = 0
@@ -110,10 +134,11 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
     async def run(self) -> NoReturn:
         while True:
             room = self._settings.window - len(self._running)
-            if room <= 0:
-                self._consumer.pause(*self._consumer.assignment())
-            else:
-                self._consumer.resume(*self._consumer.paused())
+            full = {it for it, state in self._partitions.items() if state.is_full}
+            ours = self._consumer.assignment()
+            still = ours & full if room > 0 else ours
+            self._consumer.resume(*(self._consumer.paused() - still))
+            self._consumer.pause(*still)
             arrived = await self._consumer.getmany(
                 timeout_ms=WHILE_BUSY if self._running else WHILE_IDLE,
                 max_records=max(room, 1),
@@ -144,14 +169,23 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         for task, partition in self._running.items():
             if partition not in assigned:
                 task.cancel()
-        self._partitions = {it: self._partitions.get(it, _Partition()) for it in assigned}
+        fresh = assigned - self._partitions.keys()
+        self._partitions = {it: self._partitions.get(it, Partition()) for it in assigned}
+        await self._restore(fresh)
         topics = sorted({it.topic for it in assigned})
         log.info("host.assigned", topics=topics, partitions=len(assigned))
         if assigned:
             self._share(len(assigned) / self._settings.partitions)
 
+    async def _restore(self, fresh: set[TopicPartition]) -> None:
+        """Learn what the workers before us have finished past their commits."""
+        with _shrugged():
+            found = await self._committed(fresh) if fresh else {}
+            for it, told in found.items():
+                self._partitions[it].restore(told.offset, told.metadata or "")
+
     def _start(self, partition: TopicPartition, record: Incoming) -> None:
-        state = self._partitions.setdefault(partition, _Partition())
+        state = self._partitions.setdefault(partition, Partition())
         if not state.begin(record.offset):
             return  # delivered again after a rebalance, while we work on it
         before = self._last.get(record.key)
@@ -171,7 +205,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 it.result()
 
     async def _finish(
-        self, record: Incoming, state: _Partition, before: asyncio.Task[None] | None
+        self, record: Incoming, state: Partition, before: asyncio.Task[None] | None
     ) -> None:
         if before is not None:
             await asyncio.wait({before})
@@ -201,40 +235,14 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 return
 
     async def _commit(self) -> None:
-        offsets = {it: state.next for it, state in self._partitions.items() if state.next}
+        told = {it: state.to_commit() for it, state in self._partitions.items()}
+        offsets = {it: said for it, said in told.items() if said is not None}
         self._committed_at = time.monotonic()
         with _shrugged():
             if offsets:
                 await self._consumer.commit(offsets)
-            for state in self._partitions.values():
-                state.committed()
-
-
-class _Partition:
-    """Which orders of a partition are unfinished."""
-
-    def __init__(self) -> None:
-        self._done: dict[int, bool] = {}  # by offset, in order, from the oldest unfinished on
-        self.next: int | None = None
-        """The offset to commit; None if nothing changed."""
-
-    def begin(self, offset: int) -> bool:
-        """Whether this order is new here."""
-        if offset in self._done:
-            return False
-        self._done[offset] = False
-        return True
-
-    def end(self, offset: int) -> None:
-        self._done[offset] = True
-        for it, done in list(self._done.items()):
-            if not done:
-                break
-            self.next = it + 1
-            del self._done[it]
-
-    def committed(self) -> None:
-        self.next = None
+            for it, said in offsets.items():
+                self._partitions[it].committed(said)
 
 
 @contextmanager

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from connectors.sdk.sandbox import Fault
+from pipeline import flow
 from tests.rig import Rig, Role, plant
 
 
@@ -45,3 +49,31 @@ async def test_a_named_host_that_restarts_moves_nobody(tmp_path: Path, how: str)
         for case in cases:
             await rig.settled(case)
         assert assignments(hosts[1]) == before[1]
+
+
+async def test_what_was_finished_beyond_a_slow_order_is_not_done_again(tmp_path: Path) -> None:
+    """The commit stops at the slow one; its metadata says what is done past it."""
+    async with Rig(tmp_path, systems=("freshdesk",)) as rig:
+        for role in ("orchestrator", "response", "notice"):
+            rig.run("run", role)
+        host = rig.run("run", "host", "freshdesk")
+        slow = plant(rig, "slow", tickets=0)
+        number = slow.contact.partition("/")[2]
+        hang = Fault(mode="hang", seconds=60, route=f"/contacts/{number}$", times=None)
+        rig.sandboxes["freshdesk"].faults.append(hang)
+        waiting = await rig.submit("access", email=slow.email)
+        await rig.until(waiting, lambda it: it.under_way())
+        quick = [
+            await rig.submit("access", email=plant(rig, f"quick-{n}", tickets=0).email)
+            for n in range(20)
+        ]
+        for case in quick:
+            await rig.settled(case)
+        await asyncio.sleep(1)  # a commit is made four times a second
+        host.kill()
+        rig.clear_faults()
+        await rig.settled(waiting)
+        assert host.died == 1
+        answers = Counter(it.key for it in await rig.records() if it.topic == flow.RESULTS)
+        # The search, the response and the notice: none of them came twice.
+        assert {answers[str(it).encode()] for it in quick} == {3}
