@@ -130,6 +130,8 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         self._last: dict[bytes | None, asyncio.Task[None]] = {}
         self._refused = 0
         self._committed_at = 0.0
+        self._restoring = asyncio.Lock()
+        """Held while it is learnt what is finished: records of a new partition arrive meanwhile."""
 
     async def run(self) -> NoReturn:
         while True:
@@ -143,9 +145,10 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 timeout_ms=WHILE_BUSY if self._running else WHILE_IDLE,
                 max_records=max(room, 1),
             )
-            for partition, records in arrived.items():
-                for it in records:
-                    self._start(partition, of_kafka(it))
+            async with self._restoring:
+                for partition, records in arrived.items():
+                    for it in records:
+                        self._start(partition, of_kafka(it))
             self._collect()
             if time.monotonic() - self._committed_at > COMMIT_EVERY:
                 await self._commit()
@@ -171,7 +174,8 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 task.cancel()
         fresh = assigned - self._partitions.keys()
         self._partitions = {it: self._partitions.get(it, Partition()) for it in assigned}
-        await self._restore(fresh)
+        async with self._restoring:
+            await self._restore(fresh)
         topics = sorted({it.topic for it in assigned})
         log.info("host.assigned", topics=topics, partitions=len(assigned))
         if assigned:
