@@ -37,6 +37,15 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def register(request: pytest.FixtureRequest) -> str:
+    """As `HABEAS_REGISTER` says it: empty is the SQLite file in the data folder."""
+    if request.param == "sqlite":
+        return ""
+    server: Postgres = request.getfixturevalue("postgres")
+    return await server.database()
+
+
 @pytest.fixture(autouse=True)
 def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A fault that a test planted ends with it."""

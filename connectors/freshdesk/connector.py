@@ -65,10 +65,6 @@ REASONS = {
 }
 
 
-class _DeletedError(TerminalError):
-    """The contact would have to be restored for it."""
-
-
 class _LockedError(TerminalError):
     """The contact is blocked or deleted, or the ticket is spam or deleted."""
 
@@ -162,8 +158,6 @@ class Freshdesk(Connector):
             return await self._blank(holding, keep) if keep else await self._purge(holding)
         except UnauthorisedError:
             raise
-        except _DeletedError:
-            return NeedsHuman("restore")
         except _LockedError:
             return NeedsHuman("spam" if holding.kind == "ticket" else "unblock")
         except TerminalError as refused:
@@ -192,17 +186,16 @@ class Freshdesk(Connector):
         if found is None:
             return Erased()
         blanks, stays = contact.blanks(found[1], keep)
+        if blanks and found[1].get("deleted"):  # restored for it, it would be live if that is all
+            return NeedsHuman("restore")
         if blanks:
-            await self._write(found[1], blanks, holding.id)
+            await self._write(blanks, holding.id)
         return {
             it: NotSupported(stays[it]) if it in stays else Redacted()
             for it in sorted((holding.categories or contact.categories(found[1])) - keep)
         }
 
-    async def _write(self, row: Row, changes: Row, id_: str) -> None:
-        """Change a contact. A deleted one would have to be restored: live again if that is all."""
-        if row.get("deleted"):
-            raise _DeletedError("PUT /api/v2/contacts/{id}: deleted")
+    async def _write(self, changes: Row, id_: str) -> None:
         await self._http.put(CONTACT, as_json(changes), id=id_)
 
     async def _find(self, holding: Holding) -> tuple[str, Row] | None:

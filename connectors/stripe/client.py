@@ -104,21 +104,24 @@ class Client:
             after = {"page": str(following)}
         raise TerminalError(f"GET {route}: does not end")
 
-    async def post(self, route: str, fields: Mapping[str, str], id_: str) -> None:
-        """Change an object.
+    async def post(
+        self, route: str, id_: str, fields: Mapping[str, str], *, action: str = ""
+    ) -> None:
+        """Change an object, or do with it what has a route of its own: `action` is `/detach`.
 
         Stripe answers a repeated key with what it said first, be it a 500: then, if the object can
         be read, the change is sent once more under a key that was never used.
         """
         # Another change of the same object in the same effect is another request.
         said = [f"{name}={value}" for name, value in sorted(fields.items())]
-        key = idempotency_key(route, id_, *said)
+        change = f"{route}/{{id}}{action}"
+        key = idempotency_key(change, id_, *said)
         try:
-            await self._post(route, fields, id_, key)
+            await self._post(change, id_, fields, key)
         except _BrokenError:
-            await self._http.get(route.replace("/detach", ""), id=id_)
+            await self.get(route, id_)
             try:
-                await self._post(route, fields, id_, uuid4().hex)
+                await self._post(change, id_, fields, uuid4().hex)
             except _BrokenError as error:
                 raise RetryableError(str(error)) from None
 
@@ -131,7 +134,7 @@ class Client:
         await self._http.__aexit__()
         await self._changes.__aexit__()
 
-    async def _post(self, route: str, fields: Mapping[str, str], id_: str, key: str) -> None:
+    async def _post(self, route: str, id_: str, fields: Mapping[str, str], key: str) -> None:
         await self._changes.send(
             "POST",
             route,

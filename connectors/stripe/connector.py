@@ -39,7 +39,7 @@ from connectors.sdk.interface import (
 from .client import Client, Row
 from .finder import Finder
 from .kinds import ENDED, INSIDE, KINDS, ROUTES, content, filled, reference
-from .search import Search, is_whole
+from .search import Search, has_its_lists
 
 REASONS = {
     "card_stays": "Stripe keeps what is left of a payment method that no customer has any more.",
@@ -79,7 +79,6 @@ class Stripe(Connector):
     def __init__(self, settings: Settings) -> None:
         self._client = Client(settings.url, settings.api_key)
         self._user_id_key = settings.user_id_key
-        self._has_search = settings.search
         self._finder = Finder(self._client, settings.user_id_key, has_search=settings.search)
 
     async def check(self) -> None:
@@ -88,7 +87,7 @@ class Stripe(Connector):
 
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:
         """Customers by address and user id, what each has, and what guests bought."""
-        search = Search(subject, self._user_id_key, has_search=self._has_search)
+        search = self._finder.search(subject)
         for it in known:
             row = await self._row(it)
             if row is None:
@@ -111,7 +110,7 @@ class Stripe(Connector):
         if row is None:
             return
         name, route = INSIDE.get(holding.kind, ("", ""))
-        if name and not is_whole(row):
+        if name and not has_its_lists(row):
             inside = {"id": holding.id} if "{id}" in route else {}
             query = {} if inside else {holding.kind: holding.id}
             pages = self._client.pages(route, query, **inside)
@@ -179,7 +178,7 @@ class Stripe(Connector):
         # There is no second chance to blank it, nor what Stripe detaches with it.
         async for cards in self._finder.cards(customer):
             for card in cards:
-                await self._erase_payment_method(card, KINDS["payment_method"])
+                await self._let_go(card, KINDS["payment_method"])
         await self._blank("customer", row, due)
         await self._client.delete(ROUTES["customer"], customer)
         return Erased()
@@ -193,18 +192,22 @@ class Stripe(Connector):
             held = content("payment_method", row, "")
             left = {it for it in due if filled(held.get(it))}
             return {it: NotSupported("card_stays") if it in left else Redacted() for it in due}
-        detach = Category.TRANSACTION in due
-        if detach and await self._has_subscription(customer):
+        if Category.TRANSACTION in due and await self._has_subscription(customer):
             return NeedsHuman("subscription_active")
+        return await self._let_go(row, due)
+
+    async def _let_go(self, card: Row, due: frozenset[Category]) -> Mapping[Category, Outcome]:
+        """Blank a payment method's details, and detach it from its customer."""
         said: Outcome = Redacted()
         try:
-            await self._blank("payment_method", row, due - {Category.TRANSACTION})
+            await self._blank("payment_method", card, due - {Category.TRANSACTION})
         except UnauthorisedError:
             raise
         except TerminalError:  # those of some bank accounts are fixed
             said = NotSupported("details_stay")
-        if detach:
-            await self._client.post(f"{ROUTES['payment_method']}/{{id}}/detach", {}, str(row["id"]))
+        if Category.TRANSACTION in due:
+            id_ = reference(card)
+            await self._client.post(ROUTES["payment_method"], id_, {}, action="/detach")
         stays = {Category.TRANSACTION: NotSupported("card_stays")}
         return {it: stays.get(it, said) for it in due}
 
@@ -214,7 +217,7 @@ class Stripe(Connector):
             name: "" for it in due for name, value in held.get(it, {}).items() if filled(value)
         }
         if blank:
-            await self._client.post(f"{ROUTES[kind]}/{{id}}", blank, str(row["id"]))
+            await self._client.post(ROUTES[kind], reference(row), blank)
 
     async def _has_subscription(self, customer: str) -> bool:
         """Whether anything is under way that would be cancelled, or left unpaid."""

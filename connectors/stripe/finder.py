@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from connectors.sdk.interface import Subject
+
 from .client import Client, Row
 from .kinds import CARDS, CLOSED, OF_CUSTOMER, ROUTES, reference
 from .search import Search
@@ -19,6 +21,10 @@ class Finder:
         self._client = client
         self._user_id_key = user_id_key
         self._has_search = has_search
+
+    def search(self, subject: Subject) -> Search:
+        """A search for one person, with nothing found yet."""
+        return Search(subject, self._user_id_key, has_search=self._has_search)
 
     async def check(self) -> None:
         """Reads one of every list, and searches: each that the key may not read is an error."""
@@ -38,9 +44,8 @@ class Finder:
         if not self._has_search:
             return
         clauses = [_clause("email", it) for it in search.emails]
-        if self._user_id_key:
-            field = f"metadata['{_escaped(self._user_id_key)}']"
-            clauses += [_clause(field, it) for it in search.user_ids]
+        ours = f"metadata['{_escaped(self._user_id_key)}']"
+        clauses += [_clause(ours, it) for it in search.user_ids]
         for clause in clauses:
             async for rows in self._client.hits(SEARCH, clause):
                 for row in rows:  # as they were when Stripe indexed them

@@ -5,7 +5,7 @@ https://docs.stripe.com/api
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from connectors.sdk.interface import Category, Holding
@@ -54,47 +54,52 @@ def content(kind: str, row: Row, user_id_key: str) -> Mapping[Category, Mapping[
     """Of each category of an object: its values, by the parameter that a change names them by."""
     match kind:
         case "customer":
-            metadata = _within(row, "metadata")
-            ours = metadata.get(user_id_key)
-            others = {f"metadata[{it}]": metadata[it] for it in metadata if it != user_id_key}
-            names = {it: row.get(it) for it in ("name", "individual_name", "business_name")}
-            return {
-                Category.IDENTITY: {**names, f"metadata[{user_id_key}]": ours},
-                Category.CONTACT: {
-                    it: row.get(it) for it in ("email", "phone", "address", "shipping")
-                },
-                Category.PROFILE: {
-                    "description": row.get("description"),
-                    "invoice_settings[custom_fields]": _within(row, "invoice_settings").get(
-                        "custom_fields"
-                    ),
-                    **others,
-                },
-            }
+            return _of_customer(row, user_id_key)
         case "payment_method":
-            details = _within(row, "billing_details")
-            ways = {
-                f"billing_details[{it}]": details.get(it) for it in ("email", "phone", "address")
-            }
-            return {
-                Category.IDENTITY: {
-                    "billing_details[name]": details.get("name"),
-                    "billing_details[tax_id]": details.get("tax_id"),
-                    "metadata": row.get("metadata"),
-                },
-                Category.CONTACT: ways,
-                Category.TRANSACTION: {"type": row.get("type", kind)},
-            }
+            return _of_payment_method(row)
         case "checkout_session":
-            details = _within(row, "customer_details")
-            return {
-                Category.IDENTITY: {"name": details.get("name")},
-                Category.CONTACT: {it: details.get(it) for it in ("email", "phone", "address")},
-                Category.TRANSACTION: {"id": row["id"]},
-                Category.MARKETING: {"promotions": _within(row, "consent").get("promotions")},
-            }
+            return _of_checkout(row)
         case _:
             return {Category.TRANSACTION: {"id": row["id"]}}
+
+
+def _of_customer(row: Row, user_id_key: str) -> Mapping[Category, Mapping[str, Any]]:
+    metadata = {f"metadata[{name}]": value for name, value in _within(row, "metadata").items()}
+    ours = f"metadata[{user_id_key}]"
+    names = ("name", "individual_name", "business_name")
+    fields = _within(row, "invoice_settings").get("custom_fields")
+    return {
+        Category.IDENTITY: {**_some(row, names), ours: metadata.pop(ours, None)},
+        Category.CONTACT: _some(row, ("email", "phone", "address", "shipping")),
+        Category.PROFILE: {
+            "description": row.get("description"),
+            "invoice_settings[custom_fields]": fields,
+            **metadata,
+        },
+    }
+
+
+def _of_payment_method(row: Row) -> Mapping[Category, Mapping[str, Any]]:
+    details = {
+        f"billing_details[{name}]": value for name, value in _within(row, "billing_details").items()
+    }
+    names = ("billing_details[name]", "billing_details[tax_id]")
+    ways = ("billing_details[email]", "billing_details[phone]", "billing_details[address]")
+    return {
+        Category.IDENTITY: {**_some(details, names), "metadata": row.get("metadata")},
+        Category.CONTACT: _some(details, ways),
+        Category.TRANSACTION: {"type": row.get("type", "payment_method")},
+    }
+
+
+def _of_checkout(row: Row) -> Mapping[Category, Mapping[str, Any]]:
+    details = _within(row, "customer_details")
+    return {
+        Category.IDENTITY: _some(details, ("name",)),
+        Category.CONTACT: _some(details, ("email", "phone", "address")),
+        Category.TRANSACTION: {"id": row["id"]},
+        Category.MARKETING: {"promotions": _within(row, "consent").get("promotions")},
+    }
 
 
 def filled(value: Any) -> bool:
@@ -121,3 +126,7 @@ def reference(value: Any) -> str:
 def _within(row: Row, name: str) -> Mapping[str, Any]:
     found = row.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _some(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {it: values.get(it) for it in names}

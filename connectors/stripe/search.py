@@ -25,7 +25,7 @@ class Search:
         self.emails = tuple(it for it in map(str.strip, strong.of("email")) if _is_askable(it))
         ids = strong.of("user_id") if user_id_key else ()
         self.user_ids = tuple(it for it in ids if _is_askable(it))
-        self._is_whole = has_search or not self.user_ids
+        self._finds_all = has_search or not self.user_ids
         self._known = frozenset(lower(it) for it in self.emails)
         self._seen: set[Holding] = set()
         self._dates: dict[str, set[date]] = {kind: set() for kind in _PAID}
@@ -63,14 +63,14 @@ class Search:
             identifiers=tuple(
                 it for row in fresh.values() if kind == "customer" for it in self._identifiers(row)
             ),
-            records=tuple(Record.of(it, row) for it, row in fresh.items() if is_whole(row)),
+            records=tuple(Record.of(it, row) for it, row in fresh.items() if has_its_lists(row)),
         )
 
     def facts(self) -> tuple[Fact, ...]:
         """A charge or an invoice makes a customer. Nobody is none if not all could be searched."""
         dates = sorted(day for days in self._dates.values() for day in days)
         yes_or_no = {"customer": bool(dates), "open_dispute": self.disputed}
-        searched = self._is_whole and bool(self.emails or self.user_ids)
+        searched = self._finds_all and bool(self.emails or self.user_ids)
         told = [Fact(name, value) for name, value in yes_or_no.items() if value or searched]
         if dates:
             told.append(Fact("customer_since", dates[0]))
@@ -97,7 +97,7 @@ def is_bought(kind: str, row: Row) -> bool:
     return row.get("status") not in {"draft", "void"}
 
 
-def is_whole(row: Row) -> bool:
+def has_its_lists(row: Row) -> bool:
     """Whether no list inside goes on elsewhere (an invoice's lines)."""
     return not any(isinstance(it, dict) and it.get("has_more") for it in row.values())
 

@@ -97,7 +97,7 @@ async def replay(bootstrap: str, chosen: Sequence[Letter]) -> None:
 
     What the ledger has by now is not decided twice. Raises `GoneError`, and then sends none.
     """
-    found = [await _original(bootstrap, it.event) for it in chosen]
+    found = await _originals(bootstrap, [it.event for it in chosen])
     async with producer(bootstrap) as out:
         await send(
             out,
@@ -110,19 +110,23 @@ async def replay(bootstrap: str, chosen: Sequence[Letter]) -> None:
         )
 
 
-async def _original(bootstrap: str, event: RecordRefused) -> Incoming:
-    at = TopicPartition(event.topic, event.partition)
+async def _originals(bootstrap: str, events: Sequence[RecordRefused]) -> list[Incoming]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        consumer.assign([at])
-        consumer.seek(at, event.offset)
-        for records in (await consumer.getmany(timeout_ms=int(PATIENCE * 1000))).values():
-            for it in records:
-                if it.offset == event.offset:
-                    return of_kafka(it)
+        return [await _original(consumer, it) for it in events]
     finally:
         await consumer.stop()
+
+
+async def _original(consumer: AIOKafkaConsumer, event: RecordRefused) -> Incoming:
+    at = TopicPartition(event.topic, event.partition)
+    consumer.assign([at])
+    consumer.seek(at, event.offset)
+    arrived = await consumer.getmany(at, timeout_ms=int(PATIENCE * 1000), max_records=1)
+    for it in arrived.get(at, ()):
+        if it.offset == event.offset:
+            return of_kafka(it)
     raise GoneError(f"{event.topic}/{event.partition}@{event.offset} is not on its topic any more")
 
 

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from pipeline import crash, flow
+from pipeline import broke, crash, flow
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
 from pipeline.case.dues import Due, dues, event_of, is_still_due
@@ -270,6 +270,7 @@ class Decider:
             case=str(it.event.case),
             what=type(it.event).__name__,
             error=type(error).__name__,
+            at=broke.at(error),
         )
         return [] if it.record is None else [self._refused(Refusal(it.record, "undecidable"))]
 

@@ -183,7 +183,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
 
     async def _restore(self, fresh: set[TopicPartition]) -> None:
         """Learn what the workers before us have finished past their commits."""
-        with _shrugged():
+        with _costs_repetition("commits.unread"):
             found = await self._committed(fresh) if fresh else {}
             for it, told in found.items():
                 self._partitions[it].restore(told.offset, told.metadata or "")
@@ -242,7 +242,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         told = {it: state.to_commit() for it, state in self._partitions.items()}
         offsets = {it: said for it, said in told.items() if said is not None}
         self._committed_at = time.monotonic()
-        with _shrugged():
+        with _costs_repetition("commit.refused"):
             if offsets:
                 await self._consumer.commit(offsets)
             for it, said in offsets.items():
@@ -250,9 +250,9 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
 
 
 @contextmanager
-def _shrugged() -> Iterator[None]:
-    """A commit that is refused costs a repetition, nothing else."""
+def _costs_repetition(event: str) -> Iterator[None]:
+    """A commit that is refused, or cannot be read, costs a repetition and nothing else."""
     try:
         yield
     except (CommitFailedError, IllegalStateError, KafkaError) as error:
-        log.warning("commit.refused", error=type(error).__name__)
+        log.warning(event, error=type(error).__name__)

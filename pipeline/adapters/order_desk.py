@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from pipeline import flow
+from pipeline import broke, flow
 from pipeline.grants import HEADER, GrantError, Grants, unwrap
 from pipeline.ports import LaterError, Work
 from schemas import events as e
@@ -98,7 +97,10 @@ class OrderDesk:
             raise
         except Exception as error:  # noqa: BLE001  a mistake of ours: the order must not be lost
             log.error(  # noqa: TRY400  a traceback's values could name a person
-                "order.broke", system=self._work.system, error=type(error).__name__, at=_at(error)
+                "order.broke",
+                system=self._work.system,
+                error=type(error).__name__,
+                at=broke.at(error),
             )
             return [self._deferred(order, self._clock() + AGAIN_AFTER, "internal_error")]
 
@@ -140,9 +142,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _at(error: Exception) -> str:
-    """Where it broke: file and line, no values."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

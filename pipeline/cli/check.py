@@ -134,6 +134,9 @@ async def replay(number: tuple[str, ...], *, everything: bool) -> None:
     if unknown:
         raise click.ClickException(f"no dead letter {min(unknown)}: `habeas dead-letters list`")
     chosen = [it for it in found if everything or it.id in number]
+    if not chosen:
+        console.out.print("no dead letters")
+        return
     try:
         await letters.replay(bootstrap, chosen)
     except letters.GoneError as error:

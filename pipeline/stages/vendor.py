@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -25,6 +23,7 @@ from connectors.sdk.interface import (
     TerminalError,
 )
 
+from .. import broke
 from ..case.outcome import code
 from ..ports import LaterError
 from .look import Asked, Look
@@ -115,19 +114,13 @@ class Vendor:
             self._log("connector.refused", error=str(error))
             raise GaveUpError(code(error.reason)) from None
         except Exception as error:  # noqa: BLE001  connectors are others' code; its text may name a person
-            self._log("connector.broke", error=type(error).__name__, where=_where(error))
+            self._log("connector.broke", error=type(error).__name__, at=broke.at(error))
             raise GaveUpError("connector_error") from None
 
     def _log(self, event: str, **said: str) -> None:
         """What a connector's own errors say names nobody: they promise it, and the kit tests it."""
         system = self.connector.capabilities.system
         log.warning(event, case=str(self.case), system=system, **said)
-
-
-def _where(error: Exception) -> str:
-    """Where it broke: `acme/connector.py:99 in locate`. No values."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{'/'.join(Path(last.filename).parts[-2:])}:{last.lineno} in {last.name}"
 
 
 def _fit(page: Page) -> Page:

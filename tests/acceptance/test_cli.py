@@ -183,6 +183,8 @@ async def test_what_was_refused_is_sent_again_once_the_cause_is_mended(tmp_path:
     async with Rig(tmp_path) as rig:
         role = rig.run("up")
         known = await rig.settled(await rig.submit("access", email=plant(rig, "known").email))
+        code, out_, err = await rig.habeas("dead-letters", "replay", "--all")
+        assert (code, out_) == (0, "no dead letters\n"), err
         files = app.Place(rig.settings.data).keys
         who = plant(rig, "by-the-portal")
         person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=who.email),))

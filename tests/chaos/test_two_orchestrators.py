@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from schemas.events import TaskOrdered
-from tests.postgres import Postgres
 from tests.rig import Rig, plant, states
 
 CASES = 12
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def register(request: pytest.FixtureRequest) -> str:
-    """As `HABEAS_REGISTER` says it."""
-    if request.param == "sqlite":
-        return ""
-    server: Postgres = request.getfixturevalue("postgres")
-    return await server.database()
 
 
 async def test_no_case_is_lost_or_decided_twice(tmp_path: Path, register: str) -> None:

@@ -232,8 +232,8 @@ class KeepsNothing(Freshdesk):
 class BlanksNothing(Freshdesk):
     """Says that fields are blank, and leaves them."""
 
-    async def _write(self, row: Row, changes: Row, id_: str) -> None:
-        del row, changes, id_
+    async def _write(self, changes: Row, id_: str) -> None:
+        del changes, id_
 
 
 class CountsFromNow(Freshdesk):

@@ -1,7 +1,8 @@
 """The S3 sandbox has S3's quirks, boto3 drives it, and the connector minds them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,8 +46,9 @@ async def aws(sandbox: AwsSandbox) -> AsyncIterator[Aws]:
         yield made
 
 
-async def do(sandbox: AwsSandbox, operation: str, **given: Any) -> Any:
-    """Ask the sandbox by boto3."""
+@contextmanager
+def boto(sandbox: AwsSandbox) -> Iterator[Any]:
+    """boto3's own client of the sandbox."""
     s3 = boto3.client(
         "s3",
         endpoint_url=sandbox.url,
@@ -55,9 +57,15 @@ async def do(sandbox: AwsSandbox, operation: str, **given: Any) -> Any:
         aws_secret_access_key="any",
     )
     try:
-        return await asyncio.to_thread(getattr(s3, operation), **given)
+        yield s3
     finally:
         s3.close()
+
+
+async def do(sandbox: AwsSandbox, operation: str, **given: Any) -> Any:
+    """Ask the sandbox by boto3."""
+    with boto(sandbox) as s3:
+        return await asyncio.to_thread(getattr(s3, operation), **given)
 
 
 # Settings.
@@ -276,15 +284,8 @@ async def test_boto3_turns_every_page_of_it(sandbox: AwsSandbox) -> None:
         sandbox.plant("upload", {"Bucket": "files", "Key": key})
 
     def turned(operation: str, name: str) -> list[str]:
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=sandbox.url,
-            region_name="eu-central-1",
-            aws_access_key_id=sandbox.key,
-            aws_secret_access_key="any",
-        )
-        pages = list(s3.get_paginator(operation).paginate(Bucket="files"))
-        s3.close()
+        with boto(sandbox) as s3:
+            pages = list(s3.get_paginator(operation).paginate(Bucket="files"))
         assert len(pages) == 5
         return [it["Key"] for page in pages for it in page[name]]
 

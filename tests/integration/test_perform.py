@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from connectors.freshdesk import FreshdeskSandbox
 from connectors.salesforce import SalesforceSandbox
@@ -270,6 +272,17 @@ async def test_one_holding_that_fails_does_not_keep_the_others(passed: list[str]
         assert said(part)[case.tag(ONE), "usage"] == "erased"
         assert looked(part) == {case.tag(TWO): BOTH}
     assert passed == ["host.after-effect"] * 2
+
+
+async def test_where_a_connector_broke_is_logged_and_nothing_of_what_it_said() -> None:
+    case = CaseOf(system="acme")
+    connector = Scripted(held=[ONE], on_erase={ONE: raising(ValueError("SECRET"))})
+    with capture_logs() as logged:
+        await answer(connector, case, case.task((ONE, BOTH, ())))
+    (broke,) = [it for it in logged if it["event"] == "connector.broke"]
+    assert broke["error"] == "ValueError"
+    assert re.fullmatch(r"integration/\w+\.py:\d+ in \w+", broke["at"])
+    assert "SECRET" not in str(logged)
 
 
 async def test_a_task_that_was_put_off_goes_on_from_what_is_gone() -> None:

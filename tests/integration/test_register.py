@@ -31,7 +31,6 @@ from pipeline.case.dues import Due
 from pipeline.settings import Settings
 from schemas.codec import CodecError, locked
 from schemas.records import Person, SealedIdentifier
-from tests.postgres import Postgres
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CODEC = locked()
@@ -52,15 +51,6 @@ class Sent:
 
 
 SQLITE_ALONE = pytest.mark.parametrize("register", ["sqlite"], indirect=True)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def register(request: pytest.FixtureRequest) -> str:
-    """As `HABEAS_REGISTER` says it: empty is the SQLite file in the data folder."""
-    if request.param == "sqlite":
-        return ""
-    server: Postgres = request.getfixturevalue("postgres")
-    return await server.database()
 
 
 @pytest.fixture

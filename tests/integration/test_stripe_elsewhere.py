@@ -124,9 +124,9 @@ async def test_stripes_own_mock_takes_every_change(mock: str) -> None:
         | {"invoice_settings[custom_fields]": ""},
     )
     async with account(mock) as client:
-        await client.post("/v1/payment_methods/{id}", blank[0], "pm_1")
-        await client.post("/v1/payment_methods/{id}/detach", {}, "pm_1")
-        await client.post("/v1/customers/{id}", blank[1], "cus_1")
+        await client.post("/v1/payment_methods", "pm_1", blank[0])
+        await client.post("/v1/payment_methods", "pm_1", {}, action="/detach")
+        await client.post("/v1/customers", "cus_1", blank[1])
         await client.delete("/v1/invoices", "in_1")
         await client.delete("/v1/customers", "cus_1")
 
