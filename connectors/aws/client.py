@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
@@ -51,18 +52,16 @@ NEXT: Mapping[str, Mapping[str, str]] = {
 """How each list goes on: what to ask with, and where the answer says it."""
 
 ABSENT = frozenset({"NoSuchKey", "NoSuchUpload", "NoSuchVersion"})
+THROTTLED = frozenset({"RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"})
 LATER = frozenset(
     {
         "ConditionalRequestConflict",
         "InternalError",
         "OperationAborted",
         "PreconditionFailed",  # only asked for where an object must not change between two reads
-        "RequestLimitExceeded",
         "RequestTimeout",
         "ServiceUnavailable",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
+        *THROTTLED,
     }
 )
 _LATER_STATUS = frozenset({408, 429, *range(500, 600)})
@@ -226,6 +225,8 @@ def _refused(operation: str, said: Row) -> RetryableError | TerminalError:
     if code in LATER or status in _LATER_STATUS or is_page:
         headers = said["ResponseMetadata"].get("HTTPHeaders", {})
         wait = retry_after({"Retry-After": headers.get("retry-after", "")})
+        if wait is None and code in THROTTLED:
+            wait = timedelta(0)  # slow down: for how long, S3 does not say
         return RetryableError(failed, retry_after=wait)
     if code in _UNAUTHORISED or status == HTTPStatus.UNAUTHORIZED:
         return UnauthorisedError(failed, reason="unauthorised")

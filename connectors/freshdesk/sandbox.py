@@ -189,10 +189,10 @@ class FreshdeskSandbox(Sandbox):
     def dress(self, response: web.StreamResponse) -> None:
         """The API's version and what is left of the rate limit."""
         super().dress(response)
-        total = self.calls_per_minute or 700
+        total = self.limit.calls if self.limit else 700
         response.headers["X-Freshdesk-Api-Version"] = "latest=v2; requested=v2"
         response.headers["X-Ratelimit-Total"] = str(total)
-        response.headers["X-Ratelimit-Remaining"] = str(total - self.used_this_minute)
+        response.headers["X-Ratelimit-Remaining"] = str(total - self.used)
         response.headers["X-Ratelimit-Used-CurrentRequest"] = "1"
 
     def routes(self) -> list[web.RouteDef]:

@@ -333,7 +333,7 @@ def _usual_reading(
     """What a status means at most vendors."""
     match raw.status:
         case status if status in _LATER:
-            raise RetryableError(said, retry_after=retry_after(raw.headers))
+            raise RetryableError(said, retry_after=_asked_to_wait(raw))
         case HTTPStatus.NOT_FOUND if content and body is _UNREADABLE:
             # Some gateway's page. Absence is only what the vendor itself says.
             raise RetryableError(f"{said}, unreadable")
@@ -364,6 +364,12 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(timedelta(0), at - datetime.now(UTC))
+
+
+def _asked_to_wait(raw: aiohttp.ClientResponse) -> timedelta | None:
+    """What `Retry-After` says. A 429 asks to slow down even where it does not say for how long."""
+    wait = retry_after(raw.headers)
+    return timedelta(0) if wait is None and raw.status == HTTPStatus.TOO_MANY_REQUESTS else wait
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

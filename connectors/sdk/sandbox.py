@@ -31,6 +31,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 from aiohttp import web
 
 from . import registry
+from .interface import Limit
 
 CONTROL = "/_sandbox"
 
@@ -109,8 +110,10 @@ class Sandbox(ABC):
         self.calls: Counter[str] = Counter()
         """How often each route was called: `GET /api/v2/contacts/{id}`."""
         self.faults: list[Fault] = []
-        self.calls_per_minute: int | None = None
-        """The vendor's rate limit; None: not enforced."""
+        self.limit: Limit | None = None
+        """The vendor's rate limit, kept by the sandbox's own clock; None: not enforced."""
+        self.limited = 0
+        """Calls that were refused because of it."""
         self.now = now
         self._pages: dict[tuple[str, ...], web.Response] = {}
         self._recent: deque[float] = deque()
@@ -169,8 +172,8 @@ class Sandbox(ABC):
         self.ledger.append(Mutation(operation, f"{kind}/{id_}", self.now()))
 
     @property
-    def used_this_minute(self) -> int:
-        """How much of `calls_per_minute` is used up."""
+    def used(self) -> int:
+        """How much of `limit` is used up."""
         return len(self._recent)
 
     # What tests and the demo use.
@@ -225,6 +228,7 @@ class Sandbox(ABC):
         await request.read()  # so that a handler need not wait, and a lie can be undone
         wait = self._wait()
         if wait:
+            self.limited += 1
             response = self.refusal(HTTPStatus.TOO_MANY_REQUESTS)
             response.headers["Retry-After"] = str(wait)
             return response
@@ -235,13 +239,13 @@ class Sandbox(ABC):
 
     def _wait(self) -> int:
         """Seconds until the rate limit allows another call; 0 if it does now."""
-        if self.calls_per_minute is None:
+        if self.limit is None:
             return 0
-        now = monotonic()
-        while self._recent and self._recent[0] <= now - 60:
+        now, per = monotonic(), self.limit.per.total_seconds()
+        while self._recent and self._recent[0] <= now - per:
             self._recent.popleft()
-        if len(self._recent) >= self.calls_per_minute:
-            return int(self._recent[0] + 60 - now) + 1
+        if len(self._recent) >= self.limit.calls:
+            return int(self._recent[0] + per - now) + 1
         self._recent.append(now)
         return 0
 

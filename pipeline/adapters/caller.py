@@ -1,8 +1,10 @@
 """What a host puts around every vendor call: its turn, another try, and no more than a minute.
 
 The vendor's published limits are shared between workers: a worker that owns 3 of 12 partitions has
-3/12 of every limit. A vendor that says it is too much (429, `Retry-After`) halves the share; every
-answer afterwards gives a little back.
+3/12 of every limit. Calls go out at an even pace and in the order they asked: a worker that has
+just got its share knows nothing of the calls that others made a moment ago, and with bursts they
+would add up. A vendor that says it is too much (429, `Retry-After`) halves the share, once for all
+calls that were under way; every answer afterwards gives a little back.
 """
 
 from __future__ import annotations
@@ -20,6 +22,14 @@ from pipeline.settings import Settings
 
 T = TypeVar("T")
 
+LATER_THAN_OTHERS = 0.02
+"""Of a limit's window: a call may be so much longer on its way than one made later, and the vendor
+still counts no more than it allows.
+"""
+CAUGHT_UP = 0.05
+"""Of a limit's window: what was not called for so long, a worker may make up for at once."""
+EVENLY = timedelta(minutes=1)
+"""Longer windows are quotas of an hour or a day: counted, but not spread over their time."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 """Seconds between tries: a random part of a pause that doubles (full jitter)."""
 TRIPS_AFTER = 8
@@ -38,7 +48,10 @@ class HostCaller:
         self._wait = settings.vendor_wait.total_seconds()
         self._windows = tuple(_Window(it) for it in capabilities.limits)
         self._share = 1.0
+        self._turns = asyncio.Lock()
+        """Held by the call whose turn is next: it wakes the following ones in their order."""
         self._tightened = 1.0
+        self._tightened_at = 0.0
         self._held_until = 0.0
         self._failed = 0
         self._open_until = 0.0
@@ -57,10 +70,12 @@ class HostCaller:
         while True:
             self._refuse_if_open()
             await self._turn(until)
+            began = time.monotonic()
             try:
                 result = await self._once(attempt, until)
             except RetryableError as error:
                 tries += 1
+                self._refused(error, began)
                 await self._pause(error, tries, until)
             else:
                 self._answered()
@@ -76,36 +91,45 @@ class HostCaller:
 
     async def _turn(self, until: float) -> None:
         """Wait until every limit has room, or raise if that takes too long."""
-        while True:
-            now = time.monotonic()
-            ready = max(
-                self._held_until,
-                *(it.free_at(now, self._share * self._tightened) for it in self._windows),
-                now,
-            )
-            if ready <= now:
+        try:
+            async with asyncio.timeout(until - time.monotonic()), self._turns:
+                while (wait := self._ready() - time.monotonic()) > 0:
+                    if time.monotonic() + wait > until:
+                        raise self._no_turn(wait)
+                    await asyncio.sleep(wait)
+                now = time.monotonic()
                 for it in self._windows:
-                    it.take(now)
-                return
-            if ready > until:
-                raise RetryableError(
-                    f"{self._system}: no turn", retry_after=timedelta(seconds=ready - now)
-                )
-            await asyncio.sleep(ready - now)
+                    it.take(now, self._share * self._tightened)
+        except TimeoutError:
+            raise self._no_turn(self._wait) from None
+
+    def _ready(self) -> float:
+        """When the next call may be made."""
+        share = self._share * self._tightened
+        return max(self._held_until, *(it.free_at(share) for it in self._windows), 0.0)
+
+    def _no_turn(self, wait: float) -> RetryableError:
+        return RetryableError(f"{self._system}: no turn", retry_after=timedelta(seconds=wait))
+
+    def _refused(self, error: RetryableError, began: float) -> None:
+        """Slow down if the vendor asks for it, else count a failure."""
+        now = time.monotonic()
+        if error.retry_after is None:
+            self._failed += 1
+            if self._failed >= TRIPS_AFTER:
+                self._open_until = now + OPEN_FOR
+            return
+        self._held_until = max(self._held_until, now + error.retry_after.total_seconds())
+        if began >= self._tightened_at:
+            self._tightened = max(self._tightened / 2, LEAST)
+            self._tightened_at = now
 
     async def _pause(self, error: RetryableError, tries: int, until: float) -> None:
-        now = time.monotonic()
         ceiling = min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE)
         pause = random.uniform(0, ceiling)  # noqa: S311  not a secret
         if error.retry_after is not None:
             pause = max(pause, error.retry_after.total_seconds())
-            self._held_until = max(self._held_until, now + pause)
-            self._tightened = max(self._tightened / 2, LEAST)
-        else:
-            self._failed += 1
-            if self._failed >= TRIPS_AFTER:
-                self._open_until = now + OPEN_FOR
-        if now + pause >= until:
+        if time.monotonic() + pause >= until:
             error.retry_after = error.retry_after or timedelta(seconds=ceiling)
             raise error
         await asyncio.sleep(pause)
@@ -124,21 +148,24 @@ class HostCaller:
 
 
 class _Window:
-    """One published limit: when its last calls were made."""
+    """One published limit: when its last calls were made, and when the next is due."""
 
     def __init__(self, limit: Limit) -> None:
-        self._limit = limit
-        self._per = limit.per.total_seconds()
+        self._calls = limit.calls
+        self._per = limit.per.total_seconds() * (1 + LATER_THAN_OTHERS)
+        self._late = CAUGHT_UP * self._per
+        self._is_even = limit.per <= EVENLY
         self._made: deque[float] = deque(maxlen=limit.calls)
+        self._due = 0.0
 
-    def free_at(self, now: float, share: float) -> float:
+    def free_at(self, share: float) -> float:
         """When the next call may be made."""
-        while self._made and self._made[0] <= now - self._per:
-            self._made.popleft()
-        allowed = max(1, int(self._limit.calls * share))
-        if len(self._made) < allowed:
-            return now
-        return self._made[-allowed] + self._per
+        allowed = max(1, int(self._calls * share + 1e-9))
+        full = len(self._made) >= allowed
+        return max(self._due - self._late, self._made[-allowed] + self._per if full else 0.0)
 
-    def take(self, now: float) -> None:
+    def take(self, now: float, share: float) -> None:
+        """A call is made. The generic cell rate algorithm (ITU-T I.371): `_due` is its TAT."""
         self._made.append(now)
+        if self._is_even:
+            self._due = max(self._due, now) + self._per / (self._calls * share)

@@ -31,6 +31,7 @@ from connectors.sdk.interface import (
     Expires,
     Holding,
     Identifier,
+    Limit,
     Redacted,
     Subject,
 )
@@ -177,7 +178,7 @@ async def test_the_errors_are_the_documented_ones(account: FreshdeskSandbox) -> 
 
 async def test_the_rate_limit_says_when_to_come_back(account: FreshdeskSandbox) -> None:
     """An invalid request counts too, as documented."""
-    account.calls_per_minute = 2
+    account.limit = Limit(calls=2, per=timedelta(minutes=1))
     me = await client(account, lambda it: it.agents.currently_authenticated_agent())
     assert (me.ticket_scope, str(me)) == (1, "Habeas")
     assert (await client(account, lambda it: it.contacts.get_contact(9))).kind is FreshdeskNotFound

@@ -24,6 +24,7 @@ from connectors.sdk.interface import (
     Failed,
     Holding,
     Identifier,
+    Limit,
     NeedsHuman,
     NotSupported,
     Redacted,
@@ -378,7 +379,7 @@ async def test_the_sandbox_has_the_vendors_quirks(
 async def test_the_sandbox_keeps_the_rate_limit(
     sandbox: FreshdeskSandbox, freshdesk: Freshdesk
 ) -> None:
-    sandbox.calls_per_minute = 3
+    sandbox.limit = Limit(calls=3, per=timedelta(minutes=1))
     await freshdesk.check()
     with pytest.raises(RetryableError) as caught:
         await freshdesk.check()

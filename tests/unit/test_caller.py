@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -57,6 +58,36 @@ async def test_a_worker_with_half_the_partitions_has_half_the_limit() -> None:
     call.share(0.5)
     await asyncio.gather(*(call(vendor) for _ in range(8)))
     assert vendor.most_in(0.29) <= 3
+
+
+async def test_a_quota_of_a_day_is_not_spread_over_the_day() -> None:
+    call, vendor = made(Limit(calls=50, per=timedelta(days=1)), wait=0.2), Vendor()
+    for _ in range(50):
+        await call(vendor)
+    with pytest.raises(RetryableError, match="no turn"):
+        await call(vendor)
+
+
+async def test_calls_are_made_in_the_order_they_asked() -> None:
+    call, order = made(Limit(calls=20, per=timedelta(seconds=0.2))), list[int]()
+
+    async def note(n: int) -> None:
+        order.append(n)
+
+    await asyncio.gather(*(call(partial(note, n)) for n in range(30)))
+    assert order == list(range(30))
+
+
+async def test_several_refusals_at_once_slow_it_down_once() -> None:
+    every, call = asyncio.Barrier(4), made()
+
+    async def refused_together() -> None:
+        if not every.broken and every.n_waiting < 4 and call._tightened == 1:
+            await every.wait()
+            raise RetryableError("slow", retry_after=timedelta(0))
+
+    await asyncio.gather(*(call(refused_together) for _ in range(4)))
+    assert call._tightened >= 1 / 2
 
 
 async def test_what_may_be_answered_later_is_asked_again() -> None:

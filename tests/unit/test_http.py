@@ -154,6 +154,16 @@ async def test_a_busy_vendor_is_retryable(vendor: Vendor, http: Http, status: in
     assert caught.value.retry_after == timedelta(seconds=34)
 
 
+@pytest.mark.parametrize(("status", "wait"), [(429, timedelta(0)), (503, None)])
+async def test_too_many_requests_asks_to_slow_down_even_without_a_time(
+    vendor: Vendor, http: Http, status: int, wait: timedelta | None
+) -> None:
+    vendor.answers = [says(status)]
+    with pytest.raises(RetryableError) as caught:
+        await http.get("/c")
+    assert caught.value.retry_after == wait
+
+
 @pytest.mark.parametrize(
     "answer",
     [
