@@ -18,10 +18,11 @@ FORMAT = "1:"
 
 
 def encoded(base: int, finished: Iterable[int]) -> str:
-    """Offsets past `base`, as a commit's metadata."""
+    """Offsets past `base`, as a commit's metadata. Those too far ahead are left out."""
     bits = 0
     for it in finished:
-        bits |= 1 << (it - base)
+        if it - base < FURTHEST:
+            bits |= 1 << (it - base)
     raw = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
     return FORMAT + b64encode(zlib.compress(raw)).decode() if bits else ""
 

@@ -43,6 +43,8 @@ PAUSE = 1.0
 """Seconds before answers that met an absent broker are sent again."""
 LAST_ORDERS = 5.0
 """Seconds that running orders get when the host is stopped."""
+READ_WITHIN = 3.0
+"""Seconds to learn what is finished, within the shortest session: a broker may just be starting."""
 log = structlog.get_logger()
 Recipient = tuple[str, X25519PublicKey]
 Share = Callable[[float], None]
@@ -95,11 +97,13 @@ async def _committed(
 ) -> Mapping[TopicPartition, OffsetAndMetadata]:
     """A group's commits. The consumer itself tells offsets alone."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
-        found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
-            group, partitions=list(partitions)
-        )
+        async with asyncio.timeout(READ_WITHIN):
+            await admin.start()
+            found: dict[TopicPartition, OffsetAndMetadata] = {}
+            while not partitions <= found.keys():  # aiokafka tells an error by leaving them out
+                found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+                await asyncio.sleep(WHILE_BUSY / 1000)
     finally:
         await admin.close()
     return found
@@ -146,8 +150,9 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 max_records=max(room, 1),
             )
             async with self._restoring:
-                for partition, records in arrived.items():
-                    for it in records:
+                ours = self._consumer.assignment()  # it may have changed since they arrived
+                for partition in arrived.keys() & ours:
+                    for it in arrived[partition]:
                         self._start(partition, of_kafka(it))
             self._collect()
             if time.monotonic() - self._committed_at > COMMIT_EVERY:
@@ -174,12 +179,13 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 task.cancel()
         fresh = assigned - self._partitions.keys()
         self._partitions = {it: self._partitions.get(it, Partition()) for it in assigned}
+        for topic in {it.topic for it in assigned}:
+            every = self._consumer.partitions_for_topic(topic) or range(self._settings.partitions)
+            self._share(len(assigned) / len(every))
         async with self._restoring:
             await self._restore(fresh)
         topics = sorted({it.topic for it in assigned})
         log.info("host.assigned", topics=topics, partitions=len(assigned))
-        if assigned:
-            self._share(len(assigned) / self._settings.partitions)
 
     async def _restore(self, fresh: set[TopicPartition]) -> None:
         """Learn what the workers before us have finished past their commits."""
@@ -254,5 +260,5 @@ def _costs_repetition(event: str) -> Iterator[None]:
     """A commit that is refused, or cannot be read, costs a repetition and nothing else."""
     try:
         yield
-    except (CommitFailedError, IllegalStateError, KafkaError) as error:
+    except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError) as error:
         log.warning(event, error=type(error).__name__)

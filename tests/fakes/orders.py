@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
 from connectors.sdk.interface import Holding, Identifier
-from pipeline import grants
+from pipeline import flow, grants
+from pipeline.adapters import host_keys, wire
 from pipeline.adapters.objects import FolderObjects
-from pipeline.grants import PACKAGE, RECORD, Grants
+from pipeline.grants import HEADER, PACKAGE, RECORD, Grants
 from pipeline.segments import open_stream, unpack
 from schemas.codec import locked
 from schemas.events import Event, HoldingsLocated, SearchOrdered, TaskOrdered
@@ -28,6 +30,7 @@ from schemas.sealed import seal_event, unseal_event
 
 CODEC = locked()
 SOON = timedelta(minutes=10)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 Order = TypeVar("Order", SearchOrdered, TaskOrdered)
 
 
@@ -146,3 +149,20 @@ class CaseOf:
         )
         key = self.grants.record()
         return seal_event(CODEC, order, content, key.key, key.key_id, self.system)
+
+
+def framed(
+    case: CaseOf, order: SearchOrdered | TaskOrdered, keys: Path, key: bytes | None = None
+) -> wire.Record:
+    """An order's record as the orchestrator publishes it, for the host whose keys these are."""
+    named = host_keys.current(keys)
+    granted = grants.wrap(case.grants.every, key or host_keys.load(keys)[named], named)
+    told = wire.headers(
+        order, event_id=uuid4(), cause=None, source="test", at=datetime.now(UTC), trace=TRACE
+    )
+    return wire.Record(
+        topic=flow.work(case.system),
+        key=str(order.case).encode(),
+        value=CODEC.encode(order),
+        headers=(*told, (HEADER, granted)),
+    )

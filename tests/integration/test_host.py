@@ -4,163 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
-from aiokafka.admin import AIOKafkaAdminClient
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from pipeline import flow, grants
-from pipeline.adapters import host_keys, local_kafka, topics, wire
-from pipeline.adapters.host import run_host
-from pipeline.adapters.incoming import Incoming, read_to_end
+from pipeline import flow
+from pipeline.adapters import host_keys, local_kafka, wire
 from pipeline.adapters.order_desk import UnreadableError
-from pipeline.adapters.producer import producer, send
-from pipeline.grants import HEADER, Grants
+from pipeline.grants import HEADER
 from pipeline.ports import LaterError
-from pipeline.settings import Settings
 from schemas import events as e
-from schemas.codec import locked
-from schemas.events import Event
-from tests.fakes.orders import CaseOf
+from tests.fakes.hosts import CODEC, Bench, Scripted, decoded, nothing
+from tests.fakes.orders import TRACE, CaseOf
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-CODEC = locked()
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-Act = Callable[[e.SearchOrdered], Awaitable[None]]
-
-
-@dataclass
-class Scripted:
-    """Work that does what the test says, and remembers what it was given."""
-
-    system: str
-    act: Act
-    begun: list[UUID] = field(default_factory=list)
-    running: int = 0
-    most: int = 0
-
-    async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
-        assert isinstance(order, e.SearchOrdered)
-        self.begun.append(order.order)
-        self.running += 1
-        self.most = max(self.most, self.running)
-        try:
-            await self.act(order)
-        finally:
-            self.running -= 1
-        failed = e.SearchFailed(
-            case=order.case, order=order.order, system=self.system, reason="scripted"
-        )
-        return [failed]
-
-
-@dataclass
-class Bench:
-    """A broker, and a host of a system that no other test uses."""
-
-    bootstrap: str
-    folder: Path
-    system: str = field(default_factory=lambda: f"acme{uuid4().hex[:8]}")
-    settings: Settings = field(
-        default_factory=lambda: Settings(partitions=3, session_timeout=timedelta(seconds=6))
-    )
-
-    async def prepare(self) -> None:
-        await topics.create(self.bootstrap, flow.topics((self.system,), self.settings))
-        host_keys.create(self.keys)
-
-    @property
-    def keys(self) -> Path:
-        return self.folder / "keys" / self.system
-
-    @asynccontextmanager
-    async def host(
-        self, work: Scripted, *, share: Callable[[float], None] = lambda _: None
-    ) -> AsyncIterator[asyncio.Task[None]]:
-        """A running host; drained at the end, unless it ended by itself."""
-        task = asyncio.create_task(
-            run_host(
-                work,
-                settings=self.settings,
-                bootstrap=self.bootstrap,
-                host_keys=self.keys,
-                codec=CODEC,
-                pipeline_public=("1", X25519PrivateKey.generate().public_key()),
-                share=share,
-            )
-        )
-        try:
-            yield task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    def order(
-        self, case: CaseOf | None = None, **changed: object
-    ) -> tuple[CaseOf, e.SearchOrdered]:
-        case = case or CaseOf(system=self.system)
-        return case, replace(case.search(), **changed)  # type: ignore[arg-type]
-
-    async def send(
-        self, *orders: tuple[CaseOf, e.SearchOrdered], key: bytes | None = None
-    ) -> list[wire.Record]:
-        """Publish orders as the orchestrator does."""
-        named = host_keys.current(self.keys)
-        host_key = key or host_keys.load(self.keys)[named]
-        records = [
-            wire.Record(
-                topic=flow.work(self.system),
-                key=str(event.case).encode(),
-                value=CODEC.encode(event),
-                headers=(
-                    *wire.headers(
-                        event,
-                        event_id=uuid4(),
-                        cause=None,
-                        source="test",
-                        at=datetime.now(UTC),
-                        trace=TRACE,
-                    ),
-                    (HEADER, grants.wrap(case.grants.every, host_key, named)),
-                ),
-            )
-            for case, event in orders
-        ]
-        async with producer(self.bootstrap) as out:
-            await send(out, records)
-        return records
-
-    async def answers(self, count: int, topic: str = flow.RESULTS) -> list[Incoming]:
-        """Answers of this system, once there are so many (or after ten seconds)."""
-        found: list[Incoming] = []
-        for _ in range(100):
-            found = [it async for it in read_to_end(self.bootstrap, topic) if self._mine(it)]
-            if len(found) >= count:
-                break
-            await asyncio.sleep(0.1)
-        return found
-
-    def _mine(self, it: Incoming) -> bool:
-        event = CODEC.decode(it.value or b"")
-        topic = getattr(event, "topic", flow.work(getattr(event, "system", "")))
-        return topic == flow.work(self.system)
-
-    async def committed(self) -> int:
-        """How many orders are committed, over all partitions."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
-        await admin.start()
-        try:
-            offsets = await admin.list_consumer_group_offsets(f"habeas.host.{self.system}")
-        finally:
-            await admin.close()
-        return sum(it.offset for it in offsets.values() if it.offset > 0)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -175,14 +36,6 @@ async def bench(bootstrap: str, tmp_path: Path) -> Bench:
     made = Bench(bootstrap, tmp_path)
     await made.prepare()
     return made
-
-
-def decoded(records: Sequence[Incoming]) -> list[Event]:
-    return [CODEC.decode(it.value or b"") for it in records]
-
-
-async def nothing(_: e.SearchOrdered) -> None:
-    return
 
 
 async def test_an_order_is_answered_in_its_trace_under_derived_ids(bench: Bench) -> None:

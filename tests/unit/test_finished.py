@@ -27,6 +27,14 @@ def test_the_worst_case_fits() -> None:
     assert len(encoded(0, {n for n in range(1, FURTHEST + 64) if random.random() < 0.5})) <= MOST
 
 
+def test_what_is_further_ahead_than_fits_is_left_out() -> None:
+    random = Random(1)
+    ahead = {n for n in range(1, 3 * FURTHEST) if random.random() < 0.5}
+    said = encoded(0, ahead)
+    assert len(said) <= MOST
+    assert decoded(0, said) == {it for it in ahead if it < FURTHEST}
+
+
 @pytest.mark.parametrize(
     "said", ["", "1:", "1:?", "1:AAAA", "2:eJwDAAAAAAE=", "rubbish", "1:" + "A" * 4000]
 )
