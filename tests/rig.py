@@ -125,7 +125,7 @@ class Rig:
             broker=kafka.bootstrap,
             register=self.register,
             systems=",".join(self.systems),
-            partitions=3,
+            partitions=int(environ["HABEAS_PARTITIONS"]),
         )
         await app.prepare(self.settings, kafka.bootstrap)
         return self

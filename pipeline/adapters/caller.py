@@ -1,15 +1,16 @@
 """What a host puts around every vendor call: its turn, another try, and no more than a minute.
 
 The vendor's published limits are shared between workers: a worker that owns 3 of 12 partitions has
-3/12 of every limit. Calls go out at an even pace and in the order they asked: a worker that has
+3/12 of every limit. Calls go out in the order they asked, and at an even pace: a worker that has
 just got its share knows nothing of the calls that others made a moment ago, and with bursts they
-would add up. A vendor that says it is too much (429, `Retry-After`) halves the share, once for all
-calls that were under way; every answer afterwards gives a little back.
+would add up. A vendor that says it is too much (429, `Retry-After`) gets a quarter less, once for
+all calls that were under way; every answer afterwards gives a little back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import deque
@@ -28,16 +29,22 @@ still counts no more than it allows.
 """
 CAUGHT_UP = 0.05
 """Of a limit's window: what was not called for so long, a worker may make up for at once."""
-EVENLY = timedelta(minutes=1)
-"""Longer windows are quotas of an hour or a day: counted, but not spread over their time."""
+ALWAYS_EVENLY, EVENLY_AT_FIRST = timedelta(seconds=10), timedelta(minutes=1)
+"""Windows up to so long are used evenly: always, or until one window after a share has changed.
+Longer ones are quotas of an hour or a day: counted, and never spread over their time.
+"""
+NEWCOMER = 3 / 4
+"""Of its share: what a worker begins with that others make room for, which takes them a moment."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 """Seconds between tries: a random part of a pause that doubles (full jitter)."""
 TRIPS_AFTER = 8
 """Calls that failed in a row, over all orders, until the circuit breaker opens."""
 OPEN_FOR = 15.0
 """Seconds during which an open breaker refuses calls; then one that fails opens it again."""
-LEAST, GIVEN_BACK = 1 / 32, 1 / 64
-"""Of the share: below this it is never cut, this much comes back with every answer."""
+TIGHTENED, LEAST, GIVEN_BACK = 3 / 4, 1 / 32, 1 / 64
+"""Of the share: what is left when the vendor has had too much, what is always left, and what comes
+back with every answer.
+"""
 
 
 class HostCaller:
@@ -48,6 +55,7 @@ class HostCaller:
         self._wait = settings.vendor_wait.total_seconds()
         self._windows = tuple(_Window(it) for it in capabilities.limits)
         self._share = 1.0
+        self._is_shared = False
         self._turns = asyncio.Lock()
         """Held by the call whose turn is next: it wakes the following ones in their order."""
         self._tightened = 1.0
@@ -58,7 +66,14 @@ class HostCaller:
 
     def share(self, part: float) -> None:
         """Use this part of the vendor's limits from now on, above 0 and up to 1."""
+        if part == self._share:
+            return
+        if not self._is_shared:
+            self._tightened = min(self._tightened, NEWCOMER)
+        self._is_shared = True
         self._share = part
+        for it in self._windows:
+            it.changed(time.monotonic())
 
     async def __call__(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """The result of a call, tried again while there is time for it.
@@ -121,7 +136,7 @@ class HostCaller:
             return
         self._held_until = max(self._held_until, now + error.retry_after.total_seconds())
         if began >= self._tightened_at:
-            self._tightened = max(self._tightened / 2, LEAST)
+            self._tightened = max(self._tightened * TIGHTENED, LEAST)
             self._tightened_at = now
 
     async def _pause(self, error: RetryableError, tries: int, until: float) -> None:
@@ -148,24 +163,47 @@ class HostCaller:
 
 
 class _Window:
-    """One published limit: when its last calls were made, and when the next is due."""
+    """One published limit: how much of it the last calls have used, and when the next is due.
+
+    A call uses 1/30 of a share of 30 calls, for as long as the window lasts: what was called under
+    a larger share before does not stop a worker whose share has become smaller.
+    """
 
     def __init__(self, limit: Limit) -> None:
         self._calls = limit.calls
         self._per = limit.per.total_seconds() * (1 + LATER_THAN_OTHERS)
         self._late = CAUGHT_UP * self._per
-        self._is_even = limit.per <= EVENLY
-        self._made: deque[float] = deque(maxlen=limit.calls)
+        self._is_soon_even = limit.per <= EVENLY_AT_FIRST
+        self._even_until = math.inf if limit.per <= ALWAYS_EVENLY else 0.0
+        self._made: deque[tuple[float, float]] = deque()
+        self._used = 0.0
         self._due = 0.0
+
+    def changed(self, now: float) -> None:
+        """Others' calls are in the vendor's window: add none at once, and be even for a while."""
+        self._due = max(self._due, now + self._late)
+        if self._is_soon_even:
+            self._even_until = max(self._even_until, now + self._per)
 
     def free_at(self, share: float) -> float:
         """When the next call may be made."""
-        allowed = max(1, int(self._calls * share + 1e-9))
-        full = len(self._made) >= allowed
-        return max(self._due - self._late, self._made[-allowed] + self._per if full else 0.0)
+        ready = self._due - self._late
+        too_much = self._used + self._use(share) - 1 - 1e-9
+        for at, used in self._made:
+            if too_much <= 0:
+                break
+            too_much -= used
+            ready = max(ready, at + self._per)
+        return ready
 
     def take(self, now: float, share: float) -> None:
         """A call is made. The generic cell rate algorithm (ITU-T I.371): `_due` is its TAT."""
-        self._made.append(now)
-        if self._is_even:
+        while self._made and self._made[0][0] <= now - self._per:
+            self._used -= self._made.popleft()[1]
+        self._made.append((now, self._use(share)))
+        self._used += self._use(share)
+        if now < self._even_until or self._calls * share < 1:
             self._due = max(self._due, now) + self._per / (self._calls * share)
+
+    def _use(self, share: float) -> float:
+        return min(1.0, 1 / (self._calls * share))
