@@ -67,7 +67,8 @@ class Acme(Connector):
         yield Page(gone=tuple(known))
 
     async def export(self, holding: Holding) -> AsyncIterator[Record]:
-        for it in ():
+        nothing: tuple[Record, ...] = ()
+        for it in nothing:
             yield it
 
     async def erase(
