@@ -82,6 +82,7 @@ class Orchestrator:
                 value_serializer="raw",
             )
             self._app.agent(channel, name=f"take.{topic}")(self._agent(topic))
+        self._app.on_partitions_assigned.connect(_assigned)
 
     async def run(self) -> None:
         """Decide until cancelled. Raises what stopped it."""
@@ -129,6 +130,11 @@ class Orchestrator:
         log.error("orchestrator.stopped", error=type(error).__name__, reason=str(error)[:200])
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
+
+
+def _assigned(_: Any, /, *given: Any, **__: Any) -> None:
+    (partitions,) = given
+    log.info("orchestrator.assigned", partitions=len(partitions))
 
 
 def _incoming(event: Any) -> Incoming:
