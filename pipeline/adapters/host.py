@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from schemas.codec import Codec
 
 from . import wire
-from .dead_letters import refused
+from .dead_letters import InARow, refused
 from .finished import Partition
 from .incoming import Incoming, of_kafka
 from .order_desk import OrderDesk, UnreadableError
@@ -128,7 +128,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         self._partitions: dict[TopicPartition, Partition] = {}
         self._running: dict[asyncio.Task[None], TopicPartition] = {}
         self._last: dict[bytes | None, asyncio.Task[None]] = {}
-        self._refused = 0
+        self._refused = InARow(flow.work(desk.system), settings.dead_letter_limit)
         self._committed_at = 0.0
         self._restoring = asyncio.Lock()
         """Held while it is learnt what is finished: records of a new partition arrive meanwhile."""
@@ -216,13 +216,11 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         try:
             answers = await self._desk.answer(record)
         except UnreadableError as error:
-            self._refused += 1
             log.warning("order.refused", topic=record.topic, reason=str(error))
-            if self._refused > self._settings.dead_letter_limit:
-                raise
+            self._refused.was_refused(str(error))
             answers = [refused(record, str(error), self._codec, self._pipeline_public)]
         else:
-            self._refused = 0
+            self._refused.was_read()
         await self._send(answers)
         crash.passing("host.after-answer")
         state.end(record.offset)

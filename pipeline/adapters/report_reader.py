@@ -14,7 +14,7 @@ from pipeline import flow
 from schemas.codec import Codec, CodecError
 from schemas.events import CaseReported
 
-from .dead_letters import refused
+from .dead_letters import InARow, refused
 from .incoming import of_kafka
 from .producer import producer, send
 
@@ -27,8 +27,13 @@ async def read_reports(
     codec: Codec,
     publish: Callable[[CaseReported], None],
     pipeline_public: tuple[str, X25519PublicKey],
+    dead_letter_limit: int,
 ) -> None:
-    """Publish every report until cancelled, each before its offset is committed."""
+    """Publish every report until cancelled, each before its offset is committed.
+
+    Raises `DeadLetterLimitError`.
+    """
+    in_a_row = InARow(flow.REPORTS, dead_letter_limit)
     consumer = AIOKafkaConsumer(
         flow.REPORTS,
         bootstrap_servers=bootstrap,
@@ -45,10 +50,12 @@ async def read_reports(
                     if not isinstance(event, CaseReported):
                         raise CodecError("not a report")  # noqa: TRY301  the same dead letter
                 except CodecError as error:
+                    in_a_row.was_refused(str(error))
                     letter = refused(of_kafka(record), str(error), codec, pipeline_public)
                     await send(out, [letter])
                     log.warning("report.refused", offset=record.offset, reason=str(error))
                 else:
+                    in_a_row.was_read()
                     publish(event)
                     log.info("report.published", case=str(event.case), n=event.n)
                 with suppress(KafkaError):  # a report that comes again is written again
