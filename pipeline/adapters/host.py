@@ -67,17 +67,17 @@ async def run_host(
     topic = flow.work(work.system)
     session = int(settings.session_timeout.total_seconds() * 1000)
     group = f"habeas.host.{work.system}"
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        group_id=group,
-        group_instance_id=settings.instance or None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        session_timeout_ms=session,
-        heartbeat_interval_ms=session // 4,
-        max_poll_interval_ms=int(timedelta(minutes=10).total_seconds() * 1000),
-    )
     async with producer(bootstrap) as out:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            group_id=group,
+            group_instance_id=settings.instance or None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 4,
+            max_poll_interval_ms=int(timedelta(minutes=10).total_seconds() * 1000),
+        )
         desk = OrderDesk(work, codec=codec, host_keys=host_keys, clock=clock)
         committed = partial(_committed, bootstrap, group)
         host = _Host(desk, consumer, out, settings, codec, pipeline_public, share, committed)

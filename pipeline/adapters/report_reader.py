@@ -34,14 +34,14 @@ async def read_reports(
     Raises `DeadLetterLimitError`.
     """
     in_a_row = InARow(flow.REPORTS, dead_letter_limit)
-    consumer = AIOKafkaConsumer(
-        flow.REPORTS,
-        bootstrap_servers=bootstrap,
-        group_id=GROUP,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
     async with producer(bootstrap) as out:
+        consumer = AIOKafkaConsumer(
+            flow.REPORTS,
+            bootstrap_servers=bootstrap,
+            group_id=GROUP,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
         try:
             await consumer.start()
             async for record in consumer:
