@@ -319,8 +319,7 @@ async def run_role(
             signer = FileSigner(place.signing_key, place.public_key)
             out = partial(publish, signer=signer, folder=place.reports)
             public = place.keys.pipeline_public()
-            limit = settings.dead_letter_limit
-            await read_reports(bootstrap, await codec(settings), out, public, limit)
+            await read_reports(bootstrap, await codec(settings), out, public, settings)
         case _:
             await run_connector(role, settings, bootstrap, environ)
 

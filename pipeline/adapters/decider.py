@@ -132,6 +132,7 @@ class Decider:
             owed, _ = await self._decide(connection, inputs)
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("clock.in-sweep")
+        crash.passing("clock.after-commit")
         await self._publisher.publish(rows)
 
     async def expire_keys(self, now: datetime) -> None:

@@ -221,6 +221,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
             answers = [refused(record, str(error), self._codec, self._pipeline_public)]
         else:
             self._refused.was_read()
+        crash.passing("host.before-answer")
         await self._send(answers)
         crash.passing("host.after-answer")
         state.end(record.offset)
@@ -242,6 +243,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         self._committed_at = time.monotonic()
         with _costs_repetition("commit.refused"):
             if offsets:
+                crash.passing("host.before-commit")
                 await self._consumer.commit(offsets)
             for it, said in offsets.items():
                 self._partitions[it].committed(said)

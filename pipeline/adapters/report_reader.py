@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from pipeline import flow
+from pipeline import crash, flow
+from pipeline.settings import Settings
 from schemas.codec import Codec, CodecError
 from schemas.events import CaseReported
 
@@ -27,18 +28,22 @@ async def read_reports(
     codec: Codec,
     publish: Callable[[CaseReported], None],
     pipeline_public: tuple[str, X25519PublicKey],
-    dead_letter_limit: int,
+    settings: Settings,
 ) -> None:
     """Publish every report until cancelled, each before its offset is committed.
 
     Raises `DeadLetterLimitError`.
     """
-    in_a_row = InARow(flow.REPORTS, dead_letter_limit)
+    in_a_row = InARow(flow.REPORTS, settings.dead_letter_limit)
+    session = int(settings.session_timeout.total_seconds() * 1000)
     async with producer(bootstrap) as out:
         consumer = AIOKafkaConsumer(
             flow.REPORTS,
             bootstrap_servers=bootstrap,
             group_id=GROUP,
+            group_instance_id=settings.instance or None,
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 4,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
@@ -58,6 +63,7 @@ async def read_reports(
                     in_a_row.was_read()
                     publish(event)
                     log.info("report.published", case=str(event.case), n=event.n)
+                crash.passing("reports.before-commit")
                 with suppress(KafkaError):  # a report that comes again is written again
                     await consumer.commit()
         finally:
