@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check format lock clean
+.PHONY: help setup demo test soak bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +18,9 @@ demo: $(READY) ## Run the pipeline against sandboxes of the vendors; options in 
 
 test: $(READY) ## Run all tests; one folder, file or option with ARGS="tests/unit -x"
 	$(BIN)/pytest $(ARGS)
+
+soak: $(READY) ## Run the chaos tests in their long form; other luck with SEED=7, one file with ARGS="..."
+	HABEAS_SOAK=1 HABEAS_SEED=$(SEED) $(BIN)/pytest -s --randomly-seed=$(SEED) $(or $(ARGS),tests/chaos)
 
 bench: $(READY) ## Measure cases per second beside the floor of this machine; rows in tests/bench/results.json
 	$(BIN)/python -m tests.bench.bench $(ARGS)

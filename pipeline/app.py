@@ -318,7 +318,8 @@ async def run_role(
         case "reports":
             signer = FileSigner(place.signing_key, place.public_key)
             out = partial(publish, signer=signer, folder=place.reports)
-            await read_reports(bootstrap, await codec(settings), out, place.keys.pipeline_public())
+            public = place.keys.pipeline_public()
+            await read_reports(bootstrap, await codec(settings), out, public, settings)
         case _:
             await run_connector(role, settings, bootstrap, environ)
 

@@ -14,12 +14,20 @@ POINTS = frozenset(
     {
         "decider.before-commit",
         "decider.after-commit",
+        "publisher.before-forget",
         "decider.after-publish",
-        "host.after-effect",
-        "host.after-answer",
         "host.in-export",
+        "host.after-effect",
+        "host.before-answer",
+        "host.after-answer",
+        "host.before-commit",
         "assembler.after-zip",
+        "sender.after-mail",
+        "reports.before-signature",
+        "reports.before-commit",
+        "clock.after-claim",
         "clock.in-sweep",
+        "clock.after-commit",
     }
 )
 

@@ -23,6 +23,7 @@ from pipeline.adapters import local_kafka
 from pipeline.adapters.incoming import Incoming, read_to_end
 from pipeline.adapters.register import reading
 from pipeline.case.case import Case
+from pipeline.cli.console import NO_BROKER
 from pipeline.settings import Settings
 from schemas.records import Person, SealedIdentifier
 
@@ -55,11 +56,14 @@ class Role:
             )
 
     def again(self) -> None:
-        """Start it again if it was killed; any other end is an error."""
+        """Start it again if it was killed, or met no broker; any other end is an error."""
         if self.process is None or self.process.poll() is None:
             return
+        tail = self.log.read_text()[-3000:]
+        if self.process.returncode == 1 and tail.rstrip().endswith(NO_BROKER):
+            self.start()
+            return
         if self.process.returncode != -signal.SIGKILL:
-            tail = self.log.read_text()[-3000:]
             raise AssertionError(f"{self.arguments} ended with {self.process.returncode}: {tail}")
         self.died += 1
         self.start()

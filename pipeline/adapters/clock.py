@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from pipeline import crash
 from pipeline.settings import Settings
 
 from .decider import Decider
@@ -37,6 +38,7 @@ async def sweep(decider: Decider, publisher: Publisher, engine: AsyncEngine, now
     async with engine.begin() as connection:
         found = await store.claim_dues(connection, now)
     if found:
+        crash.passing("clock.after-claim")
         log.info("clock.due", cases=len(found), rows=sum(map(len, found.values())))
         await decider.tick(found)
     await decider.expire_keys(now)

@@ -27,6 +27,35 @@ MAX_VALUE = 400 * 1024
 """A larger value is not kept: a dead letter is a record too."""
 
 
+class DeadLetterLimitError(Exception):
+    """So many records in a row could not be read that the mistake is not theirs, but ours."""
+
+
+@dataclass(slots=True)
+class InARow:
+    """How many records of a topic were refused in a row, none read between them."""
+
+    topic: str
+    limit: int
+    count: int = 0
+
+    def was_read(self) -> None:
+        """A record of it was read."""
+        self.count = 0
+
+    def was_refused(self, reason: str) -> None:
+        """One was not. Raises `DeadLetterLimitError` past the limit: then nobody puts it aside."""
+        self.count += 1
+        if self.count > self.limit:
+            raise DeadLetterLimitError(
+                f"{self.topic}: {self.count} records in a row were refused, the last one for"
+                f" {reason[:80]!r}. It is not put aside. `habeas dead-letters list` shows the"
+                " others: mend what is behind it (keys, senders, the register, the release), start"
+                " again, and `habeas dead-letters replay` sends them once more. If they are rubbish"
+                " indeed, a higher HABEAS_DEAD_LETTER_LIMIT lets them be put aside."
+            )
+
+
 def refused(
     record: Incoming, reason: str, codec: Codec, recipient: tuple[str, X25519PublicKey]
 ) -> wire.Record:

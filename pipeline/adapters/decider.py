@@ -33,7 +33,7 @@ from schemas.records import LedgerEntry
 from schemas.sealed import SealError
 
 from . import host_keys, wire
-from .dead_letters import refused
+from .dead_letters import InARow, refused
 from .incoming import Incoming, Input, read
 from .key_files import KeyFiles
 from .publisher import Publisher
@@ -93,17 +93,25 @@ class Decider:
         self._cases: OrderedDict[UUID, Case] = OrderedDict()
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._host_keys: dict[str, tuple[str, bytes]] = {}
+        self._in_a_row: dict[str, InARow] = {}
 
     async def take(self, batch: Sequence[Incoming]) -> None:
-        """Decide a batch and publish what follows. Raises `UnknownEventError`: stop, not skip."""
+        """Decide a batch of one topic and publish what follows.
+
+        Raises `UnknownEventError` and `DeadLetterLimitError`, and then has done nothing of it:
+        stop, do not skip.
+        """
         inputs, refusals = self._read(batch)
         async with self._one, self._engine.begin() as connection:
-            inputs, more = await self._admit(connection, inputs)
-            owed = [self._refused(it) for it in (*refusals, *more)]
-            owed += await self._decide(connection, inputs)
+            inputs, misplaced = await self._admit(connection, inputs)
+            owed, undecidable = await self._decide(connection, inputs)
+            refusals += [*misplaced, *undecidable]
+            in_a_row = self._counted(batch, refusals)
+            owed += [self._refused(it) for it in refusals]
             await store.save_offsets(connection, batch)
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("decider.before-commit")
+        self._in_a_row[in_a_row.topic] = in_a_row
         crash.passing("decider.after-commit")
         await self._publisher.publish(rows)
         crash.passing("decider.after-publish")
@@ -121,9 +129,10 @@ class Decider:
             ]
             known = await store.known_events(connection, [it.id for it in inputs])
             inputs = [it for it in inputs if it.id not in known]
-            owed = await self._decide(connection, inputs)
+            owed, _ = await self._decide(connection, inputs)
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("clock.in-sweep")
+        crash.passing("clock.after-commit")
         await self._publisher.publish(rows)
 
     async def expire_keys(self, now: datetime) -> None:
@@ -150,7 +159,7 @@ class Decider:
                 for it in expired
             ]
             known = await store.known_events(connection, [it.id for it in inputs])
-            owed = await self._decide(connection, [it for it in inputs if it.id not in known])
+            owed, _ = await self._decide(connection, [it for it in inputs if it.id not in known])
             for it in expired:
                 await destroy(connection, it.id, now)
             rows = await store.owe(connection, owed, now)
@@ -219,14 +228,31 @@ class Decider:
         same = _clear(first) == _clear(it.event) and self._way_in.reopen(first) == it.person
         return "" if same else "case_id_taken"
 
+    def _counted(self, batch: Sequence[Incoming], refusals: Sequence[Refusal]) -> InARow:
+        """The refusals in a row after this batch. Raises `DeadLetterLimitError`."""
+        topic = batch[0].topic
+        before = self._in_a_row.get(topic)
+        limit = self._rules.settings.dead_letter_limit
+        after = InARow(topic, limit) if before is None else replace(before)
+        reasons = {(it.record.partition, it.record.offset): it.reason for it in refusals}
+        for it in batch:
+            reason = reasons.get((it.partition, it.offset))
+            if reason is None:
+                after.was_read()
+            else:
+                after.was_refused(reason)
+        return after
+
     async def _decide(
         self, connection: AsyncConnection, inputs: Sequence[Input]
-    ) -> list[wire.Record]:
+    ) -> tuple[list[wire.Record], list[Refusal]]:
+        """What is owed after these, and those that break the decider."""
         cases = await self._load(connection, {it.event.case for it in inputs})
         keys = await self._keys.of(connection, {it.event.case for it in inputs})
         heads = await store.heads(connection, {it.event.case for it in inputs})
         opened: dict[UUID, sealing.Opened] = {}
         owed: list[wire.Record] = []
+        refusals: list[Refusal] = []
         undecidable: set[UUID] = set()
         for it in inputs:
             known = it.event.case
@@ -245,7 +271,7 @@ class Decider:
             except (UnknownEventError, SQLAlchemyError):
                 raise
             except Exception as error:  # noqa: BLE001  one case must not hold all the others
-                owed += self._undecidable(it, error)
+                refusals += self._undecidable(it, error)
                 undecidable.add(known)
                 continue
             await store.append(connection, known, entries)
@@ -261,10 +287,10 @@ class Decider:
                 wrong = wrong or "an event could not be decided; it is a dead letter"
             await store.save_case(connection, case, heads[case.id], wrong, dues(case, self._rules))
             self._remember(case)
-        return owed
+        return owed, refusals
 
-    def _undecidable(self, it: Input, error: Exception) -> list[wire.Record]:
-        """The dead letter of an event that breaks the decider, such as one too large to say."""
+    def _undecidable(self, it: Input, error: Exception) -> list[Refusal]:
+        """The refusal of an event that breaks the decider, such as one too large to say."""
         log.error(
             "decision.broke",
             case=str(it.event.case),
@@ -272,7 +298,7 @@ class Decider:
             error=type(error).__name__,
             at=broke.at(error),
         )
-        return [] if it.record is None else [self._refused(Refusal(it.record, "undecidable"))]
+        return [] if it.record is None else [Refusal(it.record, "undecidable")]
 
     def _one_decision(
         self, case: Case | None, it: Input, opened: sealing.Opened

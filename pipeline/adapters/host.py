@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from schemas.codec import Codec
 
 from . import wire
-from .dead_letters import refused
+from .dead_letters import InARow, refused
 from .finished import Partition
 from .incoming import Incoming, of_kafka
 from .order_desk import OrderDesk, UnreadableError
@@ -69,17 +69,17 @@ async def run_host(
     topic = flow.work(work.system)
     session = int(settings.session_timeout.total_seconds() * 1000)
     group = f"habeas.host.{work.system}"
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        group_id=group,
-        group_instance_id=settings.instance or None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        session_timeout_ms=session,
-        heartbeat_interval_ms=session // 4,
-        max_poll_interval_ms=int(timedelta(minutes=10).total_seconds() * 1000),
-    )
     async with producer(bootstrap) as out:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            group_id=group,
+            group_instance_id=settings.instance or None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 4,
+            max_poll_interval_ms=int(timedelta(minutes=10).total_seconds() * 1000),
+        )
         desk = OrderDesk(work, codec=codec, host_keys=host_keys, clock=clock)
         committed = partial(_committed, bootstrap, group)
         host = _Host(desk, consumer, out, settings, codec, pipeline_public, share, committed)
@@ -132,7 +132,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         self._partitions: dict[TopicPartition, Partition] = {}
         self._running: dict[asyncio.Task[None], TopicPartition] = {}
         self._last: dict[bytes | None, asyncio.Task[None]] = {}
-        self._refused = 0
+        self._refused = InARow(flow.work(desk.system), settings.dead_letter_limit)
         self._committed_at = 0.0
         self._restoring = asyncio.Lock()
         """Held while it is learnt what is finished: records of a new partition arrive meanwhile."""
@@ -222,13 +222,12 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         try:
             answers = await self._desk.answer(record)
         except UnreadableError as error:
-            self._refused += 1
             log.warning("order.refused", topic=record.topic, reason=str(error))
-            if self._refused > self._settings.dead_letter_limit:
-                raise
+            self._refused.was_refused(str(error))
             answers = [refused(record, str(error), self._codec, self._pipeline_public)]
         else:
-            self._refused = 0
+            self._refused.was_read()
+        crash.passing("host.before-answer")
         await self._send(answers)
         crash.passing("host.after-answer")
         state.end(record.offset)
@@ -250,6 +249,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         self._committed_at = time.monotonic()
         with _costs_repetition("commit.refused"):
             if offsets:
+                crash.passing("host.before-commit")
                 await self._consumer.commit(offsets)
             for it, said in offsets.items():
                 self._partitions[it].committed(said)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from pipeline import flow
@@ -22,6 +23,8 @@ from schemas.records import Person
 from . import wire
 from .way_in import RefusedError, WayIn
 
+READ_WITHIN = 30.0
+"""Seconds for records that are read a second time."""
 ANSWERS = (
     e.HoldingsLocated
     | e.SearchFailed
@@ -90,6 +93,35 @@ async def read_to_end(bootstrap: str, *topics: str) -> AsyncIterator[Incoming]:
         return
     finally:
         await consumer.stop()
+
+
+async def read_range(bootstrap: str, where: TopicPartition, offsets: range) -> list[Incoming]:
+    """The records of a partition at these offsets; those that retention took are not there."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    found: list[Incoming] = []
+    try:
+        await consumer.start()
+        consumer.assign([where])
+        consumer.seek(where, offsets.start)
+        async with asyncio.timeout(READ_WITHIN):
+            while await consumer.position(where) < offsets.stop:
+                for records in (await consumer.getmany(timeout_ms=1000)).values():
+                    found += [of_kafka(it) for it in records if it.offset in offsets]
+    finally:
+        await consumer.stop()
+    return found
+
+
+def missing(following: int | None, offsets: Sequence[int]) -> list[range]:
+    """The gaps before and between a partition's offsets, when `following` should come next."""
+    found = []
+    for it in sorted(offsets):
+        if following is not None and it > following:
+            found.append(range(following, it))
+        following = max(it + 1, following or 0)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -25,8 +26,9 @@ from pipeline.settings import Settings
 
 from .clock import sweep_for_ever
 from .decider import Decider
-from .incoming import Incoming
+from .incoming import Incoming, missing, read_range
 from .publisher import Publisher
+from .register import store
 
 GROUP = "habeas.orchestrator"
 BATCH = 200
@@ -56,6 +58,7 @@ class Orchestrator:
         self._publisher = publisher
         self._engine = engine
         self._settings = settings
+        self._bootstrap = bootstrap
         self._failed: asyncio.Future[None] | None = None
         self._app = faust.App(
             GROUP,
@@ -82,6 +85,7 @@ class Orchestrator:
                 value_serializer="raw",
             )
             self._app.agent(channel, name=f"take.{topic}")(self._agent(topic))
+        self._app.on_partitions_assigned.connect(_assigned)
 
     async def run(self) -> None:
         """Decide until cancelled. Raises what stopped it."""
@@ -113,7 +117,7 @@ class Orchestrator:
     async def _take_until_done(self, topic: str, batch: Sequence[Incoming]) -> None:
         while True:
             try:
-                await self._decider.take(batch)
+                await self._decider.take([*await self._missed(topic, batch), *batch])
             except (OperationalError, DBAPIError, KafkaError, OSError) as error:
                 log.warning("batch.retried", topic=topic, error=type(error).__name__)
                 await asyncio.sleep(PAUSE)
@@ -125,10 +129,32 @@ class Orchestrator:
             else:
                 return
 
+    async def _missed(self, topic: str, batch: Sequence[Incoming]) -> list[Incoming]:
+        """Records before and in a batch that never came here.
+
+        Faust drops what it has fetched when partitions are shared out anew, and may go on behind
+        it. What the register has not seen is read again; what it has is dropped by the decider.
+        """
+        async with self._engine.connect() as connection:
+            following = await store.next_offsets(connection, topic)
+        found: list[Incoming] = []
+        for partition in {it.partition for it in batch}:
+            came = [it.offset for it in batch if it.partition == partition]
+            for gap in missing(following.get(partition), came):
+                log.warning("records.missed", topic=topic, partition=partition, count=len(gap))
+                where = TopicPartition(topic, partition)
+                found += await read_range(self._bootstrap, where, gap)
+        return found
+
     def _stop(self, error: Exception) -> None:
         log.error("orchestrator.stopped", error=type(error).__name__, reason=str(error)[:200])
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
+
+
+def _assigned(_: Any, /, *given: Any, **__: Any) -> None:
+    (partitions,) = given
+    log.info("orchestrator.assigned", partitions=len(partitions))
 
 
 def _incoming(event: Any) -> Incoming:

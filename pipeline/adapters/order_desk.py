@@ -42,6 +42,7 @@ class OrderDesk:
         host_keys: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.system = work.system
         self._work = work
         self._codec = codec
         self._folder = host_keys

@@ -22,8 +22,8 @@ async def producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
         linger_ms=2,
         max_request_size=MAX_BYTES,
     )
-    await made.start()
     try:
+        await made.start()
         yield made
     finally:
         await made.stop()

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from pipeline import crash
+
 from .producer import send
 from .register import store
 from .register.store import Owed
@@ -36,6 +38,7 @@ class Publisher:
         if not rows:
             return
         await send(self._producer, [it.record for it in rows])
+        crash.passing("publisher.before-forget")
         self.records += len(rows)
         async with self._engine.begin() as connection:
             await store.forget(connection, [it.id for it in rows])

@@ -10,11 +10,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from pipeline import flow
+from pipeline import crash, flow
+from pipeline.settings import Settings
 from schemas.codec import Codec, CodecError
 from schemas.events import CaseReported
 
-from .dead_letters import refused
+from .dead_letters import InARow, refused
 from .incoming import of_kafka
 from .producer import producer, send
 
@@ -27,16 +28,25 @@ async def read_reports(
     codec: Codec,
     publish: Callable[[CaseReported], None],
     pipeline_public: tuple[str, X25519PublicKey],
+    settings: Settings,
 ) -> None:
-    """Publish every report until cancelled, each before its offset is committed."""
-    consumer = AIOKafkaConsumer(
-        flow.REPORTS,
-        bootstrap_servers=bootstrap,
-        group_id=GROUP,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
+    """Publish every report until cancelled, each before its offset is committed.
+
+    Raises `DeadLetterLimitError`.
+    """
+    in_a_row = InARow(flow.REPORTS, settings.dead_letter_limit)
+    session = int(settings.session_timeout.total_seconds() * 1000)
     async with producer(bootstrap) as out:
+        consumer = AIOKafkaConsumer(
+            flow.REPORTS,
+            bootstrap_servers=bootstrap,
+            group_id=GROUP,
+            group_instance_id=settings.instance or None,
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 4,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
         try:
             await consumer.start()
             async for record in consumer:
@@ -45,12 +55,15 @@ async def read_reports(
                     if not isinstance(event, CaseReported):
                         raise CodecError("not a report")  # noqa: TRY301  the same dead letter
                 except CodecError as error:
+                    in_a_row.was_refused(str(error))
                     letter = refused(of_kafka(record), str(error), codec, pipeline_public)
                     await send(out, [letter])
                     log.warning("report.refused", offset=record.offset, reason=str(error))
                 else:
+                    in_a_row.was_read()
                     publish(event)
                     log.info("report.published", case=str(event.case), n=event.n)
+                crash.passing("reports.before-commit")
                 with suppress(KafkaError):  # a report that comes again is written again
                     await consumer.commit()
         finally:

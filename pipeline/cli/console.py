@@ -17,11 +17,14 @@ from uuid import UUID
 
 import click
 import structlog
+from aiokafka.errors import KafkaConnectionError
 from rich.console import Console
 
 from pipeline import settings as table
+from pipeline.adapters.dead_letters import DeadLetterLimitError
 from pipeline.adapters.key_files import KeyFileError
 from pipeline.adapters.local_kafka import LocalKafkaError
+from pipeline.adapters.register.engine import RegisterError
 from pipeline.adapters.register.reading import NoCaseError
 from pipeline.adapters.registry_ids import RegistryError
 from pipeline.adapters.topics import TopicsError
@@ -41,10 +44,12 @@ err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
 PLAIN = (
+    DeadLetterLimitError,
     KeyFileError,
     LocalKafkaError,
     NoCaseError,
     PolicyError,
+    RegisterError,
     RegistryError,
     IntakesError,
     SetupError,
@@ -52,6 +57,7 @@ PLAIN = (
     table.SettingsError,
 )
 """Errors whose message already says what to do."""
+NO_BROKER = "no broker answers: start it, or correct HABEAS_BROKER, and then start this again"
 
 
 def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
@@ -61,10 +67,8 @@ def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return asyncio.run(_until_told(function(*args, **kwargs)))
-        except PLAIN as error:
-            raise click.ClickException(str(error)) from None
-        except BaseExceptionGroup as group:
-            raise click.ClickException(_first(group)) from None
+        except (*PLAIN, KafkaConnectionError, BaseExceptionGroup) as error:
+            raise click.ClickException(_first(error)) from None
         except (asyncio.CancelledError, KeyboardInterrupt):
             sys.exit(130)
 
@@ -137,4 +141,6 @@ async def _until_told(work: Coroutine[Any, Any, T]) -> T:
 def _first(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, KafkaConnectionError):
+        return NO_BROKER
     return str(error) if isinstance(error, PLAIN) else f"{type(error).__name__}: {error}"

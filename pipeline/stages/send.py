@@ -12,6 +12,7 @@ from schemas.events import Event, NoticeFailed, NoticeOrdered, NoticeSent
 from schemas.records import Evidence, Sealed
 from schemas.sealed import seal_event, unseal_event
 
+from ..crash import passing
 from ..grants import Grants
 from ..ports import Mailer
 from ..response.letters import Letters, UnknownNoticeError
@@ -54,6 +55,7 @@ class Send:
             return (failed,)
         name = f"{order.case}-notice-{order.n}"  # the same for each attempt
         await self._mailer.send(message, name)
+        passing("sender.after-mail")
         sent = NoticeSent(case=order.case, order=order.order, system=self.system)
         shown = Evidence(operation="mail", status=ACCEPTED, request=str(message["Message-ID"]))
         evidence = Sealed(evidence=(shown,))

@@ -4,65 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pipeline import app, flow
-from pipeline.adapters import host_keys, way_in, wire
-from pipeline.adapters.decider import Decider
-from pipeline.adapters.edge import Edge
-from pipeline.adapters.incoming import Incoming
+from pipeline import flow
+from pipeline.adapters import wire
 from pipeline.adapters.publisher import Publisher
 from pipeline.adapters.register import reading, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
-from pipeline.adapters.register.engine import connect, downgrade, migrate, url_of
-from pipeline.app import LOCAL, LOCAL_LEVEL, Place
+from pipeline.adapters.register.engine import connect, migrate, url_of
+from pipeline.app import Place
 from pipeline.case.decide import decide
 from pipeline.case.dues import Due
 from pipeline.settings import Settings
-from schemas.codec import CodecError, locked
-from schemas.records import Person, SealedIdentifier
-
-NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-CODEC = locked()
-
-
-@dataclass
-class Sent:
-    """Where a producer's records go when no broker is asked."""
-
-    records: list[wire.Record] = field(default_factory=list)
-
-    async def send(self, topic: str, value: bytes, *, key: bytes, headers: Any) -> Any:
-        record = wire.Record(topic=topic, key=key, value=value, headers=tuple(headers))
-        self.records.append(record)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
-
+from schemas.codec import CodecError
+from tests.fakes.deciders import CODEC, NOW, Sent, decider, requests, set_up
 
 SQLITE_ALONE = pytest.mark.parametrize("register", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def settings(tmp_path: Path, register: str) -> Settings:
-    made = Settings(data=tmp_path, systems="freshdesk,salesforce", register=register)
-    files = Place(tmp_path).keys
-    files.create()
-    for system in ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE):
-        host_keys.create(files.hosts(system))
-    signer = files.signer(f"intake-{LOCAL}")
-    way_in.register(Place(tmp_path).intakes, "intakes", LOCAL, signer.public_key(), LOCAL_LEVEL)
-    return made
+    return set_up(tmp_path, register)
 
 
 @pytest.fixture
@@ -73,67 +42,8 @@ async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     await made.dispose()
 
 
-def decider(settings: Settings, engine: AsyncEngine, sent: Sent) -> Decider:
-    """One as `run_orchestrator` makes it."""
-    files = Place(settings.data).keys
-    senders = way_in.load(Place(settings.data).intakes)
-    return Decider(
-        engine=engine,
-        codec=CODEC,
-        rules=app.rules(settings),
-        way_in=way_in.WayIn(CODEC, senders, files.pipeline()),
-        keys=CaseKeys(files.wrapping()),
-        files=files,
-        publisher=Publisher(engine, sent),
-    )
-
-
-async def requests(
-    settings: Settings, *cases: UUID, email: str = "a@example.org"
-) -> list[Incoming]:
-    """Requests as they lie on the topic."""
-    out = Sent()
-    edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
-    for case in cases:
-        person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
-        await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
-    return [_arrived(it, offset) for offset, it in enumerate(out.records)]
-
-
-def _arrived(it: wire.Record, offset: int) -> Incoming:
-    return Incoming(
-        topic=it.topic,
-        partition=0,
-        offset=offset,
-        key=it.key,
-        value=it.value,
-        headers=it.headers,
-        at=NOW,
-    )
-
-
 def of_topic(records: Sequence[wire.Record], topic: str) -> list[wire.Record]:
     return [it for it in records if it.topic == topic]
-
-
-async def test_migrations_go_down_and_up_again_with_data_in_it(
-    settings: Settings, engine: AsyncEngine
-) -> None:
-    await decider(settings, engine, Sent()).take(await requests(settings, uuid4()))
-
-    def differences(connection: Connection) -> list[Any]:
-        return list(compare_metadata(MigrationContext.configure(connection), tables.metadata))
-
-    def down(connection: Connection) -> list[str]:
-        downgrade(connection, "base")
-        return [it for it in inspect(connection).get_table_names() if it != "alembic_version"]
-
-    async with engine.begin() as connection:
-        assert await connection.run_sync(differences) == []
-        assert await connection.run_sync(down) == []
-    await migrate(engine)
-    async with engine.begin() as connection:
-        assert await connection.run_sync(differences) == []
 
 
 @SQLITE_ALONE

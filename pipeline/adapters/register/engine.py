@@ -7,11 +7,15 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import event
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATING = int.from_bytes(b"habeas", "big")
+"""The advisory lock of who migrates: no case id begins with it but by chance."""
 
 
 class RegisterError(Exception):
@@ -35,25 +39,49 @@ async def connect(url: str) -> AsyncEngine:
 
 
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
-    """Bring the register to a revision."""
+    """Bring the register to a revision, in one transaction; who comes second finds it done.
+
+    Raises `RegisterError`, and changes nothing, if it is of a later release.
+    """
     async with engine.connect() as connection:
         await connection.run_sync(_upgrade, revision)
         await connection.commit()
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    if connection.dialect.name == "postgresql":  # SQLite has one writer
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+    _refuse_later(connection)
+    command.upgrade(_config(connection), revision)
 
 
 def downgrade(connection: Connection, revision: str) -> None:
     """Take the register back to an earlier revision."""
+    command.downgrade(_config(connection), revision)
+
+
+def revisions() -> tuple[str, ...]:
+    """Every revision of the register that this release knows, the first one first."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return tuple(it.revision for it in script.walk_revisions())[::-1]
+
+
+def _refuse_later(connection: Connection) -> None:
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = revisions()
+    if found is not None and found not in known:
+        raise RegisterError(
+            f"the register is of a later release: it is at revision {found}, and this release"
+            f" knows up to {known[-1]}. Start the release that wrote it, or take it back with that"
+            " one; nothing was changed."
+        )
+
+
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.downgrade(config, revision)
+    return config
 
 
 def _sqlite_connected(connection: Any, _: Any) -> None:

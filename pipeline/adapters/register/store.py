@@ -217,6 +217,12 @@ async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -
         await _upsert(connection, t.offsets, key, {"next": offset})
 
 
+async def next_offsets(connection: AsyncConnection, topic: str) -> dict[int, int]:
+    """By partition, the offset after the last record of a topic that was decided on."""
+    chosen = select(t.offsets).where(t.offsets.c.topic == topic)
+    return {it.partition: it.next for it in await connection.execute(chosen)}
+
+
 async def owe(connection: AsyncConnection, records: Sequence[Record], at: datetime) -> list[Owed]:
     """Put records into the outbox."""
     if not records:

@@ -1,0 +1,92 @@
+"""A decider on a real register and no broker: what it publishes is kept, what it takes is made."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pipeline import app, flow
+from pipeline.adapters import host_keys, way_in, wire
+from pipeline.adapters.decider import Decider
+from pipeline.adapters.edge import Edge
+from pipeline.adapters.incoming import Incoming
+from pipeline.adapters.publisher import Publisher
+from pipeline.adapters.register.case_keys import CaseKeys
+from pipeline.app import LOCAL, LOCAL_LEVEL, Place
+from pipeline.settings import Settings
+from schemas.codec import locked
+from schemas.records import Person, SealedIdentifier
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+CODEC = locked()
+
+
+@dataclass
+class Sent:
+    """Where a producer's records go when no broker is asked."""
+
+    records: list[wire.Record] = field(default_factory=list)
+
+    async def send(self, topic: str, value: bytes, *, key: bytes, headers: Any) -> Any:
+        record = wire.Record(topic=topic, key=key, value=value, headers=tuple(headers))
+        self.records.append(record)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+def set_up(folder: Path, register: str) -> Settings:
+    """The settings of a data folder that has all keys, for two systems."""
+    made = Settings(data=folder, systems="freshdesk,salesforce", register=register)
+    files = Place(folder).keys
+    files.create()
+    for system in ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE):
+        host_keys.create(files.hosts(system))
+    signer = files.signer(f"intake-{LOCAL}")
+    way_in.register(Place(folder).intakes, "intakes", LOCAL, signer.public_key(), LOCAL_LEVEL)
+    return made
+
+
+def decider(settings: Settings, engine: AsyncEngine, sent: Sent) -> Decider:
+    """One as `run_orchestrator` makes it."""
+    files = Place(settings.data).keys
+    senders = way_in.load(Place(settings.data).intakes)
+    return Decider(
+        engine=engine,
+        codec=CODEC,
+        rules=app.rules(settings),
+        way_in=way_in.WayIn(CODEC, senders, files.pipeline()),
+        keys=CaseKeys(files.wrapping()),
+        files=files,
+        publisher=Publisher(engine, sent),
+    )
+
+
+async def requests(
+    settings: Settings, *cases: UUID, email: str = "a@example.org"
+) -> list[Incoming]:
+    """Requests as they lie on the topic."""
+    out = Sent()
+    edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
+    for case in cases:
+        person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
+        await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
+    return [_arrived(it, offset) for offset, it in enumerate(out.records)]
+
+
+def _arrived(it: wire.Record, offset: int) -> Incoming:
+    return Incoming(
+        topic=it.topic,
+        partition=0,
+        offset=offset,
+        key=it.key,
+        value=it.value,
+        headers=it.headers,
+        at=NOW,
+    )
