@@ -60,7 +60,9 @@ def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return asyncio.run(_until_told(function(*args, **kwargs)))
+            import uvloop
+
+            return uvloop.run(_until_told(function(*args, **kwargs)))
         except PLAIN as error:
             raise click.ClickException(str(error)) from None
         except BaseExceptionGroup as group:

@@ -28,10 +28,14 @@ CASE_OPENED = 2
 
 @dataclass(slots=True)
 class Opened:
-    """What was opened of one case during one transaction, by event number."""
+    """What was opened of one case during one transaction."""
 
-    keys: Mapping[str, CaseKey]
+    keys: dict[str, CaseKey]
+    """By purpose."""
     sealed: dict[int, Sealed] = field(default_factory=dict)
+    """By event number."""
+    answers: dict[UUID, Sealed] = field(default_factory=dict)
+    """By event id, before an answer has a number."""
 
     def record(self, system: str) -> Grant:
         """The record grant of a system."""
