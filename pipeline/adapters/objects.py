@@ -74,9 +74,7 @@ class _Draft:
 
     def write(self, chunk: bytes) -> None:
         if self._file is None:
-            self._draft.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            made = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            self._file = os.fdopen(made, "wb")
+            self._file = _made(self._draft)
         self._file.write(chunk)
 
     def publish(self, rest: bytes) -> None:
@@ -100,7 +98,18 @@ class _Draft:
         """Leave nothing of it but what was published."""
         if self._file is not None:
             self._file.close()
-            self._draft.unlink(missing_ok=True)
+            self._draft.unlink()
+            self._file = None
+
+
+def _made(path: Path) -> BinaryIO:
+    """A new file, and its folder if there is none."""
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(made, "wb")
 
 
 def _opened(path: Path) -> tuple[BinaryIO, bytes]:
