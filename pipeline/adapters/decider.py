@@ -193,6 +193,9 @@ class Decider:
         )
         for (owner, purpose), key in keys.items():
             found.of(owner).keys[purpose] = key
+        openings = await store.events_at(connection, ends.keys(), sealing.CASE_OPENED)
+        for case, event in openings.items():
+            found.of(case).case_opened = event
         return found
 
     async def _admit(

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import click
 import structlog
+import uvloop
 from rich.console import Console
 
 from pipeline import settings as table
@@ -60,8 +61,6 @@ def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            import uvloop
-
             return uvloop.run(_until_told(function(*args, **kwargs)))
         except PLAIN as error:
             raise click.ClickException(str(error)) from None
@@ -93,6 +92,7 @@ def logs(*, to_file: Any = None, level: int = logging.INFO) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=stream, level=logging.WARNING, force=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -104,6 +104,15 @@ async def event_of(connection: AsyncConnection, case: UUID, number: int) -> Even
     chosen = select(t.ledger).where(t.ledger.c.case_id == case, t.ledger.c.number == number)
     row = (await connection.execute(chosen)).first()
     return None if row is None else from_body(row.type, row.version, row.body)
+
+
+async def events_at(
+    connection: AsyncConnection, cases: Collection[UUID], number: int
+) -> dict[UUID, Event]:
+    """The event with this number of each case that has one."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id.in_(cases), t.ledger.c.number == number)
+    rows = await connection.execute(chosen)
+    return {it.case_id: from_body(it.type, it.version, it.body) for it in rows}
 
 
 async def append(
