@@ -21,9 +21,9 @@ PART = 8 * 1024 * 1024
 async def export(
     objects: Objects, grant: Grant, prefix: str, records: AsyncIterator[Record]
 ) -> tuple[ExportRow, ...]:
-    """Write `records` into objects whose names begin with `prefix`.
+    """Write `records` into objects whose names begin with `prefix`, one record at a time.
 
-    No more than one record is held at a time. Names are new each time: what an earlier, interrupted run wrote is never listed or mixed in.
+    Names are new each time: what an earlier, interrupted run wrote is never listed or mixed in.
     """
     run = f"{prefix}-{uuid4().hex}"
     source = _Source(records)
