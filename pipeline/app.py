@@ -333,8 +333,18 @@ async def run_everything(
     settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Run every role in this process until cancelled; one that fails stops all."""
+    await run_roles(roles(settings), settings, bootstrap, environ)
+
+
+async def run_roles(
+    which: Sequence[str],
+    settings: Settings,
+    bootstrap: str,
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Run these roles in this process until cancelled; one that fails stops all."""
     async with asyncio.TaskGroup() as group:
-        for role in roles(settings):
+        for role in which:
             group.create_task(run_role(role, settings, bootstrap, environ), name=role)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from email.message import EmailMessage
+from email.message import Message
 from typing import Protocol
 
 from schemas.events import Event
@@ -55,7 +55,7 @@ class Objects(Protocol):
 
 
 class Mailer(Protocol):
-    async def send(self, message: EmailMessage, name: str) -> None:
+    async def send(self, message: Message, name: str) -> None:
         """Hand over a message; `name`, derived from the order, makes a repeat harmless."""
         ...
 

@@ -6,7 +6,7 @@ import json
 import struct
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from io import BytesIO
 from operator import attrgetter
@@ -113,7 +113,13 @@ def body(event: Event, version: int | None = None) -> bytes:
 
     `version` is the released one to write; by default, today's.
     """
-    return _write(schema(_subject(type(event), version)).parsed, event)
+    if version not in {None, event.VERSION}:
+        return _write(schema(_subject(type(event), version)).parsed, event)
+    known: bytes | None = getattr(event, "written", None)
+    if known is None:
+        known = _write(schema(_subject(type(event))).parsed, event)
+        _is_written(event, known)
+    return known
 
 
 def versions(event: Event) -> Iterator[int]:
@@ -137,12 +143,21 @@ def from_body(name: str, version: int, content: bytes) -> Event:
     if event is None:
         raise UnknownEventError(name)
     found = _read(schema(f"{name}.v{version}"), schema(_subject(event)), content)
-    return cast("Event", _build(cast("Any", event))(found))
+    made = cast("Event", _build(cast("Any", event))(found))
+    if version == event.VERSION:
+        _is_written(made, content)
+    return made
 
 
 def before_sealed(event: Event, version: int | None = None) -> bytes:
     """The encoded fields that come before `sealed`: what its associated data bind."""
-    return _write(_clear_part(_subject(type(event), version)), event)
+    sealed: bytes = event.sealed  # type: ignore[attr-defined]
+    whole = (
+        body(event, version)
+        if not hasattr(event, "signature")
+        else before_signature(event, version)
+    )
+    return whole[: -len(_write(_BYTES, sealed))]
 
 
 def before_signature(event: Event, version: int | None = None) -> bytes:
@@ -150,6 +165,18 @@ def before_signature(event: Event, version: int | None = None) -> bytes:
     whole = body(event, version)
     signature: bytes = event.signature  # type: ignore[attr-defined]
     return whole[: -len(_write(_BYTES, signature))]
+
+
+def with_sealed(event: E, sealed: bytes) -> E:
+    """The event with `sealed` in its last field."""
+    made = replace(event, sealed=sealed)  # type: ignore[call-arg]
+    if not hasattr(event, "signature"):
+        _is_written(made, before_sealed(event) + _write(_BYTES, sealed))
+    return made
+
+
+def _is_written(event: Event, content: bytes) -> None:
+    object.__setattr__(event, "written", content)  # it is frozen, and stays what it is
 
 
 _BYTES: Any = {"type": "bytes"}
@@ -171,13 +198,6 @@ def _subject(event: type[Event], version: int | None = None) -> str:
     return f"{event_name(event)}.v{version or event.VERSION}"
 
 
-@cache
-def _clear_part(subject: str) -> Any:
-    whole = json.loads((FOLDER / f"{subject}.avsc").read_text())
-    kept = [it for it in whole["fields"] if it["name"] not in {"sealed", "signature"}]
-    return parse_schema({**whole, "name": f"{whole['name']}_clear", "fields": kept})
-
-
 def _write(parsed: Any, content: Any) -> bytes:
     out = BytesIO()
     schemaless_writer(out, parsed, _plain(content))
@@ -187,7 +207,9 @@ def _write(parsed: Any, content: Any) -> bytes:
 def _read(writer: Schema, reader: Schema, content: bytes) -> Any:
     source = BytesIO(content)
     try:
-        found = schemaless_reader(source, writer.parsed, reader.parsed)
+        found = schemaless_reader(
+            source, writer.parsed, None if writer is reader else reader.parsed
+        )
     except Exception as error:  # noqa: BLE001  fastavro raises whatever the bytes provoke
         raise CodecError(f"{writer.subject}: {type(error).__name__}") from None
     if source.read(1):

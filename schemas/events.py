@@ -33,8 +33,14 @@ from .records import (
 )
 
 
+class Written:
+    """Where the codec keeps how an event is written, so that it is written once."""
+
+    __slots__ = ("written",)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Written):
     """What every event has: the case it is about, which is also its key on every topic."""
 
     SEALS: ClassVar[type | None] = None

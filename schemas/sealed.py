@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .codec import Codec, before_sealed, versions
+from .codec import Codec, before_sealed, versions, with_sealed
 from .derive import event_name
 from .events import Event
 
@@ -69,7 +68,7 @@ def seal_event(  # noqa: PLR0917  what is sealed, with what, for whom: in the or
     """The event with `content` sealed into it under a system's grant `key` of the key `named`."""
     plaintext = codec.encode_sealed(type(event), content)
     sealed = seal(key, named, plaintext, associated_data(event, system))
-    return replace(event, sealed=sealed)  # type: ignore[call-arg]
+    return with_sealed(event, sealed)
 
 
 def unseal_event(codec: Codec, event: Event, key: bytes, system: str) -> Any:

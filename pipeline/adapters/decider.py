@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -44,9 +44,11 @@ from .register.case_keys import (
     RECORD,
     CaseKey,
     CaseKeys,
+    NewKey,
     destroy,
     expire,
     expired_keys,
+    new_key,
 )
 from .way_in import RefusedError, WayIn
 
@@ -65,6 +67,23 @@ class Refusal:
 
     record: Incoming
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCases:
+    """The cases of one transaction: read at once at its start, written at once at its end."""
+
+    cases: dict[UUID, Case]
+    heads: dict[UUID, bytes]
+    opened: dict[UUID, sealing.Opened] = field(default_factory=dict)
+    entries: dict[UUID, list[LedgerEntry]] = field(default_factory=dict)
+    new_keys: list[NewKey] = field(default_factory=list)
+    delivered: set[UUID] = field(default_factory=set)
+    """Package keys of which the time begins."""
+
+    def of(self, case: UUID) -> sealing.Opened:
+        """The keys of a case, and what was opened with them."""
+        return self.opened.setdefault(case, sealing.Opened({}))
 
 
 class Decider:
@@ -90,7 +109,7 @@ class Decider:
         self._files = files
         self._publisher = publisher
         self._clock = clock
-        self._cases: OrderedDict[UUID, Case] = OrderedDict()
+        self._cases: OrderedDict[UUID, tuple[bytes, Case]] = OrderedDict()
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._host_keys: dict[str, tuple[str, bytes]] = {}
         self._in_a_row: dict[str, InARow] = {}
@@ -103,8 +122,9 @@ class Decider:
         """
         inputs, refusals = self._read(batch)
         async with self._one, self._engine.begin() as connection:
-            inputs, misplaced = await self._admit(connection, inputs)
-            owed, undecidable = await self._decide(connection, inputs)
+            open_cases = await self._open(connection, {it.event.case for it in inputs})
+            inputs, misplaced = await self._admit(connection, open_cases, inputs)
+            owed, undecidable = await self._decide(connection, open_cases, inputs)
             refusals += [*misplaced, *undecidable]
             in_a_row = self._counted(batch, refusals)
             owed += [self._refused(it) for it in refusals]
@@ -119,17 +139,15 @@ class Decider:
     async def tick(self, found: Mapping[UUID, Sequence[Due]]) -> None:
         """Decide what the clock found due, unless it was overtaken."""
         async with self._one, self._engine.begin() as connection:
-            await store.lock(connection, found)
-            cases = await self._load(connection, found)
+            open_cases = await self._open(connection, found)
+            cases = open_cases.cases
             inputs = [
                 Input(event_of(case, due), store.due_id(case, due), None, wire.new_trace())
                 for case, rows in found.items()
                 for due in rows
                 if case in cases and is_still_due(cases[case], due, self._rules)
             ]
-            known = await store.known_events(connection, [it.id for it in inputs])
-            inputs = [it for it in inputs if it.id not in known]
-            owed, _ = await self._decide(connection, inputs)
+            owed, _ = await self._decide(connection, open_cases, await _news(connection, inputs))
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("clock.in-sweep")
         crash.passing("clock.after-commit")
@@ -142,7 +160,7 @@ class Decider:
         if not expired:
             return
         async with self._one, self._engine.begin() as connection:
-            await store.lock(connection, {it.owner for it in expired})
+            open_cases = await self._open(connection, {it.owner for it in expired})
             inputs = [
                 Input(
                     e.KeyDestroyed(
@@ -158,8 +176,7 @@ class Decider:
                 )
                 for it in expired
             ]
-            known = await store.known_events(connection, [it.id for it in inputs])
-            owed, _ = await self._decide(connection, [it for it in inputs if it.id not in known])
+            owed, _ = await self._decide(connection, open_cases, await _news(connection, inputs))
             for it in expired:
                 await destroy(connection, it.id, now)
             rows = await store.owe(connection, owed, now)
@@ -174,14 +191,27 @@ class Decider:
                 refusals.append(Refusal(record, str(error)))
         return inputs, refusals
 
+    async def _open(self, connection: AsyncConnection, ids: Collection[UUID]) -> OpenCases:
+        """Lock these cases and read what deciding on them takes."""
+        await store.lock(connection, ids)
+        ends = await store.last_of(connection, ids)
+        keys = await self._keys.of(connection, ids)
+        found = OpenCases(
+            cases=await self._load(connection, ends),
+            heads={it: end.head for it, end in ends.items()},
+        )
+        for (owner, purpose), key in keys.items():
+            found.of(owner).keys[purpose] = key
+        openings = await store.events_at(connection, ends.keys(), sealing.CASE_OPENED)
+        for case, event in openings.items():
+            found.of(case).case_opened = event
+        return found
+
     async def _admit(
-        self, connection: AsyncConnection, inputs: Sequence[Input]
+        self, connection: AsyncConnection, open_cases: OpenCases, inputs: Sequence[Input]
     ) -> tuple[list[Input], list[Refusal]]:
         """Drop what the ledger has; refuse what has no order or contradicts what was said."""
-        await store.lock(connection, {it.event.case for it in inputs})
         known = await store.known_events(connection, [it.id for it in inputs])
-        cases = await self._load(connection, {it.event.case for it in inputs})
-        keys = await self._keys.of(connection, cases)
         admitted, refusals, seen = [], [], set(known)
         for it in inputs:
             reason = ""
@@ -189,7 +219,7 @@ class Decider:
                 if isinstance(it.event, e.RequestReceived):
                     reason = await self._contradiction(connection, it)
             else:
-                reason = self._misplaced(cases.get(it.event.case), it, keys)
+                reason = self._misplaced(open_cases, it)
             if reason and it.record is not None:
                 refusals.append(Refusal(it.record, reason))
             elif it.id not in seen:
@@ -197,10 +227,9 @@ class Decider:
                 admitted.append(it)
         return admitted, refusals
 
-    def _misplaced(
-        self, case: Case | None, it: Input, keys: Mapping[tuple[UUID, str], CaseKey]
-    ) -> str:
+    def _misplaced(self, open_cases: OpenCases, it: Input) -> str:
         event = it.event
+        case = open_cases.cases.get(event.case)
         if isinstance(event, e.RequestReceived):
             return "" if case is None else "case_id_taken"
         if case is None:
@@ -211,9 +240,9 @@ class Decider:
         if order is None or order.slot[1] != getattr(event, "system", ""):
             return "unknown_order"
         if getattr(event, "sealed", b""):
-            record = keys.get((case.id, RECORD))
+            opened = open_cases.of(case.id)
             try:
-                sealing.unseal(self._codec, event, {} if record is None else {RECORD: record})
+                opened.answers[it.id] = sealing.unseal(self._codec, event, opened.keys)
             except (SealError, CodecError, KeyError):
                 return "does_not_open"
         return ""
@@ -244,50 +273,71 @@ class Decider:
         return after
 
     async def _decide(
-        self, connection: AsyncConnection, inputs: Sequence[Input]
+        self, connection: AsyncConnection, open_cases: OpenCases, inputs: Sequence[Input]
     ) -> tuple[list[wire.Record], list[Refusal]]:
         """What is owed after these, and those that break the decider."""
-        cases = await self._load(connection, {it.event.case for it in inputs})
-        keys = await self._keys.of(connection, {it.event.case for it in inputs})
-        heads = await store.heads(connection, {it.event.case for it in inputs})
-        opened: dict[UUID, sealing.Opened] = {}
         owed: list[wire.Record] = []
         refusals: list[Refusal] = []
         undecidable: set[UUID] = set()
         for it in inputs:
-            known = it.event.case
-            if known not in cases and isinstance(it.event, e.RequestReceived):
-                keys.update(await self._first_keys(connection, known))
-            mine = {purpose: key for (owner, purpose), key in keys.items() if owner == known}
-            opening = opened.setdefault(known, sealing.Opened(mine))
             try:
-                decided = self._one_decision(cases.get(known), it, opening)
-                if decided is None:
-                    continue
-                case, said = decided
-                said = await self._seal(connection, case, said, opening, heads.get(known, b""))
-                entries, head = store.chained(said, heads.get(known, b""), self._clock())
-                records = self._records(case, said, entries, it.trace, mine)
+                owed += await self._decided(connection, open_cases, it)
             except (UnknownEventError, SQLAlchemyError):
                 raise
             except Exception as error:  # noqa: BLE001  one case must not hold all the others
                 refusals += self._undecidable(it, error)
-                undecidable.add(known)
-                continue
-            await store.append(connection, known, entries)
-            heads[known] = head
-            owed += records
-            if isinstance(it.event, e.ResponseSigned) and PACKAGE in mine:
-                until = self._clock() + self._rules.settings.package_key_lives
-                await expire(connection, mine[PACKAGE].id, until)
-            cases[known] = case
-        for case in cases.values():
+                undecidable.add(it.event.case)
+                open_cases.of(it.event.case).sealed.clear()
+        await self._save(connection, open_cases, undecidable, {it.event.case for it in inputs})
+        return owed, refusals
+
+    async def _decided(
+        self, connection: AsyncConnection, open_cases: OpenCases, it: Input
+    ) -> list[wire.Record]:
+        """What one input says; nothing of it is kept if it cannot be decided."""
+        known = it.event.case
+        opened = open_cases.of(known)
+        head = open_cases.heads.get(known, b"")
+        made: list[NewKey] = []
+        if isinstance(it.event, e.RequestReceived) and known not in open_cases.cases:
+            made = self._first_keys(known)
+            opened.keys.update({new.key.purpose: new.key for new in made})
+        decided = self._one_decision(open_cases.cases.get(known), it, opened)
+        if decided is None:
+            return []
+        case, said = decided
+        said, more = await self._seal(connection, case, said, opened, head)
+        entries, head = store.chained(said, head, self._clock())
+        records = self._records(case, said, entries, it.trace, opened.keys)
+        open_cases.cases[known] = case
+        open_cases.heads[known] = head
+        open_cases.entries.setdefault(known, []).extend(entries)
+        open_cases.new_keys.extend([*made, *more])
+        if isinstance(it.event, e.ResponseSigned) and PACKAGE in opened.keys:
+            open_cases.delivered.add(opened.keys[PACKAGE].id)
+        return records
+
+    async def _save(
+        self,
+        connection: AsyncConnection,
+        open_cases: OpenCases,
+        undecidable: Collection[UUID],
+        touched: Collection[UUID],
+    ) -> None:
+        """Write what was decided, a statement a table."""
+        await store.append(connection, open_cases.entries)
+        await self._keys.save(connection, open_cases.new_keys)
+        lives = self._rules.settings.package_key_lives
+        await expire(connection, open_cases.delivered, self._clock() + lives)
+        lines = []
+        for case in (open_cases.cases[it] for it in touched if it in open_cases.cases):
             wrong = broken(case, self._rules)
             if case.id in undecidable:
                 wrong = wrong or "an event could not be decided; it is a dead letter"
-            await store.save_case(connection, case, heads[case.id], wrong, dues(case, self._rules))
-            self._remember(case)
-        return owed, refusals
+            due = tuple(dues(case, self._rules))
+            lines.append(store.Line(case, open_cases.heads[case.id], wrong, due))
+            self._remember(case, open_cases.heads[case.id])
+        await store.save_cases(connection, lines)
 
     def _undecidable(self, it: Input, error: Exception) -> list[Refusal]:
         """The refusal of an event that breaks the decider, such as one too large to say."""
@@ -321,47 +371,51 @@ class Decider:
         said: Sequence[Said],
         opened: sealing.Opened,
         head: bytes,
-    ) -> list[Said]:
-        """Fill in what only the register knows: sealed parts, and the head of the chain."""
+    ) -> tuple[list[Said], list[NewKey]]:
+        """Fill in what only the register knows: sealed parts, and the head of the chain.
+
+        With the keys of the obligations that were opened.
+        """
         sealed: list[Said] = []
+        made: list[NewKey] = []
         for it in said:
             event = it.event
             if hasattr(event, "head"):
                 head_now = store.head_after(head, sealed)
                 event = replace(event, head=head_now)  # type: ignore[call-arg]
             if it.cause is not None and type(event).SEALS is not None and _ours(event):
-                event = await self._sealed(connection, case, event, opened)
+                keys = dict(opened.keys)
+                if isinstance(event, e.ObligationOpened):
+                    keys[OBLIGATION] = new_key(event.obligation, OBLIGATION)
+                    made.append(NewKey(keys[OBLIGATION], self._clock()))
+                event = await self._sealed(connection, case, event, opened, keys)
             elif isinstance(event, e.HoldingsLocated | e.TaskCompleted):
-                opened.sealed[it.number] = sealing.unseal(self._codec, event, opened.keys)
+                found = opened.answers.get(it.id)
+                opened.sealed[it.number] = found or sealing.unseal(self._codec, event, opened.keys)
             sealed.append(replace(it, event=event))
-        return sealed
+        return sealed, made
 
     async def _sealed(
-        self, connection: AsyncConnection, case: Case, event: Event, opened: sealing.Opened
+        self,
+        connection: AsyncConnection,
+        case: Case,
+        event: Event,
+        opened: sealing.Opened,
+        keys: Mapping[str, CaseKey],
     ) -> Event:
         if isinstance(event, e.CaseOpened):
             what = opened.sealed[sealing.CASE_OPENED]
-            return sealing.seal(self._codec, event, what, opened.keys)
+            return sealing.seal(self._codec, event, what, keys)
         needed = sealing.needed(case, event)
         await sealing.load(connection, self._codec, case.id, needed, opened)
         token = store.token(opened.tag_key(), event)
         what = sealing.content(case, event, opened.sealed, token)
-        keys = dict(opened.keys)
-        if isinstance(event, e.ObligationOpened):
-            keys[OBLIGATION] = await self._keys.create(
-                connection, event.obligation, OBLIGATION, self._clock()
-            )
         return sealing.seal(self._codec, event, what, keys)
 
-    async def _first_keys(
-        self, connection: AsyncConnection, case: UUID
-    ) -> dict[tuple[UUID, str], CaseKey]:
+    def _first_keys(self, case: UUID) -> list[NewKey]:
         now = self._clock()
         ends = {RECORD: now + self._rules.settings.record_key_lives, PACKAGE: None}
-        return {
-            (case, purpose): await self._keys.create(connection, case, purpose, now, end)
-            for purpose, end in ends.items()
-        }
+        return [NewKey(new_key(case, purpose), now, end) for purpose, end in ends.items()]
 
     def _records(
         self,
@@ -420,23 +474,31 @@ class Decider:
         log.warning("record.refused", topic=it.record.topic, reason=it.reason)
         return refused(it.record, it.reason, self._codec, self._files.pipeline_public())
 
-    async def _load(self, connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Case]:
+    async def _load(
+        self, connection: AsyncConnection, ends: Mapping[UUID, store.Last]
+    ) -> dict[UUID, Case]:
         """The cases, from memory where it is current, else folded from the ledger."""
-        numbers = await store.numbers(connection, ids)
         found = {}
-        for case_id, number in numbers.items():
-            case = self._cases.get(case_id)
-            if case is None or case.number != number:
+        for case_id, end in ends.items():
+            head, case = self._cases.get(case_id, (b"", None))
+            if head != end.head:
                 case = fold(await store.events_of(connection, case_id), self._rules)
             if case is not None:
                 found[case_id] = case
         return found
 
-    def _remember(self, case: Case) -> None:
-        self._cases[case.id] = case
+    def _remember(self, case: Case, head: bytes) -> None:
+        """Keep a case for the next batch. The head tells whether the ledger still ends so."""
+        self._cases[case.id] = head, case
         self._cases.move_to_end(case.id)
         while len(self._cases) > CACHED:
             self._cases.popitem(last=False)
+
+
+async def _news(connection: AsyncConnection, inputs: Sequence[Input]) -> list[Input]:
+    """Those that are not in the ledger yet."""
+    known = await store.known_events(connection, [it.id for it in inputs])
+    return [it for it in inputs if it.id not in known]
 
 
 def _ours(event: Event) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from email import policy
-from email.message import EmailMessage
+from email.message import Message
 from pathlib import Path
 
 _NAME = re.compile(r"[0-9A-Za-z-]{1,100}")
@@ -18,11 +17,11 @@ class FolderMailer:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def send(self, message: EmailMessage, name: str) -> None:
+    async def send(self, message: Message, name: str) -> None:
         """Hand over a message. Raises `ValueError` if `name` is not of letters, digits and `-`."""
         if not _NAME.fullmatch(name):
             raise ValueError("not a name for a message")
-        await asyncio.to_thread(self._write, name, message.as_bytes(policy=policy.SMTP))
+        await asyncio.to_thread(self._write, name, message.as_bytes())
 
     def _write(self, name: str, content: bytes) -> None:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -32,30 +32,29 @@ class FolderObjects:
 
     async def put(self, name: str, content: AsyncIterator[bytes]) -> None:
         """Write an object once, and have it on the disk. Raises `ObjectExistsError`."""
-        path = self._path(name)
-        draft = path.with_name(f".{uuid4().hex}.part")
+        draft = _Draft(self._path(name))
         waiting = bytearray()
-        file = await asyncio.to_thread(_create, draft)
         try:
             async for chunk in content:
                 waiting += chunk
                 if len(waiting) >= _CHUNK:
-                    await asyncio.to_thread(file.write, bytes(waiting))
+                    await asyncio.to_thread(draft.write, bytes(waiting))
                     waiting.clear()
-            await asyncio.to_thread(_publish, file, bytes(waiting), draft, path)
-        finally:
-            await asyncio.to_thread(_discard, file, draft)
+            await asyncio.to_thread(draft.publish, bytes(waiting))
+        except BaseException:
+            await asyncio.to_thread(draft.discard)
+            raise
 
     async def get(self, name: str) -> AsyncIterator[bytes]:
         """An object's bytes, in chunks. Raises `ObjectMissingError`."""
-        path = self._path(name)
         try:
-            file = await asyncio.to_thread(path.open, "rb")
+            file, chunk = await asyncio.to_thread(_opened, self._path(name))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise ObjectMissingError(name) from None
         try:
-            while chunk := await asyncio.to_thread(file.read, _CHUNK):
+            while chunk:
                 yield chunk
+                chunk = await asyncio.to_thread(file.read, _CHUNK) if len(chunk) == _CHUNK else b""
         finally:
             file.close()
 
@@ -65,27 +64,59 @@ class FolderObjects:
         return self._root / name
 
 
-def _create(draft: Path) -> BinaryIO:
-    draft.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+class _Draft:
+    """A file under a name that nobody looks for, until it is whole. Its methods block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._draft = path.with_name(f".{uuid4().hex}.part")
+        self._file: BinaryIO | None = None
+
+    def write(self, chunk: bytes) -> None:
+        if self._file is None:
+            self._file = _made(self._draft)
+        self._file.write(chunk)
+
+    def publish(self, rest: bytes) -> None:
+        """Give the draft its name, unless another has it: a link is never made over a file."""
+        self.write(rest)
+        assert self._file is not None  # noqa: S101  it was just written to
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        try:
+            os.link(self._draft, self._path)
+        except FileExistsError:
+            raise ObjectExistsError(self._path.name) from None
+        self.discard()
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def discard(self) -> None:
+        """Leave nothing of it but what was published."""
+        if self._file is not None:
+            self._file.close()
+            self._draft.unlink()
+            self._file = None
 
 
-def _discard(file: BinaryIO, draft: Path) -> None:
-    file.close()
-    draft.unlink()
-
-
-def _publish(file: BinaryIO, rest: bytes, draft: Path, path: Path) -> None:
-    """Give the draft its name, unless another has it: a link is never made over a file."""
-    file.write(rest)
-    file.flush()
-    os.fsync(file.fileno())
+def _made(path: Path) -> BinaryIO:
+    """A new file, and its folder if there is none."""
     try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        raise ObjectExistsError(path.name) from None
-    folder = os.open(path.parent, os.O_RDONLY)
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(made, "wb")
+
+
+def _opened(path: Path) -> tuple[BinaryIO, bytes]:
+    """A file and its first chunk."""
+    file = path.open("rb")
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return file, file.read(_CHUNK)
+    except BaseException:
+        file.close()
+        raise

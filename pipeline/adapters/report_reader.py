@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,10 +17,14 @@ from schemas.codec import Codec, CodecError
 from schemas.events import CaseReported
 
 from .dead_letters import InARow, refused
-from .incoming import of_kafka
+from .incoming import Incoming, of_kafka
 from .producer import producer, send
+from .wire import Record
 
 GROUP = "habeas.reports"
+WAIT = 1000
+"""Milliseconds to wait for the next reports."""
+Recipient = tuple[str, X25519PublicKey]
 log = structlog.get_logger()
 
 
@@ -27,7 +32,7 @@ async def read_reports(
     bootstrap: str,
     codec: Codec,
     publish: Callable[[CaseReported], None],
-    pipeline_public: tuple[str, X25519PublicKey],
+    pipeline_public: Recipient,
     settings: Settings,
 ) -> None:
     """Publish every report until cancelled, each before its offset is committed.
@@ -49,22 +54,37 @@ async def read_reports(
         )
         try:
             await consumer.start()
-            async for record in consumer:
-                try:
-                    event = codec.decode(record.value or b"")
-                    if not isinstance(event, CaseReported):
-                        raise CodecError("not a report")  # noqa: TRY301  the same dead letter
-                except CodecError as error:
-                    in_a_row.was_refused(str(error))
-                    letter = refused(of_kafka(record), str(error), codec, pipeline_public)
-                    await send(out, [letter])
-                    log.warning("report.refused", offset=record.offset, reason=str(error))
-                else:
-                    in_a_row.was_read()
-                    publish(event)
-                    log.info("report.published", case=str(event.case), n=event.n)
+            while True:
+                for records in (await consumer.getmany(timeout_ms=WAIT)).values():
+                    for it in records:
+                        letters = await _take(
+                            of_kafka(it), codec, publish, pipeline_public, in_a_row
+                        )
+                        await send(out, letters)
                 crash.passing("reports.before-commit")
                 with suppress(KafkaError):  # a report that comes again is written again
                     await consumer.commit()
         finally:
             await consumer.stop()
+
+
+async def _take(
+    record: Incoming,
+    codec: Codec,
+    publish: Callable[[CaseReported], None],
+    pipeline_public: Recipient,
+    in_a_row: InARow,
+) -> list[Record]:
+    """Publish one report, or say its dead letter."""
+    try:
+        event = codec.decode(record.value or b"")
+        if not isinstance(event, CaseReported):
+            raise CodecError("not a report")  # noqa: TRY301  the same dead letter
+    except CodecError as error:
+        in_a_row.was_refused(str(error))
+        log.warning("report.refused", offset=record.offset, reason=str(error))
+        return [refused(record, str(error), codec, pipeline_public)]
+    in_a_row.was_read()
+    await asyncio.to_thread(publish, event)
+    log.info("report.published", case=str(event.case), n=event.n)
+    return []

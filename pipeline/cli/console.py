@@ -17,6 +17,7 @@ from uuid import UUID
 
 import click
 import structlog
+import uvloop
 from aiokafka.errors import KafkaConnectionError
 from rich.console import Console
 
@@ -66,7 +67,7 @@ def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return asyncio.run(_until_told(function(*args, **kwargs)))
+            return uvloop.run(_until_told(function(*args, **kwargs)))
         except (*PLAIN, KafkaConnectionError, BaseExceptionGroup) as error:
             raise click.ClickException(_first(error)) from None
         except (asyncio.CancelledError, KeyboardInterrupt):
@@ -95,6 +96,7 @@ def logs(*, to_file: Any = None, level: int = logging.INFO) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=stream, level=logging.WARNING, force=True)
 

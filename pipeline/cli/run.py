@@ -13,11 +13,17 @@ from pipeline.adapters import topics as kafka_topics
 
 from . import console
 
+ORCHESTRATOR, HOST = "orchestrator", "host"
+PLAIN = (ORCHESTRATOR, flow.RESPONSE, flow.NOTICE, "reports")
+"""Roles that are for no system."""
+
 
 @click.command()
 @console.command
 async def up() -> None:
     """Run everything in one process: orchestrator, a host for every system, response, notice.
+
+    `habeas run` spreads them over processes, and so over processors.
 
     Starts a local Apache Kafka unless HABEAS_BROKER is set. Each system's connector reads its own
     variables, such as HABEAS_FRESHDESK_URL and HABEAS_FRESHDESK_API_KEY; HABEAS_SYSTEMS names the
@@ -37,35 +43,47 @@ async def up() -> None:
 
 
 @click.command()
-@click.argument(
-    "role", type=click.Choice(["orchestrator", "host", "response", "notice", "reports"])
-)
-@click.argument("system", required=False)
+@click.argument("roles", metavar="ROLE...", nargs=-1, required=True)
 @console.command
-async def run(role: str, system: str | None) -> None:
-    """Run one ROLE, any number of times; `host` needs a SYSTEM.
+async def run(roles: tuple[str, ...]) -> None:
+    """Run one ROLE or several in a process, any number of times.
+
+    Roles are orchestrator, response, notice, reports, and host with the systems it is for:
 
     \b
-    habeas run orchestrator
-    habeas run host freshdesk
+    habeas run orchestrator reports
+    habeas run response notice host aws freshdesk
 
     Needs HABEAS_BROKER. The orchestrator makes what is missing in the data folder, and the topics;
     a host needs no more than its own keys, which `habeas keys host SYSTEM --out DIR` exports.
     """
     settings = console.load()
     console.logs()
-    if (role == "host") != (system is not None):
-        raise click.UsageError("`habeas run host SYSTEM`; other roles take no system")
-    if system is not None and system not in app.systems(settings):
-        raise click.UsageError(
-            f"no system {system!r}; there are {', '.join(app.systems(settings))}"
-        )
+    wanted = _wanted(roles, app.systems(settings))
     if not settings.broker:
         raise click.UsageError("set HABEAS_BROKER: one role alone does not start a broker")
-    if role == "orchestrator":
+    if ORCHESTRATOR in wanted:
         app.check_policy(settings)
         await app.prepare(settings, settings.broker)
-    await app.run_role(system or role, settings, settings.broker)
+    await app.run_roles(wanted, settings, settings.broker)
+
+
+def _wanted(said: tuple[str, ...], systems: tuple[str, ...]) -> tuple[str, ...]:
+    """The roles to run; behind `host` stand systems."""
+    plain: tuple[str, ...] = said
+    asked: tuple[str, ...] = ()
+    if HOST in said:
+        at = said.index(HOST)
+        plain, asked = said[:at], said[at + 1 :]
+        if not asked:
+            raise click.UsageError("`habeas run host SYSTEM...`: name the systems it is for")
+    for it in plain:
+        if it not in PLAIN:
+            raise click.UsageError(f"no role {it!r}; there are {', '.join((*PLAIN, HOST))}")
+    for it in asked:
+        if it not in systems:
+            raise click.UsageError(f"no system {it!r}; there are {', '.join(systems)}")
+    return (*plain, *asked)
 
 
 @click.command()

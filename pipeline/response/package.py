@@ -29,13 +29,16 @@ MANIFEST, ENVELOPE = "manifest.json", "manifest.dsse.json"
 LARGE = 256 * 1024 * 1024
 """Bytes of exports from which on a data file is written as one that may exceed 2 GiB: as JSON in
 JSON, a byte can become six."""
+KEPT = 1024 * 1024
+"""Bytes of one system's exports that are held in memory, at most."""
 _SYSTEM = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class Package:
     """One response as a zip archive. `digest`, `size` and `records` are known once it is written.
 
-    Exports are read twice, or three times if they do not fit on the first page: never kept.
+    Exports that are small are read once and kept meanwhile; others are read twice, or three times
+    if they do not fit on the first page.
     """
 
     def __init__(
@@ -43,7 +46,8 @@ class Package:
     ) -> None:
         self._order = order
         self._answer = answer
-        self._exports = exports
+        self._read = exports
+        self._kept: dict[str, list[Record]] = {}
         self._signer = signer
         self._sha256 = sha256()
         self.systems = tuple(dict.fromkeys(it.system for it in order.exports))
@@ -87,6 +91,16 @@ class Package:
                 async for name, content in self._further(shelf.system):
                     yield name, content
         yield README, _once(pages.readme(self._answer, self.systems))
+
+    async def _exports(self, system: str) -> AsyncIterator[Record]:
+        if self._size(system) > KEPT:
+            async for record in self._read(system):
+                yield record
+            return
+        if system not in self._kept:
+            self._kept[system] = [it async for it in self._read(system)]
+        for record in self._kept[system]:
+            yield record
 
     def _size(self, system: str) -> int:
         return sum(it.size for it in self._order.exports if it.system == system)

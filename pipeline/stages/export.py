@@ -19,13 +19,13 @@ PART = 8 * 1024 * 1024
 
 
 async def export(
-    objects: Objects, grant: Grant, folder: str, records: AsyncIterator[Record]
+    objects: Objects, grant: Grant, prefix: str, records: AsyncIterator[Record]
 ) -> tuple[ExportRow, ...]:
-    """Write `records` into objects in `folder`. No more than one record is held at a time.
+    """Write `records` into objects whose names begin with `prefix`, one record at a time.
 
     Names are new each time: what an earlier, interrupted run wrote is never listed or mixed in.
     """
-    run = f"{folder}/{uuid4().hex}"
+    run = f"{prefix}-{uuid4().hex}"
     source = _Source(records)
     rows: list[ExportRow] = []
     while not await source.ended():

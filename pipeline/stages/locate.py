@@ -67,9 +67,9 @@ class Locate:
             async for _ in search.pages():
                 pass
             return ()
-        folder = f"{search.order.case}/{search.order.order}"
+        prefix = f"{search.order.case}/{search.order.order}"
         grant = grants.package(self.system)
-        return await export(self._objects, grant, folder, search.records())
+        return await export(self._objects, grant, prefix, search.records())
 
     def _failed(
         self, order: SearchOrdered, grants: Grants, reason: str, calls: Sequence[Call]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from email.headerregistry import Address
-from email.message import EmailMessage
+from email import policy
+from email.charset import QP, Charset
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
 
 from schemas.codec import Codec
 from schemas.events import Event, NoticeFailed, NoticeOrdered, NoticeSent
@@ -22,6 +25,12 @@ _ADDRESS = re.compile(
     r"@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
 )
 """A dot-atom and a domain (RFC 5322, section 3.4.1): no quoting, no comment, no second address."""
+_UTF8 = Charset("utf-8")
+_UTF8.body_encoding = QP  # readable as it is, unlike base64
+_FORM = policy.compat32.clone(linesep="\r\n")
+"""Headers are written as they are given, a third of the time: all are ours, and the address that is
+not was matched.
+"""
 ACCEPTED = 250
 """What SMTP says when it takes a message (RFC 5321, section 4.2)."""
 
@@ -37,7 +46,7 @@ class Send:
     def __init__(self, mailer: Mailer, codec: Codec, *, sender: str, portal: str = "") -> None:
         self._mailer = mailer
         self._codec = codec
-        self._sender = Address(addr_spec=sender)
+        self._sender = sender
         self._letters = Letters(portal)
 
     async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
@@ -61,19 +70,21 @@ class Send:
         evidence = Sealed(evidence=(shown,))
         return (seal_event(self._codec, sent, evidence, grant.key, grant.key_id, self.system),)
 
-    def _message(self, order: NoticeOrdered, person: Sealed) -> EmailMessage:
+    def _message(self, order: NoticeOrdered, person: Sealed) -> Message:
         try:
             letter = self._letters.letter(order, person.token)
         except UnknownNoticeError:
             raise _NotSendableError("unknown_notice") from None
-        message = EmailMessage()
+        message = MIMEMultipart("alternative", policy=_FORM)
         message["From"] = self._sender
         message["To"] = self._sender if order.to == "dpo" else _address(person)
         message["Subject"] = letter.subject
-        message["Message-ID"] = f"<{order.case}.{order.n}@{self._sender.domain}>"
+        message["Message-ID"] = f"<{order.case}.{order.n}@{self._sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine answers it
-        message.set_content(letter.text)
-        message.add_alternative(letter.html, subtype="html")
+        for subtype, content in (("plain", letter.text), ("html", letter.html)):
+            part = MIMENonMultipart("text", subtype, policy=_FORM)
+            part.set_payload(content, _UTF8)
+            message.attach(part)
         return message
 
 
@@ -81,11 +92,11 @@ class _NotSendableError(Exception):
     """The message is the code that the answer names."""
 
 
-def _address(person: Sealed) -> Address:
+def _address(person: Sealed) -> str:
     """The person's first e-mail address. A line break or a second address in it is no address."""
     given = next((it.value for it in person.identifiers if it.kind == "email"), None)
     if given is None:
         raise _NotSendableError("no_address")
     if not _ADDRESS.fullmatch(given.strip()):
         raise _NotSendableError("bad_address")
-    return Address(addr_spec=given.strip())
+    return given.strip()

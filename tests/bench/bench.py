@@ -2,6 +2,8 @@
 
     make bench    500 access and 300 erasure cases over five systems that answer at once
 
+The pipeline runs in two processes: one decides, one works on orders.
+
 The floor is what no pipeline on this machine can beat: raw aiokafka producing and consuming as many
 records of the same size, and aiohttp making as many calls to the same server. Rows go to the screen
 and to `tests/bench/results.json`.
@@ -42,6 +44,8 @@ from .systems import SYSTEMS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
+PROCESSES = (("orchestrator", "reports"), ("response", "notice", "host", *SYSTEMS))
+"""Roles of each process."""
 AT_ONCE = 64
 """Calls that the floor makes at the same time."""
 
@@ -62,21 +66,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Bench:
-    """A broker, the trivial server, and a pipeline in a process of its own."""
+    """A broker, the trivial server, and a pipeline in processes of its own."""
 
     settings: Settings
     bootstrap: str
     server: str
-    pid: int
+    pids: tuple[int, ...]
 
     async def run(self, name: str, claims: Sequence[str], count: int) -> Row:
         """Submit cases all at once; wait until each is reported."""
         cases = [uuid4() for _ in range(count)]
-        cpu, calls, began = _cpu(self.pid), await self._calls(), time.monotonic()
+        cpu, calls, began = _cpu(self.pids), await self._calls(), time.monotonic()
         await self._submit(cases, claims)
         await self._settled(cases)
         seconds = time.monotonic() - began
-        cpu, calls = _cpu(self.pid) - cpu, await self._calls() - calls
+        cpu, calls = _cpu(self.pids) - cpu, await self._calls() - calls
         records = await self._records(cases)
         floor = await self._floor(records, calls)
         waits = quantiles(await self._waits(cases), n=20)
@@ -174,27 +178,30 @@ async def bench(folder: Path) -> AsyncIterator[Bench]:
     }
     made = settings.load(environ)
     made.data.mkdir()
-    with (folder / "habeas.log").open("wb") as log:
-        pipeline = subprocess.Popen(  # noqa: ASYNC220
-            [sys.executable, "-m", "pipeline.cli", "up"],
-            env={**os.environ, **environ},
-            stderr=log,
-        )
+    pipeline = []
     try:
         await app.prepare(made, kafka.bootstrap)
-        yield Bench(made, kafka.bootstrap, url, pipeline.pid)
+        for n, roles in enumerate(PROCESSES):
+            with (folder / f"habeas-{n}.log").open("wb") as log:
+                pipeline.append(
+                    subprocess.Popen(  # noqa: ASYNC220, S603
+                        [sys.executable, "-m", "pipeline.cli", "run", *roles],
+                        env={**os.environ, **environ},
+                        stderr=log,
+                    )
+                )
+        yield Bench(made, kafka.bootstrap, url, tuple(it.pid for it in pipeline))
     finally:
-        pipeline.terminate()
-        served.terminate()
-        await asyncio.to_thread(pipeline.wait)
-        await asyncio.to_thread(served.wait)
+        for it in (*pipeline, served):
+            it.terminate()
+            await asyncio.to_thread(it.wait)
         await kafka.stop()
 
 
-def _cpu(pid: int) -> float:
-    """CPU seconds of a process so far (Linux: proc(5), fields 14 and 15 of `stat`)."""
-    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu(pids: Sequence[int]) -> float:
+    """CPU seconds of processes so far (Linux: proc(5), fields 14 and 15 of `stat`)."""
+    stats = [Path(f"/proc/{it}/stat").read_text().rpartition(")")[2].split() for it in pids]
+    return sum(int(it[11]) + int(it[12]) for it in stats) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(access: int, erasure: int) -> list[Row]:

@@ -323,7 +323,7 @@ async def test_exports_are_cut_into_objects_of_bounded_size(
     (part,) = located(await answer(connector, objects, case, case.search(export=("child",))))
     assert [it.records for it in part.exports] == [2, 1, 1, 2]
     assert len({it.name for it in part.exports}) == 4
-    assert all(it.name.startswith(f"{case.id}/{part.order}/") for it in part.exports)
+    assert all(it.name.startswith(f"{case.id}/{part.order}-") for it in part.exports)
     found = await case.exported(objects, [part])
     assert [len(body) for *_, body in found] == sizes
     assert passed == ["host.in-export"]

@@ -71,7 +71,7 @@ async def test_a_batch_that_comes_twice_is_decided_once(
     entries = await reading.ledger(engine, case)
     assert [it.number for it in entries] == list(range(1, len(entries) + 1))
     async with engine.connect() as connection:
-        heads = await store.heads(connection, [case])
+        heads = {it: end.head for it, end in (await store.last_of(connection, [case])).items()}
         offsets = list(await connection.execute(select(tables.offsets)))
         owed = list(await connection.execute(select(tables.outbox)))
     assert heads[case] == store.chain(entries)

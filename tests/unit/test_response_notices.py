@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from datetime import timedelta
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from pathlib import Path
 from uuid import uuid4
 
@@ -173,7 +173,7 @@ async def test_the_evidence_is_sealed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "a/b", "../a", "a.b", "a" * 101])
 async def test_a_message_must_have_a_plain_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
-        await FolderMailer(tmp_path).send(EmailMessage(), name)
+        await FolderMailer(tmp_path).send(Message(), name)
 
 
 def test_a_signing_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Codec]
 
 
 def _forget() -> None:
-    for it in (module.locked, module.schema, module._clear_part, module._builder, module._plainer):
+    for it in (module.locked, module.schema, module._builder, module._plainer):
         it.cache_clear()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -34,6 +34,20 @@ class CaseKey:
         return f"<CaseKey {self.purpose} {self.id}>"
 
 
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that is not in the table yet."""
+
+    key: CaseKey
+    at: datetime
+    destroy_at: datetime | None = None
+
+
+def new_key(owner: UUID, purpose: str) -> CaseKey:
+    """A new random key."""
+    return CaseKey(uuid4(), owner, purpose, os.urandom(32))
+
+
 class CaseKeys:
     """The `keys` table under the wrapping keys of the key files; the last wraps new ones."""
 
@@ -41,29 +55,22 @@ class CaseKeys:
         self._wrapping = dict(wrapping)
         self._newest = list(wrapping)[-1]
 
-    async def create(
-        self,
-        connection: AsyncConnection,
-        owner: UUID,
-        purpose: str,
-        at: datetime,
-        destroy_at: datetime | None = None,
-    ) -> CaseKey:
-        """A new random key."""
-        key = CaseKey(uuid4(), owner, purpose, os.urandom(32))
-        wrapped = aes_key_wrap(self._wrapping[self._newest], key.key)
-        await connection.execute(
-            insert(keys).values(
-                id=key.id,
-                owner=owner,
-                purpose=purpose,
-                wrapping=self._newest,
-                wrapped=wrapped,
-                created_at=at,
-                destroy_at=destroy_at,
-            )
-        )
-        return key
+    async def save(self, connection: AsyncConnection, made: Sequence[NewKey]) -> None:
+        """Keep new keys, wrapped."""
+        rows = [
+            {
+                "id": it.key.id,
+                "owner": it.key.owner,
+                "purpose": it.key.purpose,
+                "wrapping": self._newest,
+                "wrapped": aes_key_wrap(self._wrapping[self._newest], it.key.key),
+                "created_at": it.at,
+                "destroy_at": it.destroy_at,
+            }
+            for it in made
+        ]
+        if rows:
+            await connection.execute(insert(keys), rows)
 
     async def of(
         self, connection: AsyncConnection, owners: Iterable[UUID]
@@ -102,9 +109,10 @@ async def expired_keys(
     return [Expired(it.id, it.owner, it.purpose) for it in rows]
 
 
-async def expire(connection: AsyncConnection, key: UUID, at: datetime) -> None:
-    """Say when a key is to be destroyed."""
-    await connection.execute(update(keys).where(keys.c.id == key).values(destroy_at=at))
+async def expire(connection: AsyncConnection, which: Collection[UUID], at: datetime) -> None:
+    """Say when keys are to be destroyed."""
+    if which:
+        await connection.execute(update(keys).where(keys.c.id.in_(which)).values(destroy_at=at))
 
 
 async def destroy(connection: AsyncConnection, key: UUID, at: datetime) -> None:

@@ -28,10 +28,16 @@ CASE_OPENED = 2
 
 @dataclass(slots=True)
 class Opened:
-    """What was opened of one case during one transaction, by event number."""
+    """What was opened of one case during one transaction."""
 
-    keys: Mapping[str, CaseKey]
+    keys: dict[str, CaseKey]
+    """By purpose."""
     sealed: dict[int, Sealed] = field(default_factory=dict)
+    """By event number."""
+    answers: dict[UUID, Sealed] = field(default_factory=dict)
+    """By event id, before an answer has a number."""
+    case_opened: Event | None = None
+    """The event that seals the person, which most decisions need."""
 
     def record(self, system: str) -> Grant:
         """The record grant of a system."""
@@ -155,6 +161,9 @@ async def load(
 ) -> None:
     """Open the events with these numbers that are not open yet."""
     missing = sorted(set(numbers) - opened.sealed.keys())
+    if CASE_OPENED in missing and opened.case_opened is not None:
+        opened.sealed[CASE_OPENED] = unseal(codec, opened.case_opened, opened.keys)
+        missing.remove(CASE_OPENED)
     if not missing:
         return
     rows = await connection.execute(

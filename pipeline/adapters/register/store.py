@@ -5,13 +5,13 @@ from __future__ import annotations
 import hmac
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import Table, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,6 +49,24 @@ class Owed:
     record: Record
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """Where a case's ledger ends: the number of its last event, and the head of its chain."""
+
+    number: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A case as its row shows it, and what the clock must come back for."""
+
+    case: Case
+    head: bytes
+    broken: str
+    dues: tuple[Due, ...]
+
+
 async def lock(connection: AsyncConnection, cases: Iterable[UUID]) -> None:
     """Lock these cases until the transaction ends, also those that have no row yet.
 
@@ -67,16 +85,11 @@ async def known_events(connection: AsyncConnection, ids: Sequence[UUID]) -> froz
     return frozenset((await connection.execute(chosen)).scalars())
 
 
-async def numbers(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, int]:
-    """The number of each case's last event."""
-    chosen = select(t.cases.c.id, t.cases.c.number).where(t.cases.c.id.in_(list(ids)))
-    return {it.id: it.number for it in await connection.execute(chosen)}
-
-
-async def heads(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, bytes]:
-    """The head of each case's hash chain."""
-    chosen = select(t.cases.c.id, t.cases.c.head).where(t.cases.c.id.in_(list(ids)))
-    return {it.id: it.head for it in await connection.execute(chosen)}
+async def last_of(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Last]:
+    """Where each case's ledger ends."""
+    columns = (t.cases.c.id, t.cases.c.number, t.cases.c.head)
+    chosen = select(*columns).where(t.cases.c.id.in_(list(ids)))
+    return {it.id: Last(it.number, it.head) for it in await connection.execute(chosen)}
 
 
 async def events_of(connection: AsyncConnection, case: UUID) -> list[Event]:
@@ -93,8 +106,19 @@ async def event_of(connection: AsyncConnection, case: UUID, number: int) -> Even
     return None if row is None else from_body(row.type, row.version, row.body)
 
 
-async def append(connection: AsyncConnection, case: UUID, entries: Sequence[LedgerEntry]) -> None:
-    """Add entries to a case's ledger."""
+async def events_at(
+    connection: AsyncConnection, cases: Collection[UUID], number: int
+) -> dict[UUID, Event]:
+    """The event with this number of each case that has one."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id.in_(cases), t.ledger.c.number == number)
+    rows = await connection.execute(chosen)
+    return {it.case_id: from_body(it.type, it.version, it.body) for it in rows}
+
+
+async def append(
+    connection: AsyncConnection, entries: Mapping[UUID, Sequence[LedgerEntry]]
+) -> None:
+    """Add entries to the ledgers of these cases."""
     rows = [
         {
             "case_id": case,
@@ -105,9 +129,11 @@ async def append(connection: AsyncConnection, case: UUID, entries: Sequence[Ledg
             "body": it.body,
             "at": it.at,
         }
-        for it in entries
+        for case, added in entries.items()
+        for it in added
     ]
-    await connection.execute(insert(t.ledger), rows)
+    if rows:
+        await connection.execute(insert(t.ledger), rows)
 
 
 def chained(
@@ -148,31 +174,45 @@ def portions(entries: Sequence[LedgerEntry]) -> Iterator[tuple[LedgerEntry, ...]
         yield tuple(run)
 
 
-async def save_case(
-    connection: AsyncConnection, case: Case, head: bytes, broken: str, dues: Iterable[Due]
-) -> None:
-    """Write a case's row, and the rows that the clock finds it by."""
-    values = {
+async def save_cases(connection: AsyncConnection, lines: Sequence[Line]) -> None:
+    """Write the rows of cases, and the rows that the clock finds them by."""
+    if not lines:
+        return
+    await _upsert(connection, t.cases, ("id",), [_row(it) for it in lines])
+    await connection.execute(
+        delete(t.dues).where(t.dues.c.case_id.in_([it.case.id for it in lines]))
+    )
+    rows = [
+        {
+            "case_id": it.case.id,
+            "kind": due.kind,
+            "ref": due.ref,
+            "at": due.at,
+            "claimed_until": due.at,
+        }
+        for it in lines
+        for due in it.dues
+    ]
+    if rows:
+        await connection.execute(insert(t.dues), rows)
+
+
+def _row(line: Line) -> dict[str, object]:
+    case = line.case
+    return {
+        "id": case.id,
         "number": case.number,
-        "head": head,
+        "head": line.head,
         "state": case.state,
         "claims": ",".join(f"{it.right}={it.state}" for it in case.claims.values()),
         "waiting": ",".join(
             f"{it.slot[1]}:{it.slot[0]}:{it.state}{':' + it.reason if it.reason else ''}"
             for it in case.under_way()
         ),
-        "broken": broken,
+        "broken": line.broken,
         "received_at": case.received_at,
         "due_at": case.due_at,
     }
-    await _upsert(connection, t.cases, {"id": case.id}, values)
-    await connection.execute(delete(t.dues).where(t.dues.c.case_id == case.id))
-    rows = [
-        {"case_id": case.id, "kind": it.kind, "ref": it.ref, "at": it.at, "claimed_until": it.at}
-        for it in dues
-    ]
-    if rows:
-        await connection.execute(insert(t.dues), rows)
 
 
 async def claim_dues(
@@ -212,9 +252,11 @@ def due_id(case: UUID, due: Due) -> UUID:
 async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -> None:
     """Store each partition's next offset."""
     following = {(it.topic, it.partition): it.offset + 1 for it in batch}
-    for (topic, partition), offset in sorted(following.items()):
-        key = {"topic": topic, "partition": partition}
-        await _upsert(connection, t.offsets, key, {"next": offset})
+    rows: list[dict[str, object]] = [
+        {"topic": topic, "partition": partition, "next": offset}
+        for (topic, partition), offset in sorted(following.items())
+    ]
+    await _upsert(connection, t.offsets, ("topic", "partition"), rows)
 
 
 async def next_offsets(connection: AsyncConnection, topic: str) -> dict[int, int]:
@@ -287,9 +329,9 @@ def _chain(head: bytes, it: LedgerEntry) -> bytes:
 
 
 async def _upsert(
-    connection: AsyncConnection, table: object, key: dict[str, object], values: dict[str, object]
+    connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[dict[str, object]]
 ) -> None:
-    dialect = connection.dialect.name
-    make = postgresql_insert if dialect == "postgresql" else sqlite_insert
-    statement = make(table).values(**key, **values)  # type: ignore[arg-type]
-    await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
+    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    statement = make(table)
+    new = {it.name: statement.excluded[it.name] for it in table.c if it.name not in key}
+    await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=new), rows)
