@@ -316,3 +316,26 @@ async def _dues(engine: AsyncEngine, case: UUID) -> list[Due]:
 
 def _bytes(folder: Path) -> bytes:
     return b"".join(it.read_bytes() for it in sorted(folder.glob("register.db*")))
+
+
+async def test_what_is_ordered_is_in_the_ledgers_topic_before_it_leaves(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """Also of many cases in one batch: a host never knows of an order that only a register knew."""
+    sent = Sent()
+    await decider(settings, engine, sent).take(await requests(settings, *(uuid4() for _ in "123")))
+    topics = [it.topic for it in sent.records]
+    assert topics.count(flow.LEDGER) == 3
+    assert set(topics[:3]) == {flow.LEDGER}
+    assert flow.work("freshdesk") in topics[3:]
+
+
+async def test_a_stored_offset_never_goes_back(settings: Settings, engine: AsyncEngine) -> None:
+    """A process that lost its partitions may still finish an old batch, after a newer one."""
+    batch = await requests(settings, uuid4(), uuid4())
+    deciding = decider(settings, engine, Sent())
+    await deciding.take(batch)
+    await deciding.take(batch[:1])
+    async with engine.connect() as connection:
+        offsets = list(await connection.execute(select(tables.offsets)))
+    assert [(it.topic, it.partition, it.next) for it in offsets] == [(flow.REQUESTS, 0, 2)]

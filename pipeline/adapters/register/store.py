@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import Table, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -210,11 +211,19 @@ def due_id(case: UUID, due: Due) -> UUID:
 
 
 async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -> None:
-    """Store each partition's next offset."""
+    """Store each partition's next offset. It never goes back: a batch may come twice, and late."""
     following = {(it.topic, it.partition): it.offset + 1 for it in batch}
     for (topic, partition), offset in sorted(following.items()):
-        key = {"topic": topic, "partition": partition}
-        await _upsert(connection, t.offsets, key, {"next": offset})
+        statement = _inserted(connection, t.offsets).values(
+            topic=topic, partition=partition, next=offset
+        )
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["topic", "partition"],
+                set_={"next": offset},
+                where=t.offsets.c.next < offset,
+            )
+        )
 
 
 async def owe(connection: AsyncConnection, records: Sequence[Record], at: datetime) -> list[Owed]:
@@ -281,9 +290,13 @@ def _chain(head: bytes, it: LedgerEntry) -> bytes:
 
 
 async def _upsert(
-    connection: AsyncConnection, table: object, key: dict[str, object], values: dict[str, object]
+    connection: AsyncConnection, table: Table, key: dict[str, object], values: dict[str, object]
 ) -> None:
-    dialect = connection.dialect.name
-    make = postgresql_insert if dialect == "postgresql" else sqlite_insert
-    statement = make(table).values(**key, **values)  # type: ignore[arg-type]
+    statement = _inserted(connection, table).values(**key, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def _inserted(connection: AsyncConnection, table: Table) -> Any:
+    """An INSERT that can be told what to do on conflict: each dialect has its own."""
+    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    return make(table)
