@@ -345,14 +345,15 @@ class Decider:
         trace: str,
         keys: Mapping[str, CaseKey],
     ) -> list[wire.Record]:
+        """What is to be published, the ledger's records first: a sweep keeps the order."""
         found = []
+        for part in store.portions(entries):
+            journal = e.LedgerAppended(case=case.id, entries=part)
+            found.append(self._record(flow.LEDGER, journal, part[0].id, None, trace, {}))
         for it in said:
             topic = flow.topic_of(it.event) if it.cause is not None else None
             if topic is not None:
                 found.append(self._record(topic, it.event, it.id, it.cause, trace, keys))
-        for part in store.portions(entries):
-            journal = e.LedgerAppended(case=case.id, entries=part)
-            found.append(self._record(flow.LEDGER, journal, part[0].id, None, trace, {}))
         return found
 
     def _record(  # noqa: PLR0917  one record's whole frame
