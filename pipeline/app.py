@@ -20,6 +20,7 @@ from schemas.events import Event, SearchOrdered
 
 from . import flow, policy
 from .adapters import host_keys, local_kafka, opening, registry_ids, topics, way_in
+from .adapters.behind import forget_recreated, refuse_if_behind
 from .adapters.caller import HostCaller
 from .adapters.decider import Decider
 from .adapters.edge import Edge
@@ -29,11 +30,12 @@ from .adapters.key_files import KeyFiles
 from .adapters.mailer import FolderMailer
 from .adapters.objects import FolderObjects
 from .adapters.opening import OpenedResponse
-from .adapters.orchestrator import Orchestrator
+from .adapters.orchestrator import GROUP, Orchestrator
 from .adapters.producer import producer
 from .adapters.publisher import Publisher
+from .adapters.recovery import Recovered, Recovery
 from .adapters.register.case_keys import CaseKeys
-from .adapters.register.engine import connect, migrate, url_of
+from .adapters.register.engine import connect, migrate, refuse_earlier, url_of
 from .adapters.report_reader import read_reports
 from .adapters.signer import FileSigner
 from .case.rules import Rules
@@ -238,10 +240,12 @@ async def local_edge(settings: Settings) -> AsyncIterator[Edge]:
 
 
 async def run_orchestrator(settings: Settings, bootstrap: str) -> None:
-    """Decide until cancelled."""
+    """Decide until cancelled. Raises `RegisterBehindError` before anything is decided."""
     place = Place(settings.data)
     wire_codec = await codec(settings)
     async with register(settings) as engine, producer(bootstrap) as out:
+        await refuse_if_behind(engine, bootstrap, wire_codec, GROUP)
+        await forget_recreated(engine, bootstrap)
         publisher = Publisher(engine, out)
         files = place.keys
         decider = Decider(
@@ -261,6 +265,23 @@ async def run_orchestrator(settings: Settings, bootstrap: str) -> None:
             bootstrap=bootstrap,
             folder=settings.data / "faust",
         ).run()
+
+
+async def recover(
+    settings: Settings, bootstrap: str, progress: Progress = no_progress, *, dry_run: bool = False
+) -> Recovered:
+    """Bring a register that was restored from a backup up to what was decided since."""
+    async with register(settings) as engine:
+        await (refuse_earlier(engine) if dry_run else migrate(engine))
+        recovery = Recovery(
+            engine=engine,
+            bootstrap=bootstrap,
+            group=GROUP,
+            codec=await codec(settings),
+            rules=rules(settings),
+            wrapping=Place(settings.data).keys.wrapping(),
+        )
+        return await recovery.run(progress, dry_run=dry_run)
 
 
 class ConnectorWork:

@@ -23,6 +23,9 @@ POINTS = frozenset(
     }
 )
 
+RECOVERING = frozenset({"recover.before-commit", "recover.after-commit"})
+"""Of `habeas recover`, which is no part of a pipeline that runs."""
+
 
 def passing(point: str) -> None:
     """Die here if told to."""

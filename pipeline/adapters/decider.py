@@ -169,9 +169,11 @@ class Decider:
         self, connection: AsyncConnection, inputs: Sequence[Input]
     ) -> tuple[list[Input], list[Refusal]]:
         """Drop what the ledger has; refuse what has no order or contradicts what was said."""
-        await store.lock(connection, {it.event.case for it in inputs})
+        named = {it.event.case for it in inputs}
+        await store.lock(connection, named)
         known = await store.known_events(connection, [it.id for it in inputs])
-        cases = await self._load(connection, {it.event.case for it in inputs})
+        aside = await store.set_aside(connection, *named) if named else {}
+        cases = await self._load(connection, named - aside.keys())
         keys = await self._keys.of(connection, cases)
         admitted, refusals, seen = [], [], set(known)
         for it in inputs:
@@ -179,6 +181,8 @@ class Decider:
             if it.id in seen:
                 if isinstance(it.event, e.RequestReceived):
                     reason = await self._contradiction(connection, it)
+            elif it.event.case in aside:
+                reason = "case_set_aside"
             else:
                 reason = self._misplaced(cases.get(it.event.case), it, keys)
             if reason and it.record is not None:
@@ -255,11 +259,13 @@ class Decider:
                 until = self._clock() + self._rules.settings.package_key_lives
                 await expire(connection, mine[PACKAGE].id, until)
             cases[known] = case
+        aside = await store.set_aside(connection, *cases) if cases else {}
         for case in cases.values():
-            wrong = broken(case, self._rules)
+            wrong = aside.get(case.id) or broken(case, self._rules)
             if case.id in undecidable:
                 wrong = wrong or "an event could not be decided; it is a dead letter"
-            await store.save_case(connection, case, heads[case.id], wrong, dues(case, self._rules))
+            due = () if case.id in aside else dues(case, self._rules)
+            await store.save_case(connection, case, heads[case.id], wrong, due)
             self._remember(case)
         return owed
 

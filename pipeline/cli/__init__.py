@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import ask, check, connectors, run, show
+from . import ask, check, connectors, recover, run, show
 from .demo import demo
 
 
@@ -34,6 +34,7 @@ for command in (
     check.verify,
     check.dead_letters,
     check.keys,
+    recover.recover,
     connectors.connector,
 ):
     main.add_command(command)

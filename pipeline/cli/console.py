@@ -20,8 +20,12 @@ import structlog
 from rich.console import Console
 
 from pipeline import settings as table
+from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.key_files import KeyFileError
+from pipeline.adapters.ledger_topic import LedgerTopicError
 from pipeline.adapters.local_kafka import LocalKafkaError
+from pipeline.adapters.recovery import StillRunningError
+from pipeline.adapters.register.engine import RegisterError
 from pipeline.adapters.register.reading import NoCaseError
 from pipeline.adapters.registry_ids import RegistryError
 from pipeline.adapters.topics import TopicsError
@@ -42,12 +46,16 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 
 PLAIN = (
     KeyFileError,
+    LedgerTopicError,
     LocalKafkaError,
     NoCaseError,
     PolicyError,
+    RegisterBehindError,
+    RegisterError,
     RegistryError,
     IntakesError,
     SetupError,
+    StillRunningError,
     TopicsError,
     table.SettingsError,
 )

@@ -7,6 +7,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -39,6 +41,20 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
     async with engine.connect() as connection:
         await connection.run_sync(_upgrade, revision)
         await connection.commit()
+
+
+async def refuse_earlier(engine: AsyncEngine) -> None:
+    """Raise `RegisterError` unless the register is of this release, without touching it."""
+    async with engine.connect() as connection:
+        has = await connection.run_sync(
+            lambda it: MigrationContext.configure(it).get_current_revision()
+        )
+    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    if has != wanted:
+        raise RegisterError(
+            f"the register is at revision {has or 'none'}, this release needs {wanted}: without"
+            " --dry-run it is migrated first"
+        )
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

@@ -210,6 +210,14 @@ def due_id(case: UUID, due: Due) -> UUID:
     return uuid5(case, f"due/{due.kind}/{due.ref}/{due.at.isoformat()}")
 
 
+async def set_aside(connection: AsyncConnection, *cases: UUID) -> dict[UUID, str]:
+    """Of these cases, or of all if none is named: which nothing is decided about, and why."""
+    chosen = select(t.set_aside)
+    if cases:
+        chosen = chosen.where(t.set_aside.c.case_id.in_(cases))
+    return {it.case_id: it.why for it in await connection.execute(chosen)}
+
+
 async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -> None:
     """Store each partition's next offset. It never goes back: a batch may come twice, and late."""
     following = {(it.topic, it.partition): it.offset + 1 for it in batch}

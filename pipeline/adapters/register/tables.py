@@ -105,6 +105,14 @@ dues = Table(
     Index("dues_at", "at"),
 )
 
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("case_id", Uuid, primary_key=True),
+    Column("why", Text, nullable=False, doc="why nothing more is decided about it"),
+    Column("at", Moment, nullable=False),
+)
+
 holds = Table(
     "holds",
     metadata,
