@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Self
 
 import click
@@ -65,6 +66,8 @@ async def run(role: str, system: str | None) -> None:
     if role == "orchestrator":
         app.check_policy(settings)
         await app.prepare(settings, settings.broker)
+    if system is not None:
+        app.check_environment(settings, os.environ, system)
     await app.run_role(system or role, settings, settings.broker)
 
 
