@@ -13,6 +13,7 @@ from typing import Self
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pipeline import crash
 from pipeline.case.brake import HELD, Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said
@@ -82,6 +83,7 @@ class Braking:
 
     async def _engage(self, system: str, why: str) -> None:
         await holds.engage(self._connection, system, reason=why, by=BY_ITSELF, at=self._now)
+        crash.passing("brake.engaged")
         self.brake = self.brake.engaged(system)
         log.error("brake.engaged", system=system, reason=why, then="habeas hold list")
 

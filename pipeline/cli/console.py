@@ -22,6 +22,7 @@ from rich.console import Console
 from pipeline import settings as table
 from pipeline.adapters.key_files import KeyFileError
 from pipeline.adapters.local_kafka import LocalKafkaError
+from pipeline.adapters.register.holds import HoldError
 from pipeline.adapters.register.reading import NoCaseError
 from pipeline.adapters.registry_ids import RegistryError
 from pipeline.adapters.topics import TopicsError
@@ -41,6 +42,7 @@ err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
 PLAIN = (
+    HoldError,
     KeyFileError,
     LocalKafkaError,
     NoCaseError,

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import and_, case, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pipeline.adapters.way_in import Senders
 from pipeline.case.brake import EVERY
 
 from . import tables as t
@@ -54,6 +57,21 @@ class Hold:
     """Cases that have something to erase there as soon as it is lifted."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """A system where a case waits for a hold, and the hold's reason."""
+
+    system: str
+    reason: str
+
+
+def signed(hold: Hold, console: str, key: Ed25519PrivateKey, login: str, at: datetime) -> Lift:
+    """A person's agreement to lift a hold."""
+    signature = key.sign(statement(hold, console, login, at))
+    public = key.public_key().public_bytes_raw()
+    return Lift(console=console, key=public, signature=signature, login=login, at=at)
+
+
 def statement(hold: Hold, console: str, login: str, at: datetime) -> bytes:
     """What a person signs to lift a hold: this hold, and no other."""
     told = (str(hold.id), hold.system, hold.reason, console, login, at.isoformat())
@@ -79,25 +97,27 @@ async def engage(
     return hold
 
 
-async def agree(connection: AsyncConnection, hold: Hold, lift: Lift) -> bool:
-    """Write down that somebody agrees to lift a hold; whether it is lifted now.
+async def agree(connection: AsyncConnection, hold: Hold, lift: Lift, senders: Senders) -> bool:
+    """Write down that somebody agrees to lift a hold; whether that lifted it.
 
-    It is once `PEOPLE` with different consoles and keys agree. The caller checked the signature.
+    It takes `PEOPLE` registered consoles with keys of their own, each with its signature. Raises
+    `HoldError` if this one is no such console, or agreed before.
     """
-    locked = select(t.holds.c.lifted_at).where(t.holds.c.id == hold.id).with_for_update()
-    row = (await connection.execute(locked)).one()
-    if row.lifted_at is not None:
-        return True
-    theirs = await _lifts(connection, [hold.id])
-    others = [it for it in theirs.get(hold.id, ()) if it.key != lift.key]
-    if len(others) == len(theirs.get(hold.id, ())):
-        names = ("console", "key", "signature", "login", "at")
-        values = {it: getattr(lift, it) for it in names}
-        await connection.execute(insert(t.lifts).values(hold=hold.id, **values))
-    if len({it.key for it in others}) + 1 < PEOPLE:
+    if not _is_signed(hold, lift, senders):
+        raise HoldError(f"that key is not the one of [consoles.{lift.console}] in intakes.toml")
+    # Whoever comes second waits here, and then sees that the first agreed.
+    await connection.execute(update(t.holds).where(t.holds.c.id == hold.id).values(id=hold.id))
+    before = (await _lifts(connection, [hold.id])).get(hold.id, ())
+    if any(it.key == lift.key or it.console == lift.console for it in before):
+        raise HoldError(f"{lift.console} agreed before: it takes another person to lift this hold")
+    names = ("console", "key", "signature", "login", "at")
+    values = {it: getattr(lift, it) for it in names}
+    await connection.execute(insert(t.lifts).values(hold=hold.id, **values))
+    agreed = {it.key for it in (*before, lift) if _is_signed(hold, it, senders)}
+    if len(agreed) < PEOPLE:
         return False
-    lifted = update(t.holds).where(t.holds.c.id == hold.id).values(lifted_at=lift.at)
-    await connection.execute(lifted)
+    this = t.holds.c.id == hold.id, t.holds.c.lifted_at.is_(None)
+    await connection.execute(update(t.holds).where(*this).values(lifted_at=lift.at))
     return True
 
 
@@ -108,17 +128,16 @@ async def listed(connection: AsyncConnection, *, lifted: bool = False) -> list[H
         chosen = chosen.where(t.holds.c.lifted_at.is_(None))
     rows = list(await connection.execute(chosen))
     agreed = await _lifts(connection, [it.id for it in rows])
-    waiting = await _waiting(connection)
-    every = len(set().union(*waiting.values()))
+    cases = await waiting(connection)
+
+    def count(system: str) -> int:
+        return sum(any(system in {EVERY, it.system} for it in found) for found in cases.values())
+
     return [
         Hold(
             **it._mapping,  # noqa: SLF001  SQLAlchemy's public name
             lifts=agreed.get(it.id, ()),
-            waiting=0
-            if it.lifted_at is not None
-            else every
-            if it.system == EVERY
-            else len(waiting.get(it.system, ())),
+            waiting=count(it.system) if it.lifted_at is None else 0,
         )
         for it in rows
     ]
@@ -157,34 +176,36 @@ async def record(  # noqa: PLR0917  one row
     await connection.execute(insert(t.erasures).values(row))
 
 
-async def waiting_for(
-    connection: AsyncConnection, cases: Collection[UUID] | None = None
-) -> dict[UUID, tuple[str, ...]]:
-    """By case, the systems where it has something to erase and a hold makes it wait."""
-    stopped = and_(
-        t.holds.c.lifted_at.is_(None),
-        or_(t.holds.c.system == t.dues.c.system, t.holds.c.system == EVERY),
-    )
+async def waiting(
+    connection: AsyncConnection, case_id: UUID | None = None
+) -> dict[UUID, tuple[Waits, ...]]:
+    """By case, where it has something to erase and a hold makes it wait; of one case, or of all."""
+    stops = or_(t.holds.c.system == t.dues.c.system, t.holds.c.system == EVERY)
     chosen = (
-        select(t.dues.c.case_id, t.dues.c.system)
-        .where(t.dues.c.system != "", exists().where(stopped))
+        select(t.dues.c.case_id, t.dues.c.system, t.holds.c.reason)
+        .join(t.holds, and_(t.dues.c.system != "", t.holds.c.lifted_at.is_(None), stops))
         .distinct()
-        .order_by(t.dues.c.system)
+        .order_by(t.dues.c.system, t.holds.c.reason)
     )
-    if cases is not None:
-        chosen = chosen.where(t.dues.c.case_id.in_(list(cases)))
-    found: dict[UUID, tuple[str, ...]] = {}
-    for case_id, system in await connection.execute(chosen):
-        found[case_id] = (*found.get(case_id, ()), system)
+    if case_id is not None:
+        chosen = chosen.where(t.dues.c.case_id == case_id)
+    found: dict[UUID, tuple[Waits, ...]] = {}
+    for it in await connection.execute(chosen):
+        waits = Waits(system=it.system, reason=it.reason)
+        found[it.case_id] = (*found.get(it.case_id, ()), waits)
     return found
 
 
-async def _waiting(connection: AsyncConnection) -> dict[str, set[UUID]]:
-    found: dict[str, set[UUID]] = {}
-    for case_id, systems in (await waiting_for(connection)).items():
-        for it in systems:
-            found.setdefault(it, set()).add(case_id)
-    return found
+def _is_signed(hold: Hold, lift: Lift, senders: Senders) -> bool:
+    known = senders.consoles.get(lift.console)
+    if known is None or known.key.public_bytes_raw() != lift.key:
+        return False
+    said = statement(hold, lift.console, lift.login, lift.at)
+    try:
+        known.key.verify(lift.signature, said)
+    except InvalidSignature:
+        return False
+    return True
 
 
 async def _lifts(
