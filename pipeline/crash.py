@@ -20,6 +20,7 @@ POINTS = frozenset(
         "host.in-export",
         "assembler.after-zip",
         "clock.in-sweep",
+        "brake.engaged",
     }
 )
 

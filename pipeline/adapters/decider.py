@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid5
 
 import structlog
@@ -19,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline import broke, crash, flow
+from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
 from pipeline.case.dues import Due, dues, event_of, is_still_due
@@ -33,6 +35,7 @@ from schemas.records import LedgerEntry
 from schemas.sealed import SealError
 
 from . import host_keys, wire
+from .braking import Braking
 from .dead_letters import refused
 from .incoming import Incoming, Input, read
 from .key_files import KeyFiles
@@ -80,6 +83,7 @@ class Decider:
         keys: CaseKeys,
         files: KeyFiles,
         publisher: Publisher,
+        observe: bool,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
@@ -89,6 +93,7 @@ class Decider:
         self._keys = keys
         self._files = files
         self._publisher = publisher
+        self._observe = observe
         self._clock = clock
         self._cases: OrderedDict[UUID, Case] = OrderedDict()
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
@@ -100,7 +105,7 @@ class Decider:
         async with self._one, self._engine.begin() as connection:
             inputs, more = await self._admit(connection, inputs)
             owed = [self._refused(it) for it in (*refusals, *more)]
-            owed += await self._decide(connection, inputs)
+            owed += await self._decide(connection, inputs, await self._braking(connection))
             await store.save_offsets(connection, batch)
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("decider.before-commit")
@@ -113,15 +118,16 @@ class Decider:
         async with self._one, self._engine.begin() as connection:
             await store.lock(connection, found)
             cases = await self._load(connection, found)
+            braking = await self._braking(connection)
             inputs = [
                 Input(event_of(case, due), store.due_id(case, due), None, wire.new_trace())
                 for case, rows in found.items()
                 for due in rows
-                if case in cases and is_still_due(cases[case], due, self._rules)
+                if case in cases and is_still_due(cases[case], due, self._rules, braking.brake)
             ]
             known = await store.known_events(connection, [it.id for it in inputs])
             inputs = [it for it in inputs if it.id not in known]
-            owed = await self._decide(connection, inputs)
+            owed = await self._decide(connection, inputs, braking)
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("clock.in-sweep")
         await self._publisher.publish(rows)
@@ -150,7 +156,8 @@ class Decider:
                 for it in expired
             ]
             known = await store.known_events(connection, [it.id for it in inputs])
-            owed = await self._decide(connection, [it for it in inputs if it.id not in known])
+            inputs = [it for it in inputs if it.id not in known]
+            owed = await self._decide(connection, inputs, await self._braking(connection))
             for it in expired:
                 await destroy(connection, it.id, now)
             rows = await store.owe(connection, owed, now)
@@ -223,8 +230,16 @@ class Decider:
         same = _clear(first) == _clear(it.event) and self._way_in.reopen(first) == it.person
         return "" if same else "case_id_taken"
 
+    async def brake(self, connection: AsyncConnection) -> Brake:
+        """What is held now."""
+        return (await self._braking(connection)).brake
+
+    async def _braking(self, connection: AsyncConnection) -> Braking:
+        """The brake for one transaction; its cases are locked by now."""
+        return await Braking.begin(connection, self._rules, self._clock(), observe=self._observe)
+
     async def _decide(
-        self, connection: AsyncConnection, inputs: Sequence[Input]
+        self, connection: AsyncConnection, inputs: Sequence[Input], braking: Braking
     ) -> list[wire.Record]:
         cases = await self._load(connection, {it.event.case for it in inputs})
         keys = await self._keys.of(connection, {it.event.case for it in inputs})
@@ -239,7 +254,8 @@ class Decider:
             mine = {purpose: key for (owner, purpose), key in keys.items() if owner == known}
             opening = opened.setdefault(known, sealing.Opened(mine))
             try:
-                decided = self._one_decision(cases.get(known), it, opening)
+                before = cases.get(known)
+                decided = await braking.decided(partial(self._one_decision, before, it, opening))
                 if decided is None:
                     continue
                 case, said = decided
@@ -253,6 +269,7 @@ class Decider:
                 undecidable.add(known)
                 continue
             await store.append(connection, known, entries)
+            await braking.journal(before, case, said)
             heads[known] = head
             owed += records
             if isinstance(it.event, e.ResponseSigned) and PACKAGE in mine:
@@ -281,9 +298,9 @@ class Decider:
         return [] if it.record is None else [self._refused(Refusal(it.record, "undecidable"))]
 
     def _one_decision(
-        self, case: Case | None, it: Input, opened: sealing.Opened
+        self, case: Case | None, it: Input, opened: sealing.Opened, brake: Brake
     ) -> tuple[Case, list[Said]] | None:
-        given = Given(now=self._clock())
+        given = Given(now=self._clock(), brake=brake)
         if it.person is not None:
             who = sealing.of_person(it.person, opened.tag_key())
             opened.sealed[sealing.CASE_OPENED] = who

@@ -26,6 +26,7 @@ from pipeline.adapters.ledger_topic import LedgerTopicError
 from pipeline.adapters.local_kafka import LocalKafkaError
 from pipeline.adapters.recovery import StillRunningError
 from pipeline.adapters.register.engine import RegisterError
+from pipeline.adapters.register.holds import HoldError
 from pipeline.adapters.register.reading import NoCaseError
 from pipeline.adapters.registry_ids import RegistryError
 from pipeline.adapters.topics import TopicsError
@@ -45,6 +46,7 @@ err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
 PLAIN = (
+    HoldError,
     KeyFileError,
     LedgerTopicError,
     LocalKafkaError,

@@ -26,6 +26,7 @@ from pipeline.adapters.register import reading, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
 from pipeline.adapters.register.engine import connect, downgrade, migrate, url_of
 from pipeline.app import LOCAL, LOCAL_LEVEL, Place
+from pipeline.case.brake import Brake
 from pipeline.case.decide import decide
 from pipeline.case.dues import Due
 from pipeline.settings import Settings
@@ -85,6 +86,7 @@ def decider(settings: Settings, engine: AsyncEngine, sent: Sent) -> Decider:
         keys=CaseKeys(files.wrapping()),
         files=files,
         publisher=Publisher(engine, sent),
+        observe=False,
     )
 
 
@@ -248,7 +250,7 @@ async def test_a_due_row_is_claimed_by_one(settings: Settings, engine: AsyncEngi
 
     async def claim(of: AsyncEngine) -> dict[UUID, list[Due]]:
         async with of.begin() as connection:
-            return await store.claim_dues(connection, now)
+            return await store.claim_dues(connection, now, Brake())
 
     claims = await asyncio.gather(*(claim(it) for it in (engine, other) * 4))
     await other.dispose()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from datetime import datetime
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline import flow
 from pipeline.adapters.incoming import Incoming
+from pipeline.case.brake import EVERY
 from schemas.records import LedgerEntry
 
+from . import holds
 from . import tables as t
 from .case_keys import PACKAGE, RECORD, destroy
 
-EVERY = "*"
-"""A hold of every system."""
 COMMAND = "habeas recover"
 NO_PARTITION = -1
 """Of a record that is in the outbox still."""
@@ -32,18 +32,9 @@ async def alone(connection: AsyncConnection) -> None:
 
 async def hold(connection: AsyncConnection, now: datetime) -> None:
     """Engage a hold of every system, unless one of ours is engaged."""
-    ours = (t.holds.c.engaged_by == COMMAND) & t.holds.c.lifted_at.is_(None)
-    if (await connection.execute(select(t.holds.c.id).where(ours))).first() is not None:
-        return
-    await connection.execute(
-        insert(t.holds).values(
-            id=uuid5(NAMESPACE_OID, f"{COMMAND}/{now.isoformat()}"),
-            system=EVERY,
-            reason=HELD_FOR,
-            engaged_by=COMMAND,
-            engaged_at=now,
-        )
-    )
+    engaged = await holds.listed(connection)
+    if not any(it.engaged_by == COMMAND for it in engaged):
+        await holds.engage(connection, EVERY, reason=HELD_FOR, by=COMMAND, at=now)
 
 
 async def journalled(connection: AsyncConnection) -> list[Incoming]:

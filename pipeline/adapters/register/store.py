@@ -12,16 +12,18 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Table, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Table, delete, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.adapters.incoming import Incoming
 from pipeline.adapters.wire import Record
+from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said
 from pipeline.case.dues import Due
+from pipeline.case.planned import turns
 from schemas.codec import body, from_body
 from schemas.derive import event_name
 from schemas.events import Event
@@ -158,10 +160,7 @@ async def save_case(
         "head": head,
         "state": case.state,
         "claims": ",".join(f"{it.right}={it.state}" for it in case.claims.values()),
-        "waiting": ",".join(
-            f"{it.slot[1]}:{it.slot[0]}:{it.state}{':' + it.reason if it.reason else ''}"
-            for it in case.under_way()
-        ),
+        "waiting": ",".join(_waiting(case)),
         "broken": broken,
         "received_at": case.received_at,
         "due_at": case.due_at,
@@ -169,20 +168,37 @@ async def save_case(
     await _upsert(connection, t.cases, {"id": case.id}, values)
     await connection.execute(delete(t.dues).where(t.dues.c.case_id == case.id))
     rows = [
-        {"case_id": case.id, "kind": it.kind, "ref": it.ref, "at": it.at, "claimed_until": it.at}
+        {
+            "case_id": case.id,
+            "kind": it.kind,
+            "ref": it.ref,
+            "at": it.at,
+            "claimed_until": it.at,
+            "system": it.system,
+        }
         for it in dues
     ]
     if rows:
         await connection.execute(insert(t.dues), rows)
 
 
+def _waiting(case: Case) -> Iterator[str]:
+    for it in case.under_way():
+        why = f":{it.reason}" if it.reason else ""
+        yield f"{it.slot[1]}:{it.slot[0]}:{it.state}{why}"
+    yield from (f"{it}:task:not_ordered" for it in turns(case))
+
+
 async def claim_dues(
-    connection: AsyncConnection, now: datetime, most: int = 200
+    connection: AsyncConnection, now: datetime, brake: Brake, most: int = 200
 ) -> dict[UUID, list[Due]]:
-    """Claim rows that are due: one statement, no leader; nobody else gets them for `CLAIM`."""
+    """Claim rows that are due: one statement, no leader; nobody else gets them for `CLAIM`.
+
+    Rows that lead to erasing where the brake holds are left until it is lifted.
+    """
     chosen = (
         select(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref)
-        .where(t.dues.c.at <= now, t.dues.c.claimed_until <= now)
+        .where(t.dues.c.at <= now, t.dues.c.claimed_until <= now, _may_go(brake))
         .order_by(t.dues.c.at)
         .limit(most)
     )
@@ -197,12 +213,19 @@ async def claim_dues(
             t.dues.c.ref == which.c.ref,
         )
         .values(claimed_until=now + CLAIM)
-        .returning(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref, t.dues.c.at)
+        .returning(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref, t.dues.c.at, t.dues.c.system)
     )
     found: dict[UUID, list[Due]] = {}
     for it in claimed:
-        found.setdefault(it.case_id, []).append(Due(it.at, it.kind, it.ref))
+        found.setdefault(it.case_id, []).append(Due(it.at, it.kind, it.ref, it.system))
     return found
+
+
+def _may_go(brake: Brake) -> ColumnElement[bool]:
+    free = t.dues.c.system == ""
+    if brake.observe or EVERY in brake.held:
+        return free
+    return or_(free, t.dues.c.system.not_in(sorted(brake.held)))
 
 
 def due_id(case: UUID, due: Due) -> UUID:
