@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, UnknownTopicOrPartitionError
+
+from .topics import TopicsError
 
 COORDINATOR_WITHIN = 30.0
 """Seconds: a broker that was never asked for a group makes the topic of commits first."""
+MADE_WITHIN = 10.0
+"""Seconds: a topic that was made a moment ago is not known to every broker yet."""
 PAUSE = 0.2
 Place = tuple[str, int]
 """(topic, partition)."""
@@ -27,20 +32,28 @@ class Bounds:
 
 
 async def bounds(bootstrap: str, topics: Iterable[str]) -> dict[Place, Bounds]:
-    """What every partition of these topics holds now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        wanted = [
-            TopicPartition(topic, it)
-            for topic in topics
-            for it in consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
-        ]
-        begins = await consumer.beginning_offsets(wanted) if wanted else {}
-        ends = await consumer.end_offsets(wanted) if wanted else {}
-    finally:
-        await consumer.stop()
-    return {(it.topic, it.partition): Bounds(begins[it], ends[it]) for it in wanted}
+    """What every partition of these topics holds now. Raises `TopicsError` if there is no such."""
+    wanted = frozenset(topics)
+    until = time.monotonic() + MADE_WITHIN
+    while True:
+        consumer = AIOKafkaConsumer(*wanted, bootstrap_servers=bootstrap, enable_auto_commit=False)
+        try:
+            await consumer.start()
+            parts = consumer.assignment()
+            if {it.topic for it in parts} == wanted:
+                begins = await consumer.beginning_offsets(parts)
+                ends = await consumer.end_offsets(parts)
+                return {(it.topic, it.partition): Bounds(begins[it], ends[it]) for it in parts}
+        except UnknownTopicOrPartitionError:
+            pass
+        finally:
+            await consumer.stop()
+        if time.monotonic() > until:
+            raise TopicsError(
+                f"the broker lacks some of {', '.join(sorted(wanted))}: is it the right one?"
+                " `habeas topics` makes what is missing"
+            )
+        await asyncio.sleep(PAUSE)
 
 
 async def committed(bootstrap: str, group: str) -> dict[Place, int]:
@@ -69,14 +82,6 @@ async def move(bootstrap: str, group: str, to: Mapping[Place, int]) -> None:
         await consumer.commit(offsets)
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    """Partitions of a topic that the consumer has not heard of yet; none if there is no such."""
-    if topic not in await consumer.topics():
-        return set()
-    found: set[int] = consumer.partitions_for_topic(topic) or set()
-    return found
 
 
 @asynccontextmanager

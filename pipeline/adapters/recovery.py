@@ -140,10 +140,12 @@ class Recovery:
     async def _recover(self, connection: AsyncConnection, places: tuple[ReadOn, ...]) -> Recovered:
         keyed = await recovering.record_keys(connection, self._wrapping)
         keyed |= {it.case for it in self._told.destroyed if it.purpose == RECORD}
+        behind = any(it.is_behind for it in places)
         taking = TakingOver(
             connection,
             self._told,
             keyed=keyed,
+            behind=behind,
             rules=self._rules,
             codec=self._codec,
             now=self._now,
@@ -154,7 +156,6 @@ class Recovery:
         for it in places:
             if it.at != (it.stored or 0):
                 await recovering.set_offset(connection, (it.topic, it.partition), it.at)
-        behind = any(it.is_behind for it in places)
         was_behind = bool(behind or taken.events or taken.newly_aside or destroyed)
         if was_behind:
             await recovering.hold(connection, self._now)

@@ -50,7 +50,11 @@ class Taken:
 
 
 class TakingOver:
-    """Takes over what was gathered, in the transaction of `connection`."""
+    """Takes over what was gathered, in the transaction of `connection`.
+
+    `keyed` are the cases whose record key is at hand, or was destroyed as it should be; `behind`
+    says that more was decided than the register knows.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class TakingOver:
         told: Gathered,
         *,
         keyed: AbstractSet[UUID],
+        behind: bool,
         rules: Rules,
         codec: Codec,
         now: datetime,
@@ -65,13 +70,17 @@ class TakingOver:
         self._connection = connection
         self._told = told
         self._keyed = keyed
+        self._behind = behind or bool(told.missing or told.differing)
         self._rules = rules
         self._codec = codec
         self._now = now
         self._taken = Taken()
 
     async def every(self) -> Taken:
-        """Take over every case, and set aside those that nothing more can be decided about."""
+        """Take over every case, and set aside those that nothing more can be decided about.
+
+        If the register is not behind, a topic that lacks something harms nobody: it is only said.
+        """
         numbers = await recovering.case_numbers(self._connection)
         before = await store.set_aside(self._connection)
         for case in sorted(numbers.keys() | self._told.seen.keys()):
@@ -80,7 +89,9 @@ class TakingOver:
             except NotOneChainError as error:
                 self._taken.broken.append(BrokenCase(case=case, why=str(error)))
         aside = {it.case: KEY_LOST for it in self._taken.lost}
-        aside.update({it.case: it.why for it in self._taken.broken})
+        aside.update(
+            {it.case: it.why for it in self._taken.broken if self._behind or it.case in before}
+        )
         self._taken.newly_aside = await recovering.set_aside(self._connection, aside, self._now)
         return self._taken
 

@@ -95,14 +95,14 @@ def _rows(ordered: Event) -> tuple[TaskRow, ...]:
 
 def _do(case: Case, known: tuple[LostSystem, ...], owed: tuple[str, ...]) -> tuple[str, ...]:
     """Nothing here may be done by itself: it would look again where something is erased already."""
-    if not case.claims:
-        return (f"ask the intake to send the request again {_anew(case)}",)
     later = (f"come back yourself to what is owed: {'; '.join(owed)}",) if owed else ()
     if _is_answered(case):
         return later or ("nothing: it was answered; its response cannot be opened again",)
     begun = tuple(it for it in known if it.ordered)
     if not begun:
-        return (f"nothing was erased: have the request sent again {_anew(case)}",)
+        received = f"{case.received_at:%Y-%m-%dT%H:%M:%S}"
+        anew = f"under a new case id, as received at {received}"
+        return (f"nothing was erased: have the request sent again {anew}", *later)
     where = ", ".join(f"{it.system} ({_became(it)})" for it in begun)
     look = f"erasing was ordered in {where}: ask {case.intake} who it is, and look there yourself"
     answer = (
@@ -113,7 +113,7 @@ def _do(case: Case, known: tuple[LostSystem, ...], owed: tuple[str, ...]) -> tup
 
 
 def _is_answered(case: Case) -> bool:
-    done = all(not it.active for it in case.claims.values())
+    done = bool(case.claims) and all(not it.active for it in case.claims.values())
     signed = {right for it in case.responses if it.digest for right in it.claims}
     closed = {it.right for it in case.claims.values() if it.state in {"refused", "withdrawn"}}
     return done and not case.under_way() and case.claims.keys() <= signed | closed
@@ -123,7 +123,3 @@ def _became(it: LostSystem) -> str:
     said = ", ".join(f"{count} {kind}" for kind, count in it.outcomes)
     unknown = f"of {it.unanswered} it is not known" if it.unanswered else ""
     return "; ".join(word for word in (said, unknown) if word)
-
-
-def _anew(case: Case) -> str:
-    return f"under a new case id, as received at {case.received_at:%Y-%m-%dT%H:%M:%S}"
