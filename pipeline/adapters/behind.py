@@ -37,7 +37,7 @@ async def refuse_if_behind(engine: AsyncEngine, bootstrap: str, codec: Codec, gr
     committed = await positions.committed(bootstrap, group)
     told = await ledger_topic.last(bootstrap, codec, TAIL)
     async with engine.connect() as connection:
-        stored = await recovering.offsets(connection)
+        stored = await store.offsets(connection)
         for (topic, partition), at in sorted(committed.items()):
             known = stored.get((topic, partition), 0)
             if topic in DECIDED and at > known:
@@ -59,7 +59,7 @@ async def forget_recreated(engine: AsyncEngine, bootstrap: str) -> list[Place]:
     Otherwise an offset of the old topic would hide, for long, that the register is behind.
     """
     async with engine.begin() as connection:
-        stored = await recovering.offsets(connection)
+        stored = await store.offsets(connection)
     bounds = await positions.bounds(bootstrap, DECIDED)  # asked later: others may read on meanwhile
     gone = sorted(it for it, at in bounds.items() if stored.get(it, 0) > at.end)
     async with engine.begin() as connection:

@@ -35,6 +35,7 @@ from schemas.records import LedgerEntry
 from schemas.sealed import SealError
 
 from . import host_keys, wire
+from .behind import WHAT_TO_DO, RegisterBehindError
 from .braking import Braking
 from .dead_letters import refused
 from .incoming import Incoming, Input, read
@@ -98,11 +99,17 @@ class Decider:
         self._cases: OrderedDict[UUID, Case] = OrderedDict()
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._host_keys: dict[str, tuple[str, bytes]] = {}
+        self._stored: dict[tuple[str, int], int] = {}
+        """How far this process has seen the register: it does not go back."""
 
     async def take(self, batch: Sequence[Incoming]) -> None:
-        """Decide a batch and publish what follows. Raises `UnknownEventError`: stop, not skip."""
+        """Decide a batch and publish what follows.
+
+        Raises `UnknownEventError` and `RegisterBehindError`: stop, not skip.
+        """
         inputs, refusals = self._read(batch)
         async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
             inputs, more = await self._admit(connection, inputs)
             owed = [self._refused(it) for it in (*refusals, *more)]
             owed += await self._decide(connection, inputs, await self._braking(connection))
@@ -114,8 +121,9 @@ class Decider:
         crash.passing("decider.after-publish")
 
     async def tick(self, found: Mapping[UUID, Sequence[Due]]) -> None:
-        """Decide what the clock found due, unless it was overtaken."""
+        """Decide what the clock found due, unless overtaken. Raises `RegisterBehindError`."""
         async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
             await store.lock(connection, found)
             cases = await self._load(connection, found)
             braking = await self._braking(connection)
@@ -139,6 +147,7 @@ class Decider:
         if not expired:
             return
         async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
             await store.lock(connection, {it.owner for it in expired})
             inputs = [
                 Input(
@@ -162,6 +171,14 @@ class Decider:
                 await destroy(connection, it.id, now)
             rows = await store.owe(connection, owed, now)
         await self._publisher.publish(rows)
+
+    async def _refuse_older(self, connection: AsyncConnection) -> None:
+        """Raise `RegisterBehindError` if the register was exchanged while we run."""
+        stored = await store.offsets(connection)
+        for place, at in self._stored.items():
+            if stored.get(place, 0) < at:
+                raise RegisterBehindError(f"the register went back while this ran. {WHAT_TO_DO}")
+        self._stored = stored
 
     def _read(self, batch: Sequence[Incoming]) -> tuple[list[Input], list[Refusal]]:
         inputs, refusals = [], []

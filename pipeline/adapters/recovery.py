@@ -25,7 +25,7 @@ from . import ledger_topic, positions
 from .behind import DECIDED
 from .ledger_topic import Progress, Told, Unreadable
 from .reading_on import ReadOn, read_on
-from .register import recovering
+from .register import recovering, store
 from .register.case_keys import OBLIGATION, RECORD
 from .register.gathered import Gathered
 from .taking_over import BrokenCase, TakingOver
@@ -115,7 +115,7 @@ class Recovery:
         async with self._engine.connect() as connection, connection.begin() as transaction:
             await recovering.alone(connection)
             await self._gather(connection, progress)
-            stored = await recovering.offsets(connection)
+            stored = await store.offsets(connection)
             done = await self._recover(connection, read_on(stored, committed, bounds))
             crash.passing("recover.before-commit")
             await (transaction.rollback() if dry_run else transaction.commit())

@@ -14,7 +14,6 @@ from pipeline.adapters.register.holds import Waits
 from pipeline.case.case import TASK, Case
 from pipeline.case.coverage import systems
 from pipeline.case.planned import turns
-from pipeline.stages.report import broken
 from schemas.events import CaseReported
 from schemas.records import CoverageRow, PlanRow
 
@@ -55,6 +54,7 @@ async def case(case: str, *, as_json: bool) -> None:
         case_id = await reading.find(engine, case)
         entries = await reading.entries(engine, case_id)
         held = await reading.held(engine, case_id)
+        wrong = await reading.broken(engine, case_id)
     known = reading.folded(entries, rules)
     planned = reading.last_plan(entries)
     if as_json:
@@ -62,7 +62,7 @@ async def case(case: str, *, as_json: bool) -> None:
         console.show_json(
             {
                 **_summary(known),
-                "broken": broken(known, rules),
+                "broken": wrong,
                 "held": held,
                 "planned": planned,
                 "systems": systems(known),
@@ -70,7 +70,7 @@ async def case(case: str, *, as_json: bool) -> None:
             }
         )
         return
-    _show(known, broken(known, rules))
+    _show(known, wrong)
     for waits in held:
         console.out.print(f"[red]waits: {_hold(waits)}[/] (`habeas hold list`)", soft_wrap=True)
     if planned:

@@ -13,11 +13,12 @@ from uuid import UUID, uuid4
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, inspect, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import app, flow
 from pipeline.adapters import host_keys, way_in, wire
+from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.decider import Decider
 from pipeline.adapters.edge import Edge
 from pipeline.adapters.incoming import Incoming
@@ -341,3 +342,21 @@ async def test_a_stored_offset_never_goes_back(settings: Settings, engine: Async
     async with engine.connect() as connection:
         offsets = list(await connection.execute(select(tables.offsets)))
     assert [(it.topic, it.partition, it.next) for it in offsets] == [(flow.REQUESTS, 0, 2)]
+
+
+async def test_a_register_that_goes_back_under_a_running_process_is_not_decided_on(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent, first = Sent(), uuid4()
+    deciding = decider(settings, engine, sent)
+    batch = await requests(settings, first, uuid4(), uuid4())
+    await deciding.take(batch[:1])
+    await deciding.take(batch[1:2])
+    before = len(sent.records)
+    async with engine.begin() as connection:
+        await connection.execute(update(tables.offsets).values(next=0))
+    with pytest.raises(RegisterBehindError, match="habeas recover"):
+        await deciding.take(batch[2:])
+    with pytest.raises(RegisterBehindError):
+        await deciding.tick({first: [Due(NOW, "deadline")]})
+    assert len(sent.records) == before

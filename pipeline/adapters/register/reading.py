@@ -98,6 +98,13 @@ async def find(engine: AsyncEngine, begins: str) -> UUID:
     return UUID(str(found[0]))
 
 
+async def broken(engine: AsyncEngine, case: UUID) -> str:
+    """What is wrong with a case as its row says it; empty if nothing is."""
+    async with engine.connect() as connection:
+        found = await connection.execute(select(t.cases.c.broken).where(t.cases.c.id == case))
+        return str(found.scalar() or "")
+
+
 async def entries(engine: AsyncEngine, case: UUID) -> list[Entry]:
     """A case's ledger."""
     chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)

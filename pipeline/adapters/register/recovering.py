@@ -124,12 +124,6 @@ async def set_aside(connection: AsyncConnection, why: Mapping[UUID, str], now: d
     return len(why.keys() - before.keys())
 
 
-async def offsets(connection: AsyncConnection) -> dict[tuple[str, int], int]:
-    """The next offset of every partition that the register has decided on."""
-    rows = await connection.execute(select(t.offsets))
-    return {(it.topic, it.partition): it.next for it in rows}
-
-
 async def set_offset(connection: AsyncConnection, place: tuple[str, int], at: int) -> None:
     """Say where a partition is read on, also if that is further back."""
     topic, partition = place

@@ -257,6 +257,12 @@ async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -
         )
 
 
+async def offsets(connection: AsyncConnection) -> dict[tuple[str, int], int]:
+    """The next offset of every partition that the register has decided on."""
+    rows = await connection.execute(select(t.offsets))
+    return {(it.topic, it.partition): it.next for it in rows}
+
+
 async def owe(connection: AsyncConnection, records: Sequence[Record], at: datetime) -> list[Owed]:
     """Put records into the outbox."""
     if not records:
