@@ -159,6 +159,7 @@ class Recovery:
         was_behind = bool(behind or taken.events or taken.newly_aside or destroyed)
         if was_behind:
             await recovering.hold(connection, self._now)
+            await recovering.forget_orders(connection)
         return Recovered(
             was_behind=was_behind,
             read=self._read,

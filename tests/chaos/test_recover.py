@@ -9,16 +9,20 @@ import json
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select
 
 from connectors.sdk.sandbox import Fault
-from pipeline import app, crash
-from pipeline.adapters.register import recovering, tables
+from pipeline import app, crash, flow
+from pipeline.adapters import wire
+from pipeline.adapters.behind import DECIDED
+from pipeline.adapters.incoming import Incoming
+from pipeline.adapters.register import recovering, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, expire
 from pipeline.case.case import Case
 from schemas.events import KeyDestroyed
@@ -77,6 +81,24 @@ async def destroy_package(rig: Rig, case: UUID) -> None:
         await rig.until(case, lambda it: it.number)
 
 
+async def orders_of(rig: Rig, case: UUID) -> list[Incoming]:
+    """What was published for the hosts."""
+    work = flow.work("")
+    found = [it for it in await rig.records() if it.key == str(case).encode()]
+    found = [it for it in found if it.topic.startswith(work)]
+    return sorted(found, key=lambda it: (it.topic, it.offset))
+
+
+async def owe(rig: Rig, orders: Sequence[Incoming]) -> None:
+    """Put these orders into the outbox of the register."""
+    records = [
+        wire.Record(topic=it.topic, key=it.key or b"", value=it.value or b"", headers=it.headers)
+        for it in orders
+    ]
+    async with app.register(rig.settings) as engine, engine.begin() as connection:
+        await store.owe(connection, records, datetime.now(UTC))
+
+
 async def recover(rig: Rig, *arguments: str, **environ: str) -> Any:
     code, out, err = await rig.habeas("recover", "--json", *arguments, **environ)
     assert code == 0, err
@@ -119,6 +141,8 @@ class Lived:
     ledgers: Mapping[UUID, list[Any]]
     packages: Mapping[UUID, list[Row[Any]]]
     role: Role
+    orders: Sequence[Incoming] = ()
+    """Every order of `later`, each carried out."""
 
     @property
     def since(self) -> int:
@@ -167,8 +191,11 @@ async def lose(rig: Rig, lived: Lived) -> Lived:
     lived.role.kill()
     rig.roles.remove(lived.role)
     known = await ledgers(rig, *lived.cases.values())
+    orders = await orders_of(rig, lived.cases["later"])
     await restore(rig, lived.copy)
-    return replace(lived, ledgers=known)
+    await owe(rig, orders)  # as if the backup was made before they left
+    copy = await backup(rig)
+    return replace(lived, copy=copy, ledgers=known, orders=orders)
 
 
 async def test_a_restored_register_takes_over_what_was_decided_and_nobody_is_erased_twice(
@@ -183,7 +210,8 @@ async def test_a_restored_register_takes_over_what_was_decided_and_nobody_is_era
         assert "was decided up to" in await refused(rig)
         # Kafka forgets where a group stood that is away for long: then its ledger tells.
         async with app.register(rig.settings) as engine, engine.begin() as connection:
-            await connection.execute(update(tables.offsets).values(next=10**9))
+            for place in product(DECIDED, range(rig.settings.partitions)):
+                await recovering.set_offset(connection, place, 10**9)
         assert "rights.ledger has" in await refused(rig)
         await restore(rig, lived.copy)
         promised = await recover(rig, "--dry-run")
@@ -226,6 +254,7 @@ async def _goes_on(rig: Rig, lived: Lived) -> None:
     assert states(ended, "erasure")["freshdesk", "contact"] == {"proved"}
     found = await ledgers(rig, *lived.ledgers)
     assert {it for it in found if found[it] != lived.ledgers[it]} == {cases["stuck"]}
+    assert await orders_of(rig, cases["later"]) == lived.orders  # none left once more
     for who in people.values():
         for key, operations in rig.effects(*who.keys).items():
             assert len(operations) == len(set(operations)), key

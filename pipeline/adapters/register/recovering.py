@@ -54,6 +54,16 @@ async def journalled(connection: AsyncConnection) -> list[Incoming]:
     ]
 
 
+async def forget_orders(connection: AsyncConnection) -> None:
+    """Forget the orders that the outbox owes: they may have been carried out long ago.
+
+    Those that were not are under way as their cases know them: the clock issues them again, and no
+    hold is passed by.
+    """
+    work = t.outbox.c.topic.startswith(flow.work(""), autoescape=True)
+    await connection.execute(delete(t.outbox).where(work))
+
+
 async def case_numbers(connection: AsyncConnection) -> dict[UUID, int]:
     """The number of every case's last event."""
     rows = await connection.execute(select(t.cases.c.id, t.cases.c.number))
