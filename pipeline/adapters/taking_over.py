@@ -102,7 +102,7 @@ class TakingOver:
         missing = self._told.missing.get(case, {})
         if not (missing or is_lost or anew):
             return
-        ours = await recovering.entries(self._connection, case)
+        ours = await store.entries(self._connection, case)
         head = (await store.heads(self._connection, [case])).get(case, b"")
         found = following(ours, head, missing)
         known = self._folded([*ours, *found])

@@ -46,7 +46,7 @@ async def backup(rig: Rig) -> Copy:
         if engine.dialect.name == "postgresql":
             await connection.execution_options(isolation_level="REPEATABLE READ")
         return {
-            it.name: list(await connection.execute(select(it)))
+            it.name: list(await connection.execute(select(it).order_by(*it.primary_key)))
             for it in tables.metadata.sorted_tables
         }
 
@@ -63,7 +63,7 @@ async def restore(rig: Rig, copy: Copy) -> None:
 
 async def ledgers(rig: Rig, *cases: UUID) -> dict[UUID, list[Any]]:
     async with app.register(rig.settings) as engine, engine.connect() as connection:
-        return {it: await recovering.entries(connection, it) for it in cases}
+        return {it: await store.entries(connection, it) for it in cases}
 
 
 async def package_keys(rig: Rig, case: UUID) -> list[Row[Any]]:

@@ -16,6 +16,7 @@ from schemas.derive import event_name
 from schemas.records import LedgerEntry
 
 from . import tables as t
+from .store import entry
 
 AT_ONCE = 5000
 """Parameters of one statement; SQLite takes 32,766."""
@@ -47,20 +48,20 @@ class Gathered:
         return next((it for it in range(1, number + 1) if not there >> it & 1), 0)
 
     def _add(self, it: Told, ours: Told | None) -> None:
-        case, entry = it.case, it.entry
+        case, said = it.case, it.entry
         if ours is not None and not _same(ours, it):
             self.differing.add(case)
         if ours is None:
-            before = self.missing.setdefault(case, {}).setdefault(entry.number, entry)
+            before = self.missing.setdefault(case, {}).setdefault(said.number, said)
             if not _same(Told(case, before), it):
                 self.differing.add(case)
-        self.seen[case] = self.seen.get(case, 0) | 1 << entry.number
-        if entry.type in {DESTROYED, OPENED}:
-            self._note(entry)
+        self.seen[case] = self.seen.get(case, 0) | 1 << said.number
+        if said.type in {DESTROYED, OPENED}:
+            self._note(said)
 
-    def _note(self, entry: LedgerEntry) -> None:
+    def _note(self, said: LedgerEntry) -> None:
         try:
-            event = from_body(entry.type, entry.version, entry.body)
+            event = from_body(said.type, said.version, said.body)
         except CodecError:
             return  # its case is found to be broken where it is joined
         if isinstance(event, e.KeyDestroyed):
@@ -75,15 +76,7 @@ async def _ours(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, 
     for portion in _portions(ids):
         chosen = select(t.ledger).where(t.ledger.c.event_id.in_(portion))
         for it in await connection.execute(chosen):
-            entry = LedgerEntry(
-                number=it.number,
-                id=it.event_id,
-                type=it.type,
-                version=it.version,
-                body=it.body,
-                at=it.at,
-            )
-            found[it.event_id] = Told(it.case_id, entry)
+            found[it.event_id] = Told(it.case_id, entry(it))
     return found
 
 

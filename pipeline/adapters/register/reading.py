@@ -17,7 +17,7 @@ from schemas.codec import from_body
 from schemas.events import CaseReported, Event, PlanMade
 from schemas.records import LedgerEntry, PlanRow
 
-from . import holds
+from . import holds, store
 from . import tables as t
 from .holds import Waits
 
@@ -122,19 +122,8 @@ async def entries(engine: AsyncEngine, case: UUID) -> list[Entry]:
 
 async def ledger(engine: AsyncEngine, case: UUID) -> list[LedgerEntry]:
     """A case's ledger as it is chained: bodies, not events."""
-    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
     async with engine.connect() as connection:
-        return [
-            LedgerEntry(
-                number=it.number,
-                id=it.event_id,
-                type=it.type,
-                version=it.version,
-                body=it.body,
-                at=it.at,
-            )
-            for it in await connection.execute(chosen)
-        ]
+        return await store.entries(connection, case)
 
 
 def folded(found: Sequence[Entry], rules: Rules) -> Case:

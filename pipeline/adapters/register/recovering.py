@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pipeline import flow
 from pipeline.adapters.incoming import Incoming
 from pipeline.case.brake import EVERY
-from schemas.records import LedgerEntry
 
 from . import holds
 from . import tables as t
@@ -68,22 +67,6 @@ async def case_numbers(connection: AsyncConnection) -> dict[UUID, int]:
     """The number of every case's last event."""
     rows = await connection.execute(select(t.cases.c.id, t.cases.c.number))
     return {it.id: it.number for it in rows}
-
-
-async def entries(connection: AsyncConnection, case: UUID) -> list[LedgerEntry]:
-    """A case's ledger, in order."""
-    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
-    return [
-        LedgerEntry(
-            number=it.number,
-            id=it.event_id,
-            type=it.type,
-            version=it.version,
-            body=it.body,
-            at=it.at,
-        )
-        for it in await connection.execute(chosen)
-    ]
 
 
 async def record_keys(connection: AsyncConnection, wrapping: Container[str]) -> frozenset[UUID]:

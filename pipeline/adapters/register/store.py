@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, Table, delete, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, Table, delete, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -96,7 +96,25 @@ async def event_of(connection: AsyncConnection, case: UUID, number: int) -> Even
     return None if row is None else from_body(row.type, row.version, row.body)
 
 
-async def append(connection: AsyncConnection, case: UUID, entries: Sequence[LedgerEntry]) -> None:
+async def entries(connection: AsyncConnection, case: UUID) -> list[LedgerEntry]:
+    """A case's whole ledger as it is chained: bodies, not events."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
+    return [entry(it) for it in await connection.execute(chosen)]
+
+
+def entry(row: Row[Any]) -> LedgerEntry:
+    """A row of the ledger as an entry."""
+    return LedgerEntry(
+        number=row.number,
+        id=row.event_id,
+        type=row.type,
+        version=row.version,
+        body=row.body,
+        at=row.at,
+    )
+
+
+async def append(connection: AsyncConnection, case: UUID, added: Sequence[LedgerEntry]) -> None:
     """Add entries to a case's ledger."""
     rows = [
         {
@@ -108,7 +126,7 @@ async def append(connection: AsyncConnection, case: UUID, entries: Sequence[Ledg
             "body": it.body,
             "at": it.at,
         }
-        for it in entries
+        for it in added
     ]
     await connection.execute(insert(t.ledger), rows)
 
