@@ -10,11 +10,10 @@ import pytest
 
 from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import MAX_ATTEMPTS, SPENT
-from pipeline.case.dues import dues
+from pipeline.case.dues import Due, dues, is_still_due
 from pipeline.case.planned import turns
 from pipeline.policy import PolicyError
 from pipeline.policy.brake import Limits, load
-from pipeline.settings import Settings
 from schemas import events as e
 
 from .worlds import CASE, Run, many_tickets, rows, rules, small_world
@@ -135,6 +134,16 @@ def test_only_what_leads_to_erasing_is_of_a_system() -> None:
     assert not Brake(held=frozenset({EVERY}), observe=True).stops("")
 
 
+def test_a_row_of_an_earlier_release_is_held_as_well() -> None:
+    """It says of no system that it leads to erasing there: the case does."""
+    run = Run(small_world(), brake=FRESHDESK)
+    case = run.go("erasure")
+    (turn,) = (it for it in dues(case, run.rules) if it.system)
+    old = Due(turn.at, turn.kind, turn.ref)
+    assert not is_still_due(case, old, run.rules, FRESHDESK)
+    assert is_still_due(case, old, run.rules, Brake())
+
+
 @pytest.mark.parametrize("customer", [True, False])
 def test_an_observed_plan_says_what_it_would_do_and_leaves_it_to_people(*, customer: bool) -> None:
     run = Run(small_world(customer=customer), brake=Brake(observe=True))
@@ -158,7 +167,6 @@ def test_a_large_plan_that_is_observed_asks_nobody_to_approve_it() -> None:
     case = run.go("erasure")
     assert not run.of(e.ApprovalAsked)
     assert case.state == "answered"
-    assert Settings().mode == ""
 
 
 def _to_the_end(run: Run, orders: list[e.Event]) -> str:
