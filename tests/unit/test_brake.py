@@ -12,8 +12,10 @@ from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import MAX_ATTEMPTS, SPENT
 from pipeline.case.dues import Due, dues, is_still_due
 from pipeline.case.planned import turns
+from pipeline.case.rules import Given
 from pipeline.policy import PolicyError
 from pipeline.policy.brake import Limits, load
+from pipeline.stages.plan import plan
 from schemas import events as e
 
 from .worlds import CASE, Run, many_tickets, rows, rules, small_world
@@ -87,6 +89,21 @@ def test_a_held_system_waits_and_the_others_go_on() -> None:
         _to_the_end(run, orders)
         == Run(small_world()).go("access", "erasure").claims["erasure"].state
     )
+
+
+def test_a_plan_that_waits_is_made_anew_when_the_facts_decide_otherwise() -> None:
+    """What was to be erased is to be kept by now: the lift must not erase it."""
+    world = small_world()
+    world.facts["salesforce"]["customer"] = "false"
+    run = Run(world, brake=Brake(held=frozenset({"salesforce"})))
+    case = run.go("erasure")
+    assert turns(case) == ("salesforce",)
+    news, at = run.of(e.HoldingsLocated)[-1], Given(now=run.now, brake=run.brake)
+    assert not list(plan(case, news, run.rules, at))
+    turned = replace(case, facts={"salesforce": {"customer": "true"}})
+    made = next(plan(turned, news, run.rules, at))
+    assert isinstance(made, e.PlanMade)
+    assert "keep" in {it.action for it in made.rows}
 
 
 def test_a_hold_spends_no_attempt() -> None:
