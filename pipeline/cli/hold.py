@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline import app
@@ -204,7 +204,7 @@ async def _register(settings: Settings) -> AsyncIterator[AsyncConnection]:
     try:
         async with app.register(settings) as engine, engine.begin() as connection:
             yield connection
-    except (OperationalError, ProgrammingError):
+    except (DBAPIError, OSError):
         raise click.ClickException(
             "the register cannot be used, or is of an earlier release: `habeas run orchestrator`"
             " or `habeas up` brings it up to date (HABEAS_DATA, HABEAS_REGISTER say where it is)"

@@ -79,8 +79,11 @@ async def run(role: str, system: str | None) -> None:
     if role == "orchestrator":
         app.check_policy(settings)
         await app.prepare(settings, settings.broker)
+    alone = () if system is None else (system,)
     if system is not None:
         app.check_environment(settings, os.environ, system)
+    if role in {"orchestrator", "host"} and app.observes(settings, os.environ, *alone):
+        console.err.print(OBSERVING)
     await app.run_role(system or role, settings, settings.broker)
 
 

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zipfile import ZipFile
 
 import pytest
 
 from connectors.sdk.sandbox import Fault
 from pipeline.case.case import Case
 from pipeline.case.planned import turns
+from pipeline.response.words import PROVED
 from schemas.events import TaskOrdered
 from tests.rig import Planted, Rig, plant, states
 
@@ -200,6 +202,7 @@ async def test_observing_searches_plans_and_reports_and_erases_nothing(tmp_path:
         assert {it["action"] for it in planned} == {"erase"}
         code, out, _ = await rig.habeas("report", str(case.id))
         assert "observe_mode" in out
+        await _told(rig, case.id)
         rig.roles.pop().stop()
         rig.run("up", HABEAS_MODE="act")  # what was left to people stays with them
         other = plant(rig, "acted-upon")
@@ -210,12 +213,40 @@ async def test_observing_searches_plans_and_reports_and_erases_nothing(tmp_path:
         assert states(again, "erasure")["freshdesk", "contact"] == {"proved"}
 
 
+async def test_a_host_that_observes_erases_nothing_whoever_orders_it(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        for role in ("orchestrator", "host salesforce", "response", "notice", "reports"):
+            rig.run("run", *role.split())
+        rig.run("run", "host", "freshdesk", HABEAS_MODE="observe")
+        who = plant(rig, "ordered-all-the-same", tickets=1)
+        case = await rig.submit("access", "erasure", email=who.email)
+        waits = await rig.until(case, lambda it: _why(it) == {"freshdesk": "observe_mode"})
+        assert waits.claims["access"].state == "fulfilled"
+        assert not any(rig.effects(who.contact, *who.tickets).values())
+
+
+def _why(case: Case) -> dict[str, str]:
+    """The systems whose task was put off, and why."""
+    return {it.slot[1]: it.reason for it in case.under_way("task") if it.reason}
+
+
 def _once(rig: Rig, people: Sequence[Planted]) -> None:
     """Each object went, and went once."""
     for who in people:
         for key, operations in rig.effects(*who.keys).items():
             assert operations, key
             assert len(operations) == len(set(operations)), (key, operations)
+
+
+async def _told(rig: Rig, case: UUID) -> None:
+    """The person reads that people do it, and nowhere that something was erased."""
+    file = rig.folder / "answer.zip"
+    code, _, err = await rig.habeas("response", str(case), "--out", str(file))
+    assert code == 0, err
+    with ZipFile(file) as package:
+        page = package.read("index.html").decode()
+    assert "A person has to do this by hand. Our system erases nothing by itself" in page
+    assert PROVED["erased"] not in page
 
 
 async def _shown(rig: Rig, case: UUID, reason: str) -> None:

@@ -5,6 +5,7 @@ A hold's row stays when it is lifted, with the signatures that lifted it: for au
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,9 +74,9 @@ def signed(hold: Hold, console: str, key: Ed25519PrivateKey, login: str, at: dat
 
 
 def statement(hold: Hold, console: str, login: str, at: datetime) -> bytes:
-    """What a person signs to lift a hold: this hold, and no other."""
+    """What a person signs to lift a hold: this hold, and no other. A JSON list of texts."""
     told = (str(hold.id), hold.system, hold.reason, console, login, at.isoformat())
-    return repr(("habeas/lift/1", *told)).encode()
+    return json.dumps(["habeas/lift/1", *told]).encode()
 
 
 async def held(connection: AsyncConnection) -> frozenset[str]:
