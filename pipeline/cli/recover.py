@@ -40,7 +40,7 @@ async def recover(*, dry_run: bool, as_json: bool) -> None:
     if as_json:
         console.show_json({"dry_run": dry_run, **console.plain(done)})
         return
-    _show(done, dry_run=dry_run)
+    show(done, dry_run=dry_run)
 
 
 @contextmanager
@@ -51,7 +51,8 @@ def _bar() -> Iterator[Told]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _show(done: Recovered, *, dry_run: bool) -> None:
+def show(done: Recovered, *, dry_run: bool) -> None:
+    """Print what was done, or would be, and what a person must do."""
     would = "would be " if dry_run else ""
     if not done.was_behind:
         console.out.print(f"[green]the register is not behind[/] ({done.read} events read)")

@@ -9,13 +9,17 @@ from uuid import uuid4
 
 import pytest
 
+from pipeline.adapters.ledger_topic import Unreadable
 from pipeline.adapters.positions import Bounds
 from pipeline.adapters.reading_on import ReadOn, read_on
+from pipeline.adapters.recovery import Recovered
 from pipeline.adapters.register.joining import NotOneChainError, following
 from pipeline.adapters.register.store import chain, chained
+from pipeline.adapters.taking_over import BrokenCase
 from pipeline.case.decide import Said
 from pipeline.case.fold import fold
 from pipeline.case.lost import LostCase, lost
+from pipeline.cli.recover import show
 from schemas import events as e
 from schemas.records import LedgerEntry
 
@@ -175,3 +179,35 @@ def test_a_lost_case_is_sent_again_only_while_nothing_was_ordered_to_be_erased()
         assert bool(do)
         seen.add((again, by_hand))
     assert seen == {(True, False), (False, True), (False, False)}
+
+
+def test_what_cannot_be_recovered_is_said_with_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = Run(small_world())
+    run.go("access", "erasure")
+    case = told(run.said)
+    place = read_on({PLACE: 2}, {PLACE: 3}, {PLACE: Bounds(5, 9)})
+    done = Recovered(
+        was_behind=True,
+        read=40,
+        cases=2,
+        events=9,
+        keys_destroyed=1,
+        read_on=place,
+        lost=(case,),
+        broken=(BrokenCase(case=CASE, why="event 3 is neither here nor on the topic"),),
+        obligations=(),
+        unreadable=(Unreadable(partition=0, offset=7, reason="no value"),),
+    )
+    show(done, dry_run=True)
+    said = capsys.readouterr().out
+    for told_of in (
+        "would be taken over: 9 events of 2 cases",
+        "erasing would be held in every system",
+        "2 of them undecided",
+        *case.do,
+        "event 3 is neither here nor on the topic",
+        "unreadable 0@7: no value",
+    ):
+        assert told_of in said
