@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -20,6 +21,7 @@ from schemas.events import Event, SearchOrdered
 
 from . import flow, policy
 from .adapters import host_keys, local_kafka, opening, registry_ids, topics, way_in
+from .adapters.behind import forget_recreated, refuse_if_behind
 from .adapters.caller import HostCaller
 from .adapters.decider import Decider
 from .adapters.edge import Edge
@@ -29,16 +31,19 @@ from .adapters.key_files import KeyFiles
 from .adapters.mailer import FolderMailer
 from .adapters.objects import FolderObjects
 from .adapters.opening import OpenedResponse
-from .adapters.orchestrator import Orchestrator
+from .adapters.orchestrator import GROUP, Orchestrator
 from .adapters.producer import producer
 from .adapters.publisher import Publisher
+from .adapters.recovery import Recovered, Recovery
 from .adapters.register.case_keys import CaseKeys
-from .adapters.register.engine import connect, migrate, url_of
+from .adapters.register.engine import connect, migrate, refuse_earlier, url_of
 from .adapters.report_reader import read_reports
 from .adapters.signer import FileSigner
+from .case.planned import OBSERVE_MODE
 from .case.rules import Rules
 from .grants import Grants
-from .ports import Work
+from .policy import brake
+from .ports import LaterError, Work
 from .settings import Settings
 from .stages.assemble import Assemble
 from .stages.locate import Locate
@@ -49,6 +54,8 @@ from .stages.send import Send
 LOCAL = "cli"
 """The intake and the console of this machine's command line."""
 LOCAL_LEVEL = 2
+PUT_OFF = timedelta(hours=1)
+"""How long a host that observes puts off what it is told to erase."""
 Progress = Callable[[int, int], None]
 
 
@@ -133,17 +140,33 @@ def check_policy(settings: Settings) -> None:
             raise SetupError(f"{system}: the policy does not name it in [[recipients]].")
 
 
-def check_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
-    """Raise `SetupError` naming the first variable that a system's connector lacks."""
-    for system in capabilities(settings):
-        kind = registry.connector(system)
+def check_environment(
+    settings: Settings, environ: Mapping[str, str] = os.environ, *alone: str
+) -> None:
+    """Raise `SetupError` naming the first variable that a system's connector lacks.
+
+    Nor does it take a live credential beside a sandbox's address, or the reverse.
+    """
+    for system in alone or capabilities(settings):
         try:
-            registry.settings(system, kind.Settings, environ)  # type: ignore[attr-defined]
+            registry.settings_of(registry.connector(system), environ)
         except registry.SettingsError as error:
             raise SetupError(
                 f"{error}. Set it, or name only the systems you have in HABEAS_SYSTEMS;"
                 " `habeas demo` shows everything without any."
             ) from None
+
+
+def observes(settings: Settings, environ: Mapping[str, str] = os.environ, *alone: str) -> bool:
+    """Whether nothing may be erased: as `HABEAS_MODE` says, else unless all are sandboxes here.
+
+    Raises `SetupError` if it says anything else.
+    """
+    if settings.mode not in {"", "observe", "act"}:
+        raise SetupError(f"HABEAS_MODE is {settings.mode!r}: it is `observe` or `act`")
+    if settings.mode:
+        return settings.mode == "observe"
+    return not all(registry.is_sandbox(it, environ) for it in alone or systems(settings))
 
 
 def policy_of(settings: Settings) -> policy.Policy:
@@ -154,7 +177,11 @@ def policy_of(settings: Settings) -> policy.Policy:
 def rules(settings: Settings) -> Rules:
     """What decisions rest on."""
     return Rules(
-        policy=policy_of(settings), systems=capabilities(settings), settings=settings, earlier={}
+        policy=policy_of(settings),
+        systems=capabilities(settings),
+        settings=settings,
+        earlier={},
+        limits=brake.load(Path(settings.brake) if settings.brake else None),
     )
 
 
@@ -237,11 +264,15 @@ async def local_edge(settings: Settings) -> AsyncIterator[Edge]:
         yield Edge(name=LOCAL, files=place.keys, codec=await codec(settings), producer=out)
 
 
-async def run_orchestrator(settings: Settings, bootstrap: str) -> None:
-    """Decide until cancelled."""
+async def run_orchestrator(
+    settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Decide until cancelled. Raises `RegisterBehindError` before anything is decided."""
     place = Place(settings.data)
     wire_codec = await codec(settings)
     async with register(settings) as engine, producer(bootstrap) as out:
+        await refuse_if_behind(engine, bootstrap, wire_codec, GROUP)
+        await forget_recreated(engine, bootstrap)
         publisher = Publisher(engine, out)
         files = place.keys
         decider = Decider(
@@ -252,6 +283,7 @@ async def run_orchestrator(settings: Settings, bootstrap: str) -> None:
             keys=CaseKeys(files.wrapping()),
             files=files,
             publisher=publisher,
+            observe=observes(settings, environ),
         )
         await Orchestrator(
             decider=decider,
@@ -263,18 +295,43 @@ async def run_orchestrator(settings: Settings, bootstrap: str) -> None:
         ).run()
 
 
-class ConnectorWork:
-    """What the host of a connector does: locate for a search, perform for a task."""
+async def recover(
+    settings: Settings, bootstrap: str, progress: Progress = no_progress, *, dry_run: bool = False
+) -> Recovered:
+    """Bring a register that was restored from a backup up to what was decided since."""
+    async with register(settings) as engine:
+        await (refuse_earlier(engine) if dry_run else migrate(engine))
+        recovery = Recovery(
+            engine=engine,
+            bootstrap=bootstrap,
+            group=GROUP,
+            codec=await codec(settings),
+            rules=rules(settings),
+            wrapping=Place(settings.data).keys.wrapping(),
+        )
+        return await recovery.run(progress, dry_run=dry_run)
 
-    def __init__(self, connector: Connector, locate: Locate, perform: Perform) -> None:
+
+class ConnectorWork:
+    """What the host of a connector does: locate for a search, perform for a task.
+
+    One that observes puts every task off: whoever orders it, nothing is erased.
+    """
+
+    def __init__(
+        self, connector: Connector, locate: Locate, perform: Perform, *, observe: bool
+    ) -> None:
         self.system = connector.capabilities.system
         self._locate = locate
         self._perform = perform
+        self._observe = observe
 
     async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
         stage: Locate | Perform = self._perform
         if isinstance(order, SearchOrdered):
             stage = self._locate
+        elif self._observe:
+            raise LaterError(datetime.now(UTC) + PUT_OFF, OBSERVE_MODE)
         return await stage(order, grants)
 
 
@@ -290,6 +347,7 @@ async def run_connector(
             connector,
             Locate(connector, objects, wire_codec, caller),
             Perform(connector, wire_codec, caller),
+            observe=observes(settings, environ, system),
         )
         await _host(work, settings, bootstrap, caller.share)
 
@@ -301,7 +359,7 @@ async def run_role(
     place = Place(settings.data)
     match role:
         case "orchestrator":
-            await run_orchestrator(settings, bootstrap)
+            await run_orchestrator(settings, bootstrap, environ)
         case "response":
             work = Assemble(
                 FolderObjects(objects_of(settings)),

@@ -28,8 +28,12 @@ POINTS = frozenset(
         "clock.after-claim",
         "clock.in-sweep",
         "clock.after-commit",
+        "brake.engaged",
     }
 )
+
+RECOVERING = frozenset({"recover.before-commit", "recover.after-commit"})
+"""Of `habeas recover`, which is no part of a pipeline that runs."""
 
 
 def passing(point: str) -> None:

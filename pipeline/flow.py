@@ -106,7 +106,7 @@ ROUTE: tuple[Step, ...] = (
             e.TaskCompleted,
             e.TaskDeclined,
         ),
-        says=(e.PlanMade, e.ApprovalAsked, e.PlanApproved),
+        says=(e.PlanMade, e.ApprovalAsked, e.PlanApproved, e.PlanObserved),
         stage=plan,
     ),
     Step(
@@ -131,6 +131,7 @@ ROUTE: tuple[Step, ...] = (
             e.SearchOverdue,
             e.TaskCompleted,
             e.PlanApproved,
+            e.PlanObserved,
             e.PlanChanged,
             e.ApprovalOverdue,
             e.OrderDue,

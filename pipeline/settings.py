@@ -32,6 +32,10 @@ class Settings:
     """Folder where exports and packages lie, sealed; empty is in the data folder."""
     policy: str = ""
     """Folder with the policy files; empty means the ones that come with Habeas."""
+    brake: str = ""
+    """File with the limits at which erasing stops; empty means the one that comes with Habeas."""
+    mode: str = ""
+    """`observe` (search, plan, report, never erase) or `act`; empty acts against sandboxes only."""
     not_after_act: timedelta = timedelta(minutes=10)
     not_after_search: timedelta = timedelta(hours=1)
     run_limit: timedelta = timedelta(minutes=10)

@@ -240,6 +240,14 @@ class ApprovalAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanObserved(Event):
+    """The plan is not carried out, since the pipeline only observes: people have to."""
+
+    n: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOrdered(Event):
     """Carry out an approved plan in one system."""
 

@@ -21,6 +21,7 @@ from connectors.sdk.interface import (
     Capabilities,
     Category,
     Connector,
+    Credentials,
     Erased,
     Failed,
     Holding,
@@ -80,6 +81,7 @@ class Aws(Connector):
         rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
         kinds=KINDS,
         limits=(Limit(calls=3500, per=timedelta(seconds=1)),),  # deletions; reads may be more
+        credentials=Credentials(live=("AKIA", "ASIA")),  # IAM's unique ids: users, and STS
         reasons=REASONS,
     )
 

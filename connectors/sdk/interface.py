@@ -48,6 +48,14 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How credentials begin, where that tells what they open: Stripe has `sk_live_`, `sk_test_`."""
+
+    live: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What the planner may ask of this connector."""
 
@@ -61,6 +69,8 @@ class Capabilities:
     """How long after `erase` the vendor's reads may still show the data."""
     facts: frozenset[str] = frozenset()
     """The facts that `locate` tells, such as `customer`. Told or unknown, never guessed."""
+    credentials: Credentials = Credentials()
+    """A live one beside a sandbox's address, or the reverse, refuses to start."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """The catalogue: every code used in an outcome's `reason` or `instruction`, and its meaning."""
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from importlib.metadata import entry_points
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from .interface import Connector
 
 CONNECTORS = "habeas.connectors"
 SANDBOXES = "habeas.sandboxes"
+SANDBOX_KEY = "sandbox-"
+"""How the credentials of every sandbox of ours begin."""
 
 
 class NotInstalledError(LookupError):
@@ -57,8 +61,45 @@ def connect(system: str, environ: Mapping[str, str]) -> Connector:
 def build(of: type[Connector], environ: Mapping[str, str]) -> Connector:
     """A connector of class `of`, with its settings from `environ`."""
     make: Any = of  # each has a constructor of its own, from its own `Settings`
-    made: Connector = make(settings(of.capabilities.system, make.Settings, environ))
+    made: Connector = make(settings_of(of, environ))
     return made
+
+
+def settings_of(of: type[Connector], environ: Mapping[str, str]) -> Any:
+    """The settings of a connector of class `of`, if its credentials belong to its address.
+
+    Raises `SettingsError`; it names the variables, never a value.
+    """
+    make: Any = of
+    system, known = of.capabilities.system, of.capabilities.credentials
+    made = settings(system, make.Settings, environ)
+    url = str(getattr(made, "url", ""))
+    vendors = not url or (urlsplit(url).scheme == "https" and not is_loopback(url))
+    wrong = (SANDBOX_KEY, *known.test) if vendors else known.live
+    for field in fields(made):
+        value = getattr(made, field.name)
+        if field.name != "url" and isinstance(value, str) and value.startswith(wrong):
+            key, where = variable(system, field.name), variable(system, "url")
+            raise SettingsError(
+                f"{key} is for tests, and {where} is the vendor's own address: give a live one"
+                if vendors
+                else f"{key} is live, and {where} is no address of the vendor: give a test's"
+            )
+    return made
+
+
+def is_sandbox(system: str, environ: Mapping[str, str]) -> bool:
+    """Whether a system is a sandbox on this machine; not if that cannot be told."""
+    return is_loopback(environ.get(variable(system, "url"), ""))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name, or no address at all
+        return False
 
 
 def variable(system: str, field: str) -> str:

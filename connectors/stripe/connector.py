@@ -21,6 +21,7 @@ from connectors.sdk.interface import (
     Capabilities,
     Category,
     Connector,
+    Credentials,
     Erased,
     Failed,
     Holding,
@@ -73,6 +74,7 @@ class Stripe(Connector):
         kinds=KINDS,
         limits=(Limit(calls=100, per=timedelta(seconds=1)),),
         facts=frozenset({"customer", "customer_since", "last_charge", "open_dispute"}),
+        credentials=Credentials(live=("sk_live_", "rk_live_"), test=("sk_test_", "rk_test_")),
         reasons=REASONS,
     )
 

@@ -36,7 +36,7 @@ async def sweep_for_ever(
 async def sweep(decider: Decider, publisher: Publisher, engine: AsyncEngine, now: datetime) -> None:
     """One sweep."""
     async with engine.begin() as connection:
-        found = await store.claim_dues(connection, now)
+        found = await store.claim_dues(connection, now, await decider.brake(connection))
     if found:
         crash.passing("clock.after-claim")
         log.info("clock.due", cases=len(found), rows=sum(map(len, found.values())))

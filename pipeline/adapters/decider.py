@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid5
 
 import structlog
@@ -19,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline import broke, crash, flow
+from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
 from pipeline.case.dues import Due, dues, event_of, is_still_due
@@ -33,6 +35,8 @@ from schemas.records import LedgerEntry
 from schemas.sealed import SealError
 
 from . import host_keys, wire
+from .behind import WHAT_TO_DO, RegisterBehindError
+from .braking import Braking
 from .dead_letters import InARow, refused
 from .incoming import Incoming, Input, read
 from .key_files import KeyFiles
@@ -75,6 +79,8 @@ class OpenCases:
 
     cases: dict[UUID, Case]
     heads: dict[UUID, bytes]
+    aside: dict[UUID, str] = field(default_factory=dict)
+    """Those about which nothing new is decided, and why."""
     opened: dict[UUID, sealing.Opened] = field(default_factory=dict)
     entries: dict[UUID, list[LedgerEntry]] = field(default_factory=dict)
     new_keys: list[NewKey] = field(default_factory=list)
@@ -99,6 +105,7 @@ class Decider:
         keys: CaseKeys,
         files: KeyFiles,
         publisher: Publisher,
+        observe: bool,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
@@ -108,23 +115,28 @@ class Decider:
         self._keys = keys
         self._files = files
         self._publisher = publisher
+        self._observe = observe
         self._clock = clock
         self._cases: OrderedDict[UUID, tuple[bytes, Case]] = OrderedDict()
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._host_keys: dict[str, tuple[str, bytes]] = {}
         self._in_a_row: dict[str, InARow] = {}
+        self._stored: dict[tuple[str, int], int] = {}
+        """How far this process has seen the register: it does not go back."""
 
     async def take(self, batch: Sequence[Incoming]) -> None:
         """Decide a batch of one topic and publish what follows.
 
-        Raises `UnknownEventError` and `DeadLetterLimitError`, and then has done nothing of it:
-        stop, do not skip.
+        Raises `UnknownEventError`, `DeadLetterLimitError` and `RegisterBehindError`, and then has
+        done nothing of it: stop, do not skip.
         """
         inputs, refusals = self._read(batch)
         async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
             open_cases = await self._open(connection, {it.event.case for it in inputs})
             inputs, misplaced = await self._admit(connection, open_cases, inputs)
-            owed, undecidable = await self._decide(connection, open_cases, inputs)
+            braking = await self._braking(connection)
+            owed, undecidable = await self._decide(connection, open_cases, inputs, braking)
             refusals += [*misplaced, *undecidable]
             in_a_row = self._counted(batch, refusals)
             owed += [self._refused(it) for it in refusals]
@@ -137,17 +149,20 @@ class Decider:
         crash.passing("decider.after-publish")
 
     async def tick(self, found: Mapping[UUID, Sequence[Due]]) -> None:
-        """Decide what the clock found due, unless it was overtaken."""
+        """Decide what the clock found due, unless overtaken. Raises `RegisterBehindError`."""
         async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
             open_cases = await self._open(connection, found)
             cases = open_cases.cases
+            braking = await self._braking(connection)
             inputs = [
                 Input(event_of(case, due), store.due_id(case, due), None, wire.new_trace())
                 for case, rows in found.items()
                 for due in rows
-                if case in cases and is_still_due(cases[case], due, self._rules)
+                if case in cases and is_still_due(cases[case], due, self._rules, braking.brake)
             ]
-            owed, _ = await self._decide(connection, open_cases, await _news(connection, inputs))
+            inputs = await _news(connection, inputs)
+            owed, _ = await self._decide(connection, open_cases, inputs, braking)
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("clock.in-sweep")
         crash.passing("clock.after-commit")
@@ -160,6 +175,7 @@ class Decider:
         if not expired:
             return
         async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
             open_cases = await self._open(connection, {it.owner for it in expired})
             inputs = [
                 Input(
@@ -176,11 +192,21 @@ class Decider:
                 )
                 for it in expired
             ]
-            owed, _ = await self._decide(connection, open_cases, await _news(connection, inputs))
+            inputs = await _news(connection, inputs)
+            braking = await self._braking(connection)
+            owed, _ = await self._decide(connection, open_cases, inputs, braking)
             for it in expired:
                 await destroy(connection, it.id, now)
             rows = await store.owe(connection, owed, now)
         await self._publisher.publish(rows)
+
+    async def _refuse_older(self, connection: AsyncConnection) -> None:
+        """Raise `RegisterBehindError` if the register was exchanged while we run."""
+        stored = await store.offsets(connection)
+        for place, at in self._stored.items():
+            if stored.get(place, 0) < at:
+                raise RegisterBehindError(f"the register went back while this ran. {WHAT_TO_DO}")
+        self._stored = stored
 
     def _read(self, batch: Sequence[Incoming]) -> tuple[list[Input], list[Refusal]]:
         inputs, refusals = [], []
@@ -199,6 +225,7 @@ class Decider:
         found = OpenCases(
             cases=await self._load(connection, ends),
             heads={it: end.head for it, end in ends.items()},
+            aside=await store.set_aside(connection, *ids) if ids else {},
         )
         for (owner, purpose), key in keys.items():
             found.of(owner).keys[purpose] = key
@@ -218,6 +245,8 @@ class Decider:
             if it.id in seen:
                 if isinstance(it.event, e.RequestReceived):
                     reason = await self._contradiction(connection, it)
+            elif it.event.case in open_cases.aside:
+                reason = "case_set_aside"
             else:
                 reason = self._misplaced(open_cases, it)
             if reason and it.record is not None:
@@ -272,8 +301,20 @@ class Decider:
                 after.was_refused(reason)
         return after
 
+    async def brake(self, connection: AsyncConnection) -> Brake:
+        """What is held now."""
+        return (await self._braking(connection)).brake
+
+    async def _braking(self, connection: AsyncConnection) -> Braking:
+        """The brake for one transaction; its cases are locked by now."""
+        return await Braking.begin(connection, self._rules, self._clock(), observe=self._observe)
+
     async def _decide(
-        self, connection: AsyncConnection, open_cases: OpenCases, inputs: Sequence[Input]
+        self,
+        connection: AsyncConnection,
+        open_cases: OpenCases,
+        inputs: Sequence[Input],
+        braking: Braking,
     ) -> tuple[list[wire.Record], list[Refusal]]:
         """What is owed after these, and those that break the decider."""
         owed: list[wire.Record] = []
@@ -281,7 +322,7 @@ class Decider:
         undecidable: set[UUID] = set()
         for it in inputs:
             try:
-                owed += await self._decided(connection, open_cases, it)
+                owed += await self._decided(connection, open_cases, it, braking)
             except (UnknownEventError, SQLAlchemyError):
                 raise
             except Exception as error:  # noqa: BLE001  one case must not hold all the others
@@ -292,7 +333,7 @@ class Decider:
         return owed, refusals
 
     async def _decided(
-        self, connection: AsyncConnection, open_cases: OpenCases, it: Input
+        self, connection: AsyncConnection, open_cases: OpenCases, it: Input, braking: Braking
     ) -> list[wire.Record]:
         """What one input says; nothing of it is kept if it cannot be decided."""
         known = it.event.case
@@ -302,13 +343,15 @@ class Decider:
         if isinstance(it.event, e.RequestReceived) and known not in open_cases.cases:
             made = self._first_keys(known)
             opened.keys.update({new.key.purpose: new.key for new in made})
-        decided = self._one_decision(open_cases.cases.get(known), it, opened)
+        before = open_cases.cases.get(known)
+        decided = await braking.decided(partial(self._one_decision, before, it, opened))
         if decided is None:
             return []
         case, said = decided
         said, more = await self._seal(connection, case, said, opened, head)
         entries, head = store.chained(said, head, self._clock())
         records = self._records(case, said, entries, it.trace, opened.keys)
+        await braking.journal(before, case, said)
         open_cases.cases[known] = case
         open_cases.heads[known] = head
         open_cases.entries.setdefault(known, []).extend(entries)
@@ -331,10 +374,10 @@ class Decider:
         await expire(connection, open_cases.delivered, self._clock() + lives)
         lines = []
         for case in (open_cases.cases[it] for it in touched if it in open_cases.cases):
-            wrong = broken(case, self._rules)
+            wrong = open_cases.aside.get(case.id) or broken(case, self._rules)
             if case.id in undecidable:
                 wrong = wrong or "an event could not be decided; it is a dead letter"
-            due = tuple(dues(case, self._rules))
+            due = () if case.id in open_cases.aside else tuple(dues(case, self._rules))
             lines.append(store.Line(case, open_cases.heads[case.id], wrong, due))
             self._remember(case, open_cases.heads[case.id])
         await store.save_cases(connection, lines)
@@ -351,9 +394,9 @@ class Decider:
         return [] if it.record is None else [Refusal(it.record, "undecidable")]
 
     def _one_decision(
-        self, case: Case | None, it: Input, opened: sealing.Opened
+        self, case: Case | None, it: Input, opened: sealing.Opened, brake: Brake
     ) -> tuple[Case, list[Said]] | None:
-        given = Given(now=self._clock())
+        given = Given(now=self._clock(), brake=brake)
         if it.person is not None:
             who = sealing.of_person(it.person, opened.tag_key())
             opened.sealed[sealing.CASE_OPENED] = who
@@ -425,14 +468,15 @@ class Decider:
         trace: str,
         keys: Mapping[str, CaseKey],
     ) -> list[wire.Record]:
+        """What is to be published, the ledger's records first: a sweep keeps the order."""
         found = []
+        for part in store.portions(entries):
+            journal = e.LedgerAppended(case=case.id, entries=part)
+            found.append(self._record(flow.LEDGER, journal, part[0].id, None, trace, {}))
         for it in said:
             topic = flow.topic_of(it.event) if it.cause is not None else None
             if topic is not None:
                 found.append(self._record(topic, it.event, it.id, it.cause, trace, keys))
-        for part in store.portions(entries):
-            journal = e.LedgerAppended(case=case.id, entries=part)
-            found.append(self._record(flow.LEDGER, journal, part[0].id, None, trace, {}))
         return found
 
     def _record(  # noqa: PLR0917  one record's whole frame

@@ -84,6 +84,14 @@ class KeyFiles:
         return named
 
 
+def signer_in(path: Path) -> Ed25519PrivateKey:
+    """The signing key in a person's own file. Raises `KeyFileError`."""
+    try:
+        return Ed25519PrivateKey.from_private_bytes(_read(path))
+    except ValueError:
+        raise KeyFileError(f"{path} holds no signing key") from None
+
+
 def write_secret(path: Path, raw: bytes) -> None:
     """Write a key as hex, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -48,7 +48,7 @@ async def open_response(
     async with engine.connect() as connection:
         keys = await CaseKeys(files.wrapping()).of(connection, [case])
     if (case, PACKAGE) not in keys:
-        raise NoCaseError(f"the package key of case {case} is destroyed: nobody can open it")
+        raise NoCaseError(f"the package key of case {case} is gone: nobody can open it")
     key = keys[case, PACKAGE]
     granted = grants.grant(grants.PACKAGE, key.key, key.id, "response")
     sealed = objects.get(response.name)

@@ -1,4 +1,8 @@
-"""Publish what the register owes. Any process publishes any committed row, oldest first."""
+"""Publish what the register owes. Any process publishes any committed row, oldest first.
+
+The ledger's records go first, and are acknowledged before anything else leaves: whatever a host was
+told to do is in `rights.ledger`, also when the register is lost.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pipeline import crash
+from pipeline import crash, flow
 
 from .producer import send
 from .register import store
@@ -37,7 +41,9 @@ class Publisher:
         """Send rows that are committed; returns when all are acknowledged and forgotten."""
         if not rows:
             return
-        await send(self._producer, [it.record for it in rows])
+        journal = [it.record for it in rows if it.record.topic == flow.LEDGER]
+        await send(self._producer, journal)
+        await send(self._producer, [it.record for it in rows if it.record.topic != flow.LEDGER])
         crash.passing("publisher.before-forget")
         self.records += len(rows)
         async with self._engine.begin() as connection:

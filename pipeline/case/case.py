@@ -127,7 +127,7 @@ class Plan:
     digest: bytes
     rows: Mapping[Row, Decision]
     state: str = "made"
-    """made, asked, approved or stale."""
+    """made, asked, approved, observed or stale."""
     expires_at: datetime | None = None
     by: str = ""
     ordered: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from schemas.events import (
 )
 
 from . import lifecycle
-from .case import Case
+from .brake import Brake
+from .case import TASK, Case
+from .planned import turn_id, turns
 from .rules import Rules
 
 ORDER, SEARCH, IDENTITY, APPROVAL, DEADLINE = (
@@ -36,12 +38,18 @@ class Due:
     at: datetime
     kind: str
     ref: str = ""
+    system: str = field(default="", compare=False)
+    """Where it leads to erasing: a hold on that system makes it wait. Empty: nothing does."""
 
 
 def dues(case: Case, rules: Rules) -> Iterator[Due]:
     """Everything that a case waits for."""
     for order in case.under_way():
-        yield Due(order.due, ORDER, str(getattr(order.ordered, "order", "")))
+        kind, system, _n = order.slot
+        named = str(getattr(order.ordered, "order", ""))
+        yield Due(order.due, ORDER, named, system if kind == TASK else "")
+    for system in turns(case):  # the brake keeps them waiting, or they would have been ordered
+        yield Due(case.received_at, ORDER, str(turn_id(case, system)), system)
     for system, state in case.systems.items():
         if state.answer_by is not None and not state.final:
             yield Due(state.answer_by, SEARCH, system)
@@ -70,6 +78,6 @@ def event_of(case: UUID, due: Due) -> Event:
             return DeadlineNear(case=case)
 
 
-def is_still_due(case: Case, due: Due, rules: Rules) -> bool:
-    """Whether a row the clock found is not overtaken by what came since."""
-    return due in set(dues(case, rules))
+def is_still_due(case: Case, due: Due, rules: Rules, brake: Brake) -> bool:
+    """Whether a row the clock found is not overtaken by what came since, nor held."""
+    return any(it == due and not brake.stops(it.system) for it in dues(case, rules))

@@ -12,7 +12,7 @@ from schemas.events import Event
 from . import answers, lifecycle, orders
 from .case import Case, Claim, Known, Obligation, Plan
 from .deadline import extended
-from .planned import kept, planned
+from .planned import kept, observed, planned
 from .rules import Rules
 
 
@@ -101,6 +101,14 @@ def _approved(case: Case, event: e.PlanApproved, _: Rules) -> Case:
     return replace(case, plan=plan, outcomes={**case.outcomes, **kept(plan.rows)})
 
 
+def _observed(case: Case, event: e.PlanObserved, _: Rules) -> Case:
+    plan = case.plan
+    if plan is None or plan.digest != event.digest:
+        return case
+    outcomes = {**case.outcomes, **observed(plan.rows)}
+    return replace(case, plan=replace(plan, state="observed"), outcomes=outcomes)
+
+
 def _approval_overdue(case: Case, event: e.ApprovalOverdue, _: Rules) -> Case:
     plan = case.plan
     if plan is None or plan.digest != event.digest or plan.state != "asked":
@@ -176,6 +184,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.PlanMade: _plan_made,
     e.ApprovalAsked: _approval_asked,
     e.PlanApproved: _approved,
+    e.PlanObserved: _observed,
     e.ApprovalOverdue: _approval_overdue,
     e.PlanChanged: _changed,
     e.ClaimSettled: _settled,

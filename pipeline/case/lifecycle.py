@@ -11,6 +11,7 @@ SEARCHING = "searching"
 PLANNED = "planned"
 APPROVAL = "approval_asked"
 ACTING = "acting"
+OBSERVED = "observed"
 SETTLED = "settled"
 ANSWERED = "answered"
 REFUSED = "refused"
@@ -29,6 +30,9 @@ TABLE: dict[tuple[str, type[Event]], str] = {
     (PLANNED, e.PlanApproved): ACTING,
     (PLANNED, e.ClaimSettled): PLANNED,
     (PLANNED, e.PlanMade): PLANNED,
+    (PLANNED, e.PlanObserved): OBSERVED,
+    (OBSERVED, e.PlanMade): PLANNED,
+    (OBSERVED, e.ClaimSettled): SETTLED,
     (APPROVAL, e.PlanApproved): ACTING,
     (APPROVAL, e.PlanMade): PLANNED,
     (ACTING, e.PlanMade): PLANNED,

@@ -79,9 +79,12 @@ def notice_ordered(case: Case, event: e.NoticeOrdered, _: Rules) -> Case:
 
 
 def deferred(case: Case, event: e.OrderDeferred, _: Rules) -> Case:
-    """Put off; the pause doubles with every attempt, up to `LONGEST_PAUSE`."""
+    """Put off; the pause doubles with every attempt, up to `LONGEST_PAUSE`.
+
+    An order that is answered or spent stays so: it came to the host once more, and had lapsed.
+    """
     order = case.order_of(event.order)
-    if order is None or not _is_current(order, event.order):
+    if order is None or not is_due(order, event.order):
         return case
     pause = min(timedelta(seconds=2 ** min(order.attempt, MAX_ATTEMPTS)), LONGEST_PAUSE)
     put_off = replace(order, state=DEFERRED, due=event.until + pause, reason=event.reason)

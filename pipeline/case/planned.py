@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
+from uuid import UUID, uuid5
 
 from schemas.records import OutcomeRow, PlanRow
 
 from .case import MAX_DELTAS, Case, Row
 from .plan import ERASE, KEEP, Decision, decide
 from .rules import Rules
+
+OBSERVE_MODE = "observe_mode"
+"""Why nothing was erased: the pipeline looks, plans and reports."""
 
 
 def planned(case: Case, rules: Rules) -> dict[Row, Decision]:
@@ -84,9 +88,52 @@ def kept(rows: Mapping[Row, Decision]) -> dict[Row, OutcomeRow]:
     }
 
 
+def observed(rows: Mapping[Row, Decision]) -> dict[Row, OutcomeRow]:
+    """The outcomes of a plan that is only observed: what it would erase is left to people."""
+    left = {
+        row: OutcomeRow(kind="needs_human", rule=it.rule, reason=OBSERVE_MODE)
+        for row, it in rows.items()
+        if it.action == ERASE
+    }
+    return {**kept(rows), **left}
+
+
 def systems_to_act(case: Case, rows: Mapping[Row, Decision]) -> frozenset[str]:
     """The systems in which a plan erases something."""
     return frozenset(case.held[tag].system for (tag, _), it in rows.items() if it.action == ERASE)
+
+
+def to_erase(case: Case, system: str) -> dict[bytes, list[str]]:
+    """What the current plan erases in a system: categories by holding."""
+    erase: dict[bytes, list[str]] = {}
+    for (tag, category), decision in ({} if case.plan is None else case.plan.rows).items():
+        if decision.action == ERASE and case.held[tag].system == system:
+            erase.setdefault(tag, []).append(category)
+    return erase
+
+
+def turns(case: Case) -> tuple[str, ...]:
+    """The systems whose turn it is to carry out the approved plan, and that were not told yet.
+
+    Where a copy was asked for as well, a system's turn comes once its exports are in a signed
+    response. Only the brake makes a system wait after that.
+    """
+    plan = case.plan
+    if plan is None or plan.state != "approved" or not case.wants("erasure"):
+        return ()
+    waiting = sorted(systems_to_act(case, plan.rows) - plan.ordered)
+    return tuple(it for it in waiting if not case.wants("access") or _handed_over(case, it))
+
+
+def turn_id(case: Case, system: str) -> UUID:
+    """What the clock names a system's turn by, under the current plan."""
+    n = 0 if case.plan is None else case.plan.n
+    return uuid5(case.id, f"{system}/turn/{n}")
+
+
+def _handed_over(case: Case, system: str) -> bool:
+    """Whether this system's exports are in a signed response."""
+    return any(it.digest and system in it.systems for it in case.responses)
 
 
 def _unsettled(case: Case, row: Row) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from connectors.sdk.interface import Capabilities
 from schemas.records import IdentifierRow
 
 from ..policy import Policy
+from ..policy.brake import Limits
 from ..settings import Settings
+from .brake import Brake
 
 
 class UnknownPolicyError(Exception):
@@ -26,6 +28,8 @@ class Rules:
     settings: Settings
     earlier: Mapping[bytes, Policy]
     """Policies of open cases by digest."""
+    limits: Limits = field(default_factory=Limits)
+    """When the brake engages by itself."""
 
     def policy_of(self, digest: bytes) -> Policy:
         """The policy with this digest. Raises `UnknownPolicyError`."""
@@ -42,9 +46,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What the outside adds to one decision: the time, and who a new request is about."""
+    """What the outside adds to one decision: the time, the brake, who a new request is about."""
 
     now: datetime
     identifiers: tuple[IdentifierRow, ...] = ()
     received_at: datetime | None = None
     """When a new request counts as received; the broker's time where the intake's runs ahead."""
+    brake: Brake = field(default_factory=Brake)

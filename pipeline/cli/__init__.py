@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import ask, check, connectors, run, show
+from . import ask, check, connectors, hold, recover, run, show
 from .demo import demo
 
 
@@ -30,10 +30,12 @@ for command in (
     show.cases,
     show.case,
     show.report,
+    hold.hold,
     check.response,
     check.verify,
     check.dead_letters,
     check.keys,
+    recover.recover,
     connectors.connector,
 ):
     main.add_command(command)

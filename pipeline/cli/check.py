@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 
 from pipeline import app
 from pipeline.adapters import dead_letters as letters
-from pipeline.adapters import host_keys, opening
+from pipeline.adapters import host_keys, opening, way_in
 from pipeline.adapters.key_files import write_secret
 from pipeline.adapters.register import reading
 from pipeline.response.verify import VerifyError
@@ -174,6 +176,36 @@ async def list_keys(*, as_json: bool) -> None:
             *ends,
         )
     console.out.print(table)
+
+
+@keys.command(name="console")
+@click.argument("name")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@console.command
+async def console_key(name: str, out: Path) -> None:
+    """Make a signing key for the person NAME, and register it as a console of its own.
+
+    The private key is written to FILE alone: give it to that person. With it they sign what takes
+    two people, such as `habeas hold lift SYSTEM --as NAME --key FILE`. Whoever may write
+    intakes.toml in the data folder decides who the people are; a person who makes a key elsewhere
+    has its public half entered there by hand:
+
+    \b
+    [consoles.NAME]
+    public_key = "<64 hex digits>"
+    """
+    place = app.Place(console.load().data)
+    if not re.fullmatch("[A-Za-z0-9_-]+", name):
+        raise click.ClickException("a name has letters, digits, - and _ only")
+    if name in way_in.load(place.intakes).consoles:
+        raise click.ClickException(f"there is a console {name} already: take another name")
+    key = Ed25519PrivateKey.generate()
+    try:
+        write_secret(out, key.private_bytes_raw())
+    except OSError as error:
+        raise click.ClickException(f"cannot write {out}: {error.strerror}") from None
+    way_in.register(place.intakes, "consoles", name, key.public_key())
+    console.out.print(f"{name} is registered; the key is in {out} and nowhere else", soft_wrap=True)
 
 
 @keys.command()

@@ -22,10 +22,14 @@ from aiokafka.errors import KafkaConnectionError
 from rich.console import Console
 
 from pipeline import settings as table
+from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.dead_letters import DeadLetterLimitError
 from pipeline.adapters.key_files import KeyFileError
+from pipeline.adapters.ledger_topic import LedgerTopicError
 from pipeline.adapters.local_kafka import LocalKafkaError
+from pipeline.adapters.recovery import StillRunningError
 from pipeline.adapters.register.engine import RegisterError
+from pipeline.adapters.register.holds import HoldError
 from pipeline.adapters.register.reading import NoCaseError
 from pipeline.adapters.registry_ids import RegistryError
 from pipeline.adapters.topics import TopicsError
@@ -46,14 +50,18 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 
 PLAIN = (
     DeadLetterLimitError,
+    HoldError,
     KeyFileError,
+    LedgerTopicError,
     LocalKafkaError,
     NoCaseError,
     PolicyError,
+    RegisterBehindError,
     RegisterError,
     RegistryError,
     IntakesError,
     SetupError,
+    StillRunningError,
     TopicsError,
     table.SettingsError,
 )

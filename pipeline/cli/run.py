@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Self
 
 import click
@@ -16,6 +17,10 @@ from . import console
 ORCHESTRATOR, HOST = "orchestrator", "host"
 PLAIN = (ORCHESTRATOR, flow.RESPONSE, flow.NOTICE, "reports")
 """Roles that are for no system."""
+OBSERVING = (
+    "mode [bold]observe[/]: searches, plans and reports, and erases nothing. HABEAS_MODE=act acts;"
+    " without it only sandboxes on this machine are acted upon."
+)
 
 
 @click.command()
@@ -28,17 +33,24 @@ async def up() -> None:
     Starts a local Apache Kafka unless HABEAS_BROKER is set. Each system's connector reads its own
     variables, such as HABEAS_FRESHDESK_URL and HABEAS_FRESHDESK_API_KEY; HABEAS_SYSTEMS names the
     systems to ask (default: every installed connector). End it with Ctrl-C.
+
+    HABEAS_MODE=observe searches, plans and reports, and erases nothing; =act erases. Without it,
+    it observes unless every system is a sandbox on this machine. A live credential beside a
+    sandbox's address, or the reverse, refuses to start.
     """
     settings = console.load()
     console.logs()
     app.check_policy(settings)
     app.check_environment(settings)
+    app.observes(settings)  # says what is wrong with HABEAS_MODE before anything starts
     with Fetching() as progress:
         async with app.broker(settings, progress) as bootstrap:
             progress.done()
             await app.prepare(settings, bootstrap)
             console.err.print(f"[bold green]up[/]: broker {bootstrap}, data in {settings.data}")
             console.err.print(f"roles: {', '.join(app.roles(settings))}")
+            if app.observes(settings):
+                console.err.print(OBSERVING)
             await app.run_everything(settings, bootstrap)
 
 
@@ -56,6 +68,7 @@ async def run(roles: tuple[str, ...]) -> None:
 
     Needs HABEAS_BROKER. The orchestrator makes what is missing in the data folder, and the topics;
     a host needs no more than its own keys, which `habeas keys host SYSTEM --out DIR` exports.
+    HABEAS_MODE=act lets the orchestrator order erasures and a host carry them out: set it for both.
     """
     settings = console.load()
     console.logs()
@@ -65,6 +78,12 @@ async def run(roles: tuple[str, ...]) -> None:
     if ORCHESTRATOR in wanted:
         app.check_policy(settings)
         await app.prepare(settings, settings.broker)
+    for it in wanted:
+        if it not in PLAIN:
+            app.check_environment(settings, os.environ, it)
+    asked = () if ORCHESTRATOR in wanted else [it for it in wanted if it not in PLAIN]
+    if (ORCHESTRATOR in wanted or asked) and app.observes(settings, os.environ, *asked):
+        console.err.print(OBSERVING)
     await app.run_roles(wanted, settings, settings.broker)
 
 

@@ -10,11 +10,12 @@ from rich.table import Table
 
 from pipeline import app
 from pipeline.adapters.register import reading
-from pipeline.case.case import Case
+from pipeline.adapters.register.holds import Waits
+from pipeline.case.case import TASK, Case
 from pipeline.case.coverage import systems
-from pipeline.stages.report import broken
+from pipeline.case.planned import turns
 from schemas.events import CaseReported
-from schemas.records import CoverageRow
+from schemas.records import CoverageRow, PlanRow
 
 from . import console
 
@@ -36,7 +37,8 @@ async def cases(*, as_json: bool) -> None:
     for it in found:
         state = f"[red]broken: {it.broken}[/]" if it.broken else it.state
         claims = it.claims.replace(",", "\n")
-        table.add_row(console.short(it.id), state, claims, f"{it.due_at:%Y-%m-%d}", it.waiting)
+        waits = "\n".join((*filter(None, [it.waiting]), *map(_hold, it.held)))
+        table.add_row(console.short(it.id), state, claims, f"{it.due_at:%Y-%m-%d}", waits)
     console.out.print(table if found else "no cases yet: `habeas submit` makes one")
 
 
@@ -51,19 +53,28 @@ async def case(case: str, *, as_json: bool) -> None:
     async with app.register(settings) as engine:
         case_id = await reading.find(engine, case)
         entries = await reading.entries(engine, case_id)
+        held = await reading.held(engine, case_id)
+        wrong = await reading.broken(engine, case_id)
     known = reading.folded(entries, rules)
+    planned = reading.last_plan(entries)
     if as_json:
         events = [{"number": it.number, "at": it.at, "type": it.type} for it in entries]
         console.show_json(
             {
                 **_summary(known),
-                "broken": broken(known, rules),
+                "broken": wrong,
+                "held": held,
+                "planned": planned,
                 "systems": systems(known),
                 "ledger": events,
             }
         )
         return
-    _show(known, broken(known, rules))
+    _show(known, wrong)
+    for waits in held:
+        console.out.print(f"[red]waits: {_hold(waits)}[/] (`habeas hold list`)", soft_wrap=True)
+    if planned:
+        console.out.print(_plan(planned))
     table = Table("#", "at", "event")
     for it in entries:
         table.add_row(str(it.number), f"{it.at:%Y-%m-%d %H:%M:%S}", it.type)
@@ -126,6 +137,21 @@ def _why(row: CoverageRow) -> str:
     return " ".join(word for word in (it.kind, it.rule, it.reason, until) if word)
 
 
+def _hold(it: Waits) -> str:
+    return f"a hold on {it.system}: {it.reason}"
+
+
+def _plan(rows: Sequence[PlanRow]) -> Table:
+    """What the plan says, as counts: what is done if it is carried out."""
+    table = Table("system", "kind", "category", "plan", "count", "rule")
+    for it in rows:
+        until = f" until {it.until:%Y-%m-%d}" if it.until else ""
+        needs = f" (needs {', '.join(it.needs)})" if it.needs else ""
+        what = f"{it.action}{until}{needs}"
+        table.add_row(it.system, it.kind, it.category, what, str(it.count), it.rule)
+    return table
+
+
 def _summary(known: Case) -> dict[str, object]:
     plan = known.plan
     return {
@@ -140,6 +166,10 @@ def _summary(known: Case) -> dict[str, object]:
         "waiting": [
             {"order": it.slot[0], "system": it.slot[1], "state": it.state, "reason": it.reason}
             for it in known.under_way()
+        ]
+        + [
+            {"order": TASK, "system": it, "state": "not_ordered", "reason": ""}
+            for it in turns(known)
         ],
         "facts": known.facts,
         "obligations": known.obligations,
@@ -161,6 +191,8 @@ def _show(known: Case, wrong: str) -> None:
     for it in known.under_way():
         why = f" ({it.reason})" if it.reason else ""
         console.out.print(f"waits for {it.slot[1]}: {it.slot[0]} {it.state}{why}")
+    for system in turns(known):
+        console.out.print(f"waits for {system}: task not ordered")
     for owed in known.obligations:
         until = f"until {owed.until:%Y-%m-%d}" if owed.until else "while the reason lasts"
         why = f" under {owed.rule}" if owed.rule else ""

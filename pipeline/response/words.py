@@ -62,6 +62,7 @@ REASONS: Mapping[str, str] = {
     "forbidden": "The system did not let us read or change this.",
     "left_by_dpo": "Our Data Protection Officer looks after this by hand.",
     "not_exported": "It could not be copied.",
+    "observe_mode": "Our system erases nothing by itself at present: it only looks and reports.",
     "overdue": "The system did not answer in time.",
     "rate_limited": "The system asked us to slow down.",
     "refused": "The system refused our request.",

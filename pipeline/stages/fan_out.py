@@ -13,51 +13,54 @@ from schemas.events import (
 )
 from schemas.records import FactRow, IdentifierRow, TaskRow
 
-from ..case.case import TASK, Case, Held, Plan
+from ..case.brake import HELD, Brake
+from ..case.case import TASK, Case, Held
 from ..case.orders import order_id, reissued
-from ..case.plan import ERASE
-from ..case.planned import systems_to_act
+from ..case.planned import to_erase, turn_id, turns
 from ..case.portions import portions
 from ..case.rules import Given, Rules
 
 
 def fan_out(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Order tasks in every system whose turn it is.
+    """Order tasks in every system whose turn it is, but for those where the brake stops it.
 
     A large plan is several tasks of a system, so that no record is too large; each is looked after
     on its own, and what another one has taken along already counts as gone.
+
+    What waits for the brake comes back as an `order_due` once the hold is lifted: people have seen
+    it then, so that no limit stops it again. No due row of a held system is ever said.
     """
     match event:
         case PlanApproved() | ResponseSigned():
-            yield from _tasks(case, rules, given)
+            for system in turns(case):
+                if not stopped(case, system, rules, given.brake):
+                    yield from _tasks(case, system, rules, given)
         case OrderDue() if case.wants("erasure"):
             yield from reissued(case, event.order, TaskOrdered, given.now, rules)
+            for system in turns(case):
+                if event.order == turn_id(case, system):
+                    yield from _tasks(case, system, rules, given)
         case _:
             return
 
 
-def _tasks(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
-    plan = case.plan
-    if plan is None or plan.state != "approved" or not case.wants("erasure"):
-        return
-    for system in sorted(systems_to_act(case, plan.rows) - plan.ordered):
-        if case.wants("access") and not _handed_over(case, system):
-            continue
-        erase = _to_erase(case, plan, system)
-        first = case.next_n(TASK, system)
-        for n, portion in enumerate(portions(case.held[it] for it in erase), first):
-            rows = tuple(_row(case, it, erase[it.tag]) for it in portion)
-            yield _ordered(case, plan, system, n, rows, rules, given)
+def stopped(case: Case, system: str, rules: Rules, brake: Brake) -> str:
+    """Why a system whose turn it is may not be told to erase: held, or a limit; empty if it may."""
+    if brake.stops(system):
+        return HELD
+    return brake.passed(system, len(to_erase(case, system)), rules.limits)
 
 
-def _handed_over(case: Case, system: str) -> bool:
-    """Whether this system's exports are in a signed response."""
-    return any(it.digest and system in it.systems for it in case.responses)
+def _tasks(case: Case, system: str, rules: Rules, given: Given) -> Iterator[Event]:
+    erase = to_erase(case, system)
+    first = case.next_n(TASK, system)
+    for n, portion in enumerate(portions(case.held[it] for it in erase), first):
+        rows = tuple(_row(case, it, erase[it.tag]) for it in portion)
+        yield _ordered(case, system, n, rows, rules, given)
 
 
 def _ordered(  # noqa: PLR0917  an order's whole content
     case: Case,
-    plan: Plan,
     system: str,
     n: int,
     rows: tuple[TaskRow, ...],
@@ -70,7 +73,7 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         system=system,
         n=n,
         attempt=1,
-        plan=plan.digest,
+        plan=b"" if case.plan is None else case.plan.digest,
         not_after=given.now + rules.settings.not_after_act,
         run_limit=int(rules.settings.run_limit.total_seconds()),
         rows=rows,
@@ -83,14 +86,6 @@ def _ordered(  # noqa: PLR0917  an order's whole content
             if name in rules.policy_of(case.policy).facts
         ),
     )
-
-
-def _to_erase(case: Case, plan: Plan, system: str) -> dict[bytes, list[str]]:
-    erase: dict[bytes, list[str]] = {}
-    for (tag, category), decision in plan.rows.items():
-        if decision.action == ERASE and case.held[tag].system == system:
-            erase.setdefault(tag, []).append(category)
-    return erase
 
 
 def _row(case: Case, held: Held, erase: list[str]) -> TaskRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from schemas.events import (
     ApprovalAsked,
@@ -14,15 +14,16 @@ from schemas.events import (
     PlanApproved,
     PlanChanged,
     PlanMade,
+    PlanObserved,
     SearchFailed,
     SearchOverdue,
     TaskCompleted,
     TaskDeclined,
 )
 
-from ..case.case import SEARCH, TASK, Case
-from ..case.plan import UNDECIDED
-from ..case.planned import counted, digest, planned, systems_to_act
+from ..case.case import SEARCH, TASK, Case, Row
+from ..case.plan import UNDECIDED, Decision
+from ..case.planned import counted, digest, planned, systems_to_act, turns
 from ..case.rules import Given, Rules
 
 POLICY = "policy"
@@ -40,11 +41,11 @@ _CAUSES = (
 
 
 def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Say `plan_made`, and `approval_asked` or `plan_approved`, when there is something to do."""
+    """Say `plan_made`, and what becomes of it, when there is something new to do."""
     if not isinstance(event, _CAUSES) or not _may_plan(case):
         return
     rows = planned(case, rules)
-    if all(it.action == UNDECIDED for it in rows.values()):
+    if all(it.action == UNDECIDED for it in rows.values()) or _waits(case, rows):
         return
     named = digest(case, rows, rules)
     if case.plan is not None and case.plan.digest == named and case.plan.state != "stale":
@@ -53,7 +54,10 @@ def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
     n = case.plans + 1
     yield PlanMade(case=case.id, n=n, digest=named, holdings=holdings, rows=counted(case, rows))
     waived = rules.policy_of(case.policy).waived_up_to
-    if holdings <= waived or not systems_to_act(case, rows):
+    acts = systems_to_act(case, rows)
+    if acts and given.brake.observe:
+        yield PlanObserved(case=case.id, n=n, digest=named)
+    elif holdings <= waived or not acts:
         yield PlanApproved(case=case.id, by=POLICY, digest=named)
     else:
         expires_at = given.now + rules.settings.approval_lasts
@@ -68,3 +72,18 @@ def _may_plan(case: Case) -> bool:
         return False
     searching = any(it.state == "open" for it in case.under_way(SEARCH))
     return not searching and all(it.ready for it in case.systems.values())
+
+
+def _waits(case: Case, rows: Mapping[Row, Decision]) -> bool:
+    """Whether the approved plan says it all, and only the brake keeps it from being carried out.
+
+    A plan for what is left of it would have to be approved once more.
+    """
+    plan, waiting = case.plan, turns(case)
+    if plan is None or not waiting:
+        return False
+    return all(
+        plan.rows.get(row) == it and case.held[row[0]].system in waiting
+        for row, it in rows.items()
+        if it.action != UNDECIDED
+    )

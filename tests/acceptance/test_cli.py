@@ -178,6 +178,56 @@ async def test_a_system_that_the_policy_does_not_know_is_not_started_with(
     assert not any(unmapped.values())
 
 
+@pytest.mark.parametrize(
+    "command", [("up",), ("run", "host", "stripe"), ("connector", "check", "stripe")]
+)
+@pytest.mark.parametrize(
+    ("key", "url", "says"),
+    [
+        ("sk_live_0123", "http://127.0.0.1:1", "HABEAS_STRIPE_API_KEY is live, and HABEAS_STRIPE_"),
+        ("rk_test_0123", "https://api.stripe.com", "HABEAS_STRIPE_API_KEY is for tests, and"),
+    ],
+    ids=["live", "test"],
+)
+async def test_a_credential_beside_the_wrong_address_refuses_to_start(
+    up: Rig, command: tuple[str, ...], key: str, url: str, says: str
+) -> None:
+    code, out, err = await up.habeas(
+        *command,
+        HABEAS_SYSTEMS="stripe",
+        HABEAS_STRIPE_API_KEY=key,
+        HABEAS_STRIPE_URL=url,
+    )
+    assert code == 1
+    assert says in out + err
+    assert key not in out + err
+    assert "Traceback" not in err
+
+
+async def test_a_hold_needs_a_reason_a_system_and_a_person(up: Rig, tmp_path: Path) -> None:
+    for arguments, says in (
+        (("hold",), "--reason"),
+        (("hold", "acme", "--reason", "x"), "there are freshdesk, salesforce and `all`"),
+        (("hold", "lift", "freshdesk"), "no hold on freshdesk: `habeas hold list` shows all"),
+        (("hold", "lift", "all", "--as", "ann"), "--key names the file with ann's signing key"),
+        (("keys", "console", "cli", "--out", str(tmp_path / "key")), "there is a console cli"),
+        (("keys", "console", "a b", "--out", str(tmp_path / "key")), "letters, digits"),
+    ):
+        code, out, err = await up.habeas(*arguments)
+        assert code != 0, arguments
+        assert says in out + err
+        assert "Traceback" not in err
+    empty = {"HABEAS_DATA": str(tmp_path)}
+    code, out, err = await up.habeas("hold", "--reason", "x", **empty)
+    assert code == 1
+    assert "habeas run orchestrator" in err
+    code, out, err = await up.habeas("hold", "list")
+    assert (code, out) == (0, "nothing is held\n")
+    code, _, err = await up.habeas("up", HABEAS_MODE="safe")
+    assert code == 1
+    assert "HABEAS_MODE is 'safe': it is `observe` or `act`" in err
+
+
 async def test_what_was_refused_is_sent_again_once_the_cause_is_mended(tmp_path: Path) -> None:
     """An intake that nobody had registered: its request waits among the dead letters."""
     async with Rig(tmp_path) as rig:

@@ -65,6 +65,7 @@ def decider(settings: Settings, engine: AsyncEngine, sent: Sent) -> Decider:
         keys=CaseKeys(files.wrapping()),
         files=files,
         publisher=Publisher(engine, sent),
+        observe=False,
     )
 
 

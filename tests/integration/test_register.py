@@ -10,16 +10,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import flow
 from pipeline.adapters import wire
+from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.publisher import Publisher
 from pipeline.adapters.register import reading, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
 from pipeline.adapters.register.engine import connect, migrate, url_of
 from pipeline.app import Place
+from pipeline.case.brake import Brake
 from pipeline.case.decide import decide
 from pipeline.case.dues import Due
 from pipeline.settings import Settings
@@ -158,7 +160,7 @@ async def test_a_due_row_is_claimed_by_one(settings: Settings, engine: AsyncEngi
 
     async def claim(of: AsyncEngine) -> dict[UUID, list[Due]]:
         async with of.begin() as connection:
-            return await store.claim_dues(connection, now)
+            return await store.claim_dues(connection, now, Brake())
 
     claims = await asyncio.gather(*(claim(it) for it in (engine, other) * 4))
     await other.dispose()
@@ -226,3 +228,44 @@ async def _dues(engine: AsyncEngine, case: UUID) -> list[Due]:
 
 def _bytes(folder: Path) -> bytes:
     return b"".join(it.read_bytes() for it in sorted(folder.glob("register.db*")))
+
+
+async def test_what_is_ordered_is_in_the_ledgers_topic_before_it_leaves(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """Also of many cases in one batch: a host never knows of an order that only a register knew."""
+    sent = Sent()
+    await decider(settings, engine, sent).take(await requests(settings, *(uuid4() for _ in "123")))
+    topics = [it.topic for it in sent.records]
+    assert topics.count(flow.LEDGER) == 3
+    assert set(topics[:3]) == {flow.LEDGER}
+    assert flow.work("freshdesk") in topics[3:]
+
+
+async def test_a_stored_offset_never_goes_back(settings: Settings, engine: AsyncEngine) -> None:
+    """A process that lost its partitions may still finish an old batch, after a newer one."""
+    batch = await requests(settings, uuid4(), uuid4())
+    deciding = decider(settings, engine, Sent())
+    await deciding.take(batch)
+    await deciding.take(batch[:1])
+    async with engine.connect() as connection:
+        offsets = list(await connection.execute(select(tables.offsets)))
+    assert [(it.topic, it.partition, it.next) for it in offsets] == [(flow.REQUESTS, 0, 2)]
+
+
+async def test_a_register_that_goes_back_under_a_running_process_is_not_decided_on(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent, first = Sent(), uuid4()
+    deciding = decider(settings, engine, sent)
+    batch = await requests(settings, first, uuid4(), uuid4())
+    await deciding.take(batch[:1])
+    await deciding.take(batch[1:2])
+    before = len(sent.records)
+    async with engine.begin() as connection:
+        await connection.execute(update(tables.offsets).values(next=0))
+    with pytest.raises(RegisterBehindError, match="habeas recover"):
+        await deciding.take(batch[2:])
+    with pytest.raises(RegisterBehindError):
+        await deciding.tick({first: [Due(NOW, "deadline")]})
+    assert len(sent.records) == before

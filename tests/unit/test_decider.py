@@ -380,6 +380,21 @@ def test_a_deferred_order_is_issued_again_until_attempts_are_spent() -> None:
     assert rows(run.case, "erasure")["freshdesk", "ticket", "usage"] == ("open", "failed")
 
 
+def test_an_order_that_comes_again_when_it_has_lapsed_stays_answered() -> None:
+    """Such as one published once more by a register that was restored from a backup."""
+    run = Run(small_world(customer=False))
+    case = run.go("access", "erasure")
+    for event in (*run.of(e.SearchOrdered), *run.of(e.TaskOrdered)):
+        assert isinstance(event, e.SearchOrdered | e.TaskOrdered)
+        lapsed = e.OrderDeferred(
+            case=CASE, order=event.order, system=event.system, until=run.now, reason="lapsed"
+        )
+        assert run.take(lapsed, uuid4()) == []
+    assert run.case is not None
+    assert run.case.under_way() == ()
+    assert run.case.orders == case.orders
+
+
 def test_a_slow_system_does_not_hold_the_others() -> None:
     run = Run(small_world(customer=False))
     orders = run.start("erasure")

@@ -13,13 +13,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 import pytest
 
+from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import Case
 from pipeline.case.coverage import coverage
 from pipeline.case.fold import fold
+from pipeline.case.planned import turns
 from pipeline.case.portions import portions
 from pipeline.stages import aggregate, fan_out
 from pipeline.stages.report import broken
@@ -249,7 +251,7 @@ def go(run: Run, random: Random, claims: tuple[str, ...]) -> Case:
         elif case.plan is not None and case.plan.state == "asked":
             approved = e.PlanApproved(case=CASE, by="cli", digest=case.plan.digest)
             orders += run.take(approved, uuid5(CASE, f"approved {case.plan.n}"))
-        elif case.under_way() or any(not it.final for it in case.systems.values()):
+        elif case.under_way() or turns(case) or any(not it.final for it in case.systems.values()):
             orders += run.wait(timedelta(hours=1))
         else:
             return case
@@ -267,6 +269,55 @@ def test_a_case_settles_and_its_sums_hold(chaos: Chaos, monkeypatch: pytest.Monk
         run = Run(made, rules=rules(*KINDS))
         wrong = list(faults(run, made, go(run, random, claims)))
         assert not wrong, f"seed {seed}: {wrong}"
+
+
+class Braked(Run):
+    """Holds come and go while the case is under way."""
+
+    random = Random(0)
+
+    def take(self, event: Event, event_id: UUID) -> list[Event]:
+        orders = super().take(event, event_id)
+        for it in orders:
+            assert not isinstance(it, e.TaskOrdered) or not self.brake.stops(it.system), it
+        if self.random.random() < 0.3:
+            self.change()
+        return orders
+
+    def wait(self, how_long: timedelta) -> list[Event]:
+        orders = super().wait(how_long)
+        self.change()
+        return orders
+
+    def change(self) -> None:
+        held = self.random.choice([(), (), *((it,) for it in KINDS), (EVERY,)])
+        self.brake = Brake(held=frozenset(held))
+
+
+@pytest.mark.parametrize("chaos", CHAOS.values(), ids=CHAOS)
+def test_holds_only_delay(chaos: Chaos) -> None:
+    """No order while a hold lasts; everything settles once it is lifted, by the clock alone."""
+    for seed in range(SEEDS):
+        random = Random(seed)
+        claims = random.choice([("erasure",), ("access", "erasure")])
+        made = world(random, chaos, must_copy=len(claims) > 1)
+        run = Braked(made, rules=rules(*KINDS))
+        run.random = Random(seed)
+        wrong = list(faults(run, made, go(run, random, claims)))
+        assert not wrong, f"seed {seed}: {wrong}"
+
+
+@pytest.mark.parametrize("chaos", CHAOS.values(), ids=CHAOS)
+def test_observing_erases_nothing_and_settles_everything(chaos: Chaos) -> None:
+    for seed in range(SEEDS):
+        random = Random(seed)
+        claims = random.choice([("erasure",), ("access", "erasure")])
+        made = world(random, chaos, must_copy=len(claims) > 1)
+        run = Run(made, rules=rules(*KINDS), brake=Brake(observe=True))
+        wrong = list(faults(run, made, go(run, random, claims)))
+        assert not wrong, f"seed {seed}: {wrong}"
+        assert not made.erased
+        assert not run.of(e.TaskOrdered)
 
 
 def faults(run: Run, made: Changing, case: Case) -> Iterator[str]:

@@ -12,9 +12,10 @@ from uuid import UUID, uuid5
 from connectors.sdk import registry
 from pipeline import flow, policy
 from pipeline.adapters.wire import answer_id
+from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, decide
-from pipeline.case.dues import dues, event_of
+from pipeline.case.dues import dues, event_of, is_still_due
 from pipeline.case.rules import Given, Rules
 from pipeline.settings import Settings
 from schemas import events as e
@@ -185,16 +186,18 @@ class Run:
     seen: set[UUID] = field(default_factory=set)
     said: list[Said] = field(default_factory=list)
     rules: Rules = field(default_factory=rules)
+    brake: Brake = field(default_factory=Brake)
 
     def take(self, event: Event, event_id: UUID) -> list[Event]:
         """Decide one event, unless the ledger has it; the orders that follow."""
         if event_id in self.seen:
             return []
         self.seen.add(event_id)
-        given = Given(now=self.now)
+        given = Given(now=self.now, brake=self.brake)
         if isinstance(event, e.RequestReceived):
             given = Given(
                 now=self.now,
+                brake=self.brake,
                 identifiers=(IdentifierRow(tag=tag("first"), kind="email"),),
                 received_at=event.received_at,
             )
@@ -229,7 +232,7 @@ class Run:
         self.now += how_long
         orders = []
         for due in sorted(dues(self.case, self.rules)):
-            if due.at <= self.now:
+            if due.at <= self.now and is_still_due(self.case, due, self.rules, self.brake):
                 named = uuid5(CASE, f"{due.kind}/{due.ref}/{due.at}")
                 orders += self.take(event_of(CASE, due), named)
         return orders

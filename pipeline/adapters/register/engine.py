@@ -48,6 +48,20 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
         await connection.commit()
 
 
+async def refuse_earlier(engine: AsyncEngine) -> None:
+    """Raise `RegisterError` unless the register is of this release, without touching it."""
+    async with engine.connect() as connection:
+        has = await connection.run_sync(
+            lambda it: MigrationContext.configure(it).get_current_revision()
+        )
+    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    if has != wanted:
+        raise RegisterError(
+            f"the register is at revision {has or 'none'}, this release needs {wanted}: without"
+            " --dry-run it is migrated first"
+        )
+
+
 def _upgrade(connection: Connection, revision: str) -> None:
     if connection.dialect.name == "postgresql":  # SQLite has one writer
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})

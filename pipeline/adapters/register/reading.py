@@ -14,10 +14,12 @@ from pipeline.case.case import Case
 from pipeline.case.fold import fold
 from pipeline.case.rules import Rules
 from schemas.codec import from_body
-from schemas.events import CaseReported, Event
-from schemas.records import LedgerEntry
+from schemas.events import CaseReported, Event, PlanMade
+from schemas.records import LedgerEntry, PlanRow
 
+from . import holds, store
 from . import tables as t
+from .holds import Waits
 
 
 class NoCaseError(Exception):
@@ -35,6 +37,8 @@ class CaseLine:
     broken: str
     received_at: datetime
     due_at: datetime
+    held: tuple[Waits, ...] = ()
+    """Where erasing waits for a hold to be lifted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +65,20 @@ class KeyLine:
 
 async def cases(engine: AsyncEngine) -> list[CaseLine]:
     """Every case, the nearest deadline first."""
-    columns = [t.cases.c[name] for name in CaseLine.__dataclass_fields__]
+    columns = [t.cases.c[name] for name in CaseLine.__dataclass_fields__ if name != "held"]
     async with engine.connect() as connection:
         rows = await connection.execute(select(*columns).order_by(t.cases.c.due_at, t.cases.c.id))
-        return [CaseLine(**it._mapping) for it in rows]  # noqa: SLF001  SQLAlchemy's public name
+        held = await holds.waiting(connection)
+        return [
+            CaseLine(**it._mapping, held=held.get(it.id, ()))  # noqa: SLF001  SQLAlchemy's public name
+            for it in rows
+        ]
+
+
+async def held(engine: AsyncEngine, case: UUID) -> tuple[Waits, ...]:
+    """Where a case waits for a hold to be lifted before anything is erased."""
+    async with engine.connect() as connection:
+        return (await holds.waiting(connection, case)).get(case, ())
 
 
 async def find(engine: AsyncEngine, begins: str) -> UUID:
@@ -84,6 +98,13 @@ async def find(engine: AsyncEngine, begins: str) -> UUID:
     return UUID(str(found[0]))
 
 
+async def broken(engine: AsyncEngine, case: UUID) -> str:
+    """What is wrong with a case as its row says it; empty if nothing is."""
+    async with engine.connect() as connection:
+        found = await connection.execute(select(t.cases.c.broken).where(t.cases.c.id == case))
+        return str(found.scalar() or "")
+
+
 async def entries(engine: AsyncEngine, case: UUID) -> list[Entry]:
     """A case's ledger."""
     chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
@@ -101,19 +122,8 @@ async def entries(engine: AsyncEngine, case: UUID) -> list[Entry]:
 
 async def ledger(engine: AsyncEngine, case: UUID) -> list[LedgerEntry]:
     """A case's ledger as it is chained: bodies, not events."""
-    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
     async with engine.connect() as connection:
-        return [
-            LedgerEntry(
-                number=it.number,
-                id=it.event_id,
-                type=it.type,
-                version=it.version,
-                body=it.body,
-                at=it.at,
-            )
-            for it in await connection.execute(chosen)
-        ]
+        return await store.entries(connection, case)
 
 
 def folded(found: Sequence[Entry], rules: Rules) -> Case:
@@ -128,6 +138,12 @@ def last_report(found: Sequence[Entry]) -> CaseReported | None:
     """The report that replaces all others."""
     reports = [it.event for it in found if isinstance(it.event, CaseReported)]
     return reports[-1] if reports else None
+
+
+def last_plan(found: Sequence[Entry]) -> tuple[PlanRow, ...]:
+    """What the latest plan decides, as counts."""
+    plans = [it.event for it in found if isinstance(it.event, PlanMade)]
+    return plans[-1].rows if plans else ()
 
 
 async def keys(engine: AsyncEngine) -> list[KeyLine]:

@@ -9,18 +9,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Table, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Table, delete, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.adapters.incoming import Incoming
 from pipeline.adapters.wire import Record
+from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said
 from pipeline.case.dues import Due
+from pipeline.case.planned import turns
 from schemas.codec import body, from_body
 from schemas.derive import event_name
 from schemas.events import Event
@@ -106,6 +109,24 @@ async def event_of(connection: AsyncConnection, case: UUID, number: int) -> Even
     return None if row is None else from_body(row.type, row.version, row.body)
 
 
+async def entries(connection: AsyncConnection, case: UUID) -> list[LedgerEntry]:
+    """A case's whole ledger as it is chained: bodies, not events."""
+    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
+    return [entry(it) for it in await connection.execute(chosen)]
+
+
+def entry(row: Row[Any]) -> LedgerEntry:
+    """A row of the ledger as an entry."""
+    return LedgerEntry(
+        number=row.number,
+        id=row.event_id,
+        type=row.type,
+        version=row.version,
+        body=row.body,
+        at=row.at,
+    )
+
+
 async def events_at(
     connection: AsyncConnection, cases: Collection[UUID], number: int
 ) -> dict[UUID, Event]:
@@ -189,6 +210,7 @@ async def save_cases(connection: AsyncConnection, lines: Sequence[Line]) -> None
             "ref": due.ref,
             "at": due.at,
             "claimed_until": due.at,
+            "system": due.system,
         }
         for it in lines
         for due in it.dues
@@ -205,23 +227,30 @@ def _row(line: Line) -> dict[str, object]:
         "head": line.head,
         "state": case.state,
         "claims": ",".join(f"{it.right}={it.state}" for it in case.claims.values()),
-        "waiting": ",".join(
-            f"{it.slot[1]}:{it.slot[0]}:{it.state}{':' + it.reason if it.reason else ''}"
-            for it in case.under_way()
-        ),
+        "waiting": ",".join(_waiting(case)),
         "broken": line.broken,
         "received_at": case.received_at,
         "due_at": case.due_at,
     }
 
 
+def _waiting(case: Case) -> Iterator[str]:
+    for it in case.under_way():
+        why = f":{it.reason}" if it.reason else ""
+        yield f"{it.slot[1]}:{it.slot[0]}:{it.state}{why}"
+    yield from (f"{it}:task:not_ordered" for it in turns(case))
+
+
 async def claim_dues(
-    connection: AsyncConnection, now: datetime, most: int = 200
+    connection: AsyncConnection, now: datetime, brake: Brake, most: int = 200
 ) -> dict[UUID, list[Due]]:
-    """Claim rows that are due: one statement, no leader; nobody else gets them for `CLAIM`."""
+    """Claim rows that are due: one statement, no leader; nobody else gets them for `CLAIM`.
+
+    Rows that lead to erasing where the brake holds are left until it is lifted.
+    """
     chosen = (
         select(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref)
-        .where(t.dues.c.at <= now, t.dues.c.claimed_until <= now)
+        .where(t.dues.c.at <= now, t.dues.c.claimed_until <= now, _may_go(brake))
         .order_by(t.dues.c.at)
         .limit(most)
     )
@@ -236,12 +265,19 @@ async def claim_dues(
             t.dues.c.ref == which.c.ref,
         )
         .values(claimed_until=now + CLAIM)
-        .returning(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref, t.dues.c.at)
+        .returning(t.dues.c.case_id, t.dues.c.kind, t.dues.c.ref, t.dues.c.at, t.dues.c.system)
     )
     found: dict[UUID, list[Due]] = {}
     for it in claimed:
-        found.setdefault(it.case_id, []).append(Due(it.at, it.kind, it.ref))
+        found.setdefault(it.case_id, []).append(Due(it.at, it.kind, it.ref, it.system))
     return found
+
+
+def _may_go(brake: Brake) -> ColumnElement[bool]:
+    free = t.dues.c.system == ""
+    if brake.observe or EVERY in brake.held:
+        return free
+    return or_(free, t.dues.c.system.not_in(sorted(brake.held)))
 
 
 def due_id(case: UUID, due: Due) -> UUID:
@@ -249,14 +285,37 @@ def due_id(case: UUID, due: Due) -> UUID:
     return uuid5(case, f"due/{due.kind}/{due.ref}/{due.at.isoformat()}")
 
 
+async def set_aside(connection: AsyncConnection, *cases: UUID) -> dict[UUID, str]:
+    """Of these cases, or of all if none is named: which nothing is decided about, and why."""
+    chosen = select(t.set_aside)
+    if cases:
+        chosen = chosen.where(t.set_aside.c.case_id.in_(cases))
+    return {it.case_id: it.why for it in await connection.execute(chosen)}
+
+
 async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -> None:
-    """Store each partition's next offset."""
+    """Store each partition's next offset. It never goes back: a batch may come twice, and late."""
     following = {(it.topic, it.partition): it.offset + 1 for it in batch}
-    rows: list[dict[str, object]] = [
+    rows = [
         {"topic": topic, "partition": partition, "next": offset}
         for (topic, partition), offset in sorted(following.items())
     ]
-    await _upsert(connection, t.offsets, ("topic", "partition"), rows)
+    statement = _inserted(connection, t.offsets)
+    newer = statement.excluded.next
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["topic", "partition"],
+            set_={"next": newer},
+            where=t.offsets.c.next < newer,
+        ),
+        rows,
+    )
+
+
+async def offsets(connection: AsyncConnection) -> dict[tuple[str, int], int]:
+    """The next offset of every partition that the register has decided on."""
+    rows = await connection.execute(select(t.offsets))
+    return {(it.topic, it.partition): it.next for it in rows}
 
 
 async def next_offsets(connection: AsyncConnection, topic: str) -> dict[int, int]:
@@ -331,7 +390,12 @@ def _chain(head: bytes, it: LedgerEntry) -> bytes:
 async def _upsert(
     connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[dict[str, object]]
 ) -> None:
-    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    statement = make(table)
+    statement = _inserted(connection, table)
     new = {it.name: statement.excluded[it.name] for it in table.c if it.name not in key}
     await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=new), rows)
+
+
+def _inserted(connection: AsyncConnection, table: Table) -> Any:
+    """An INSERT that can be told what to do on conflict: each dialect has its own."""
+    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    return make(table)

@@ -95,7 +95,55 @@ dues = Table(
     Column("ref", String(64), primary_key=True),
     Column("at", Moment, nullable=False),
     Column("claimed_until", Moment, nullable=False),
+    Column(
+        "system",
+        String(64),
+        nullable=False,
+        server_default="",
+        doc="where a hold stops it: a task's; empty if none does",
+    ),
     Index("dues_at", "at"),
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("case_id", Uuid, primary_key=True),
+    Column("why", Text, nullable=False, doc="why nothing more is decided about it"),
+    Column("at", Moment, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("system", String(64), nullable=False, doc="`*` is every system"),
+    Column("reason", Text, nullable=False),
+    Column("engaged_by", Text, nullable=False, doc="a login, `the brake` or a command"),
+    Column("engaged_at", Moment, nullable=False),
+    Column("lifted_at", Moment, doc="empty while nothing is erased; rows stay, for audit"),
+)
+
+lifts = Table(
+    "lifts",
+    metadata,
+    Column("hold", Uuid, primary_key=True),
+    Column("console", String(64), primary_key=True),
+    Column("key", LargeBinary, nullable=False, doc="the console's public key, then"),
+    Column("signature", LargeBinary, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("case_id", Uuid, primary_key=True),
+    Column("system", String(64), primary_key=True),
+    Column("n", Integer, primary_key=True, doc="the task's number; attempts do not count"),
+    Column("holdings", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("erasures_at", "system", "at"),
 )
 
 keys = Table(
