@@ -20,6 +20,9 @@ POINTS = frozenset(
         "host.in-export",
         "assembler.after-zip",
         "clock.in-sweep",
+        "keys.before-use",
+        "keys.in-rewrap",
+        "keys.in-destroy",
     }
 )
 

@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 import structlog
@@ -32,10 +32,12 @@ from schemas.events import Event
 from schemas.records import LedgerEntry
 from schemas.sealed import SealError
 
-from . import host_keys, wire
+from . import wire
 from .dead_letters import refused
-from .incoming import Incoming, Input, read
+from .incoming import Incoming, Input, event_id, read
+from .key_dates import dates
 from .key_files import KeyFiles
+from .key_folder import KeyFolder
 from .publisher import Publisher
 from .register import sealing, store
 from .register.case_keys import (
@@ -44,17 +46,14 @@ from .register.case_keys import (
     RECORD,
     CaseKey,
     CaseKeys,
+    Expired,
     destroy,
     expire,
     expired_keys,
 )
-from .way_in import RefusedError, WayIn
+from .way_in import RefusedError, UnknownKeyError, WayIn
 
 CACHED = 5000
-HOST_KEYS_LIVE = timedelta(days=1)
-"""The last host key that wrapped a grant of a destroyed key is gone by then."""
-WRAPPING_PERIOD = timedelta(days=30)
-"""The wrapping key that a backup would need is gone by then."""
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
 
@@ -65,6 +64,8 @@ class Refusal:
 
     record: Incoming
     reason: str
+    repeated: UUID | None = None
+    """The event that it may be a repetition of: one whose key is dead by now."""
 
 
 class Decider:
@@ -99,6 +100,7 @@ class Decider:
         inputs, refusals = self._read(batch)
         async with self._one, self._engine.begin() as connection:
             inputs, more = await self._admit(connection, inputs)
+            refusals = await self._unheard(connection, refusals)
             owed = [self._refused(it) for it in (*refusals, *more)]
             owed += await self._decide(connection, inputs)
             await store.save_offsets(connection, batch)
@@ -136,13 +138,7 @@ class Decider:
             await store.lock(connection, {it.owner for it in expired})
             inputs = [
                 Input(
-                    e.KeyDestroyed(
-                        case=it.owner,
-                        key=it.id,
-                        purpose=it.purpose,
-                        unreadable_from=now + HOST_KEYS_LIVE,
-                        unreadable_in_backups_from=now + WRAPPING_PERIOD,
-                    ),
+                    await self._destroyed(connection, it, now),
                     uuid5(it.owner, f"key_destroyed/{it.id}"),
                     None,
                     wire.new_trace(),
@@ -156,14 +152,57 @@ class Decider:
             rows = await store.owe(connection, owed, now)
         await self._publisher.publish(rows)
 
+    async def _destroyed(
+        self, connection: AsyncConnection, it: Expired, now: datetime
+    ) -> e.KeyDestroyed:
+        envelope = None
+        if it.purpose == RECORD:  # who asked is in the request's envelope as well
+            request = await store.event_of(connection, it.owner, 1)
+            envelope = request.key if isinstance(request, e.RequestReceived) else None
+        out_of_reach = dates(
+            self._files,
+            self._rules.settings,
+            wrapping=it.wrapping,
+            envelope=envelope,
+            now=now,
+        )
+        return e.KeyDestroyed(
+            case=it.owner,
+            key=it.id,
+            purpose=it.purpose,
+            unreadable_from=out_of_reach.of_the_living,
+            unreadable_in_backups_from=out_of_reach.of_backups,
+        )
+
     def _read(self, batch: Sequence[Incoming]) -> tuple[list[Input], list[Refusal]]:
         inputs, refusals = [], []
         for record in batch:
             try:
                 inputs.append(read(record, self._codec, self._way_in))
+            except UnknownKeyError as error:
+                refusals.append(Refusal(record, str(error), event_id(error.event)))
             except (CodecError, RefusedError) as error:
                 refusals.append(Refusal(record, str(error)))
         return inputs, refusals
+
+    async def _unheard(
+        self, connection: AsyncConnection, refusals: Sequence[Refusal]
+    ) -> list[Refusal]:
+        """Refusals without repetitions: what the ledger has needs no key to be known again."""
+        asked = [it.repeated for it in refusals if it.repeated is not None]
+        known = await store.known_events(connection, asked) if asked else frozenset()
+        return [
+            it
+            for it in refusals
+            if it.repeated not in known or await self._is_another(connection, it.record)
+        ]
+
+    async def _is_another(self, connection: AsyncConnection, record: Incoming) -> bool:
+        """Whether a request is not, byte for byte, the one that opened its case."""
+        event = self._codec.decode(record.value or b"")
+        if not isinstance(event, e.RequestReceived):
+            return False
+        return await store.event_of(connection, event.case, 1) != event
 
     async def _admit(
         self, connection: AsyncConnection, inputs: Sequence[Input]
@@ -173,12 +212,14 @@ class Decider:
         known = await store.known_events(connection, [it.id for it in inputs])
         cases = await self._load(connection, {it.event.case for it in inputs})
         keys = await self._keys.of(connection, cases)
-        admitted, refusals, seen = [], [], set(known)
+        admitted: list[Input] = []
+        refusals, seen = [], set(known)
         for it in inputs:
             reason = ""
             if it.id in seen:
                 if isinstance(it.event, e.RequestReceived):
-                    reason = await self._contradiction(connection, it)
+                    before = [other for other in admitted if other.id == it.id]
+                    reason = await self._contradiction(connection, it, before, keys)
             else:
                 reason = self._misplaced(cases.get(it.event.case), it, keys)
             if reason and it.record is not None:
@@ -209,19 +250,42 @@ class Decider:
                 return "does_not_open"
         return ""
 
-    async def _contradiction(self, connection: AsyncConnection, it: Input) -> str:
-        """The same case id, clear fields and person are the same submission; else a refusal."""
-        first = await store.event_of(connection, it.event.case, 1)
-        if first is None:  # it came twice in this very batch
-            return ""
-        assert isinstance(first, e.RequestReceived)  # noqa: S101  a ledger begins with it
+    async def _contradiction(
+        self,
+        connection: AsyncConnection,
+        it: Input,
+        before: Sequence[Input],
+        keys: Mapping[tuple[UUID, str], CaseKey],
+    ) -> str:
+        """The same case id, clear fields and person are the same submission; else a refusal.
+
+        The person is compared with what the case keeps of them, under its record key: the key of
+        the first envelope may be dead by now. Without one only the same bytes are.
+        """
         assert isinstance(it.event, e.RequestReceived)  # noqa: S101  the caller asked
-        same = _clear(first) == _clear(it.event) and self._way_in.reopen(first) == it.person
-        return "" if same else "case_id_taken"
+        for other in before:  # it came twice in this very batch
+            same = _clear(other.event) == _clear(it.event) and other.person == it.person
+            return "" if same else "case_id_taken"
+        first = await store.event_of(connection, it.event.case, 1)
+        if first == it.event:
+            return ""
+        record = keys.get((it.event.case, RECORD))
+        if (
+            first is None
+            or record is None
+            or it.person is None
+            or _clear(first) != _clear(it.event)
+        ):
+            return "case_id_taken"
+        opened = sealing.Opened({RECORD: record})
+        await sealing.load(connection, self._codec, it.event.case, [sealing.CASE_OPENED], opened)
+        who = sealing.of_person(it.person, opened.tag_key())
+        return "" if opened.sealed.get(sealing.CASE_OPENED) == who else "case_id_taken"
 
     async def _decide(
         self, connection: AsyncConnection, inputs: Sequence[Input]
     ) -> list[wire.Record]:
+        self._host_keys.clear()  # a batch is short: keys turn between two
         cases = await self._load(connection, {it.event.case for it in inputs})
         keys = await self._keys.of(connection, {it.event.case for it in inputs})
         heads = await store.heads(connection, {it.event.case for it in inputs})
@@ -385,14 +449,16 @@ class Decider:
 
     def _host_key(self, system: str) -> tuple[str, bytes]:
         if system not in self._host_keys:
-            folder = self._files.hosts(system)
-            named = host_keys.current(folder)
-            self._host_keys[system] = (named, host_keys.load(folder)[named])
+            folder = KeyFolder(self._files.hosts(system))
+            named = folder.current(self._clock())
+            self._host_keys[system] = (named, folder[named])
         return self._host_keys[system]
 
     def _refused(self, it: Refusal) -> wire.Record:
         log.warning("record.refused", topic=it.record.topic, reason=it.reason)
-        return refused(it.record, it.reason, self._codec, self._files.pipeline_public())
+        return refused(
+            it.record, it.reason, self._codec, self._files.letters().public(self._clock())
+        )
 
     async def _load(self, connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Case]:
         """The cases, from memory where it is current, else folded from the ledger."""
@@ -426,5 +492,5 @@ def _ours(event: Event) -> bool:
     )
 
 
-def _clear(event: e.RequestReceived) -> e.RequestReceived:
-    return replace(event, key="", sealed=b"", signature=b"")
+def _clear(event: Event) -> Event:
+    return replace(event, key="", sealed=b"", signature=b"")  # type: ignore[call-arg]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from aiokafka import AIOKafkaProducer
@@ -41,7 +42,7 @@ class Edge:
         received_at: datetime,
     ) -> None:
         """Publish a `request_received`; returns once it is acknowledged."""
-        key, public = self._files.pipeline_public()
+        key, public = self._files.pipeline().public(datetime.now(UTC))
         event = RequestReceived(
             case=case,
             claims=tuple(claims),
@@ -56,7 +57,8 @@ class Edge:
 
     async def decision(self, event: Event, login: str) -> None:
         """Publish a decision, with the login of who took it sealed; `event.by` is this console."""
-        _, public = self._files.pipeline_public()
+        key, public = self._files.pipeline().public(datetime.now(UTC))
+        event = replace(event, key=key)  # type: ignore[call-arg]  # every decision has one
         signer = self._files.signer(f"console-{self._name}")
         actor = Actor(login=login)
         await self.send(flow.DECISIONS, enclose(self._codec, event, actor, public, signer))

@@ -44,7 +44,8 @@ PAUSE = 1.0
 LAST_ORDERS = 5.0
 """Seconds that running orders get when the host is stopped."""
 log = structlog.get_logger()
-Recipient = tuple[str, X25519PublicKey]
+Recipient = Callable[[], tuple[str, X25519PublicKey]]
+"""Says what dead letters are sealed to now."""
 Share = Callable[[float], None]
 Committed = Callable[[set[TopicPartition]], Awaitable[Mapping[TopicPartition, OffsetAndMetadata]]]
 
@@ -220,7 +221,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
             log.warning("order.refused", topic=record.topic, reason=str(error))
             if self._refused > self._settings.dead_letter_limit:
                 raise
-            answers = [refused(record, str(error), self._codec, self._pipeline_public)]
+            answers = [refused(record, str(error), self._codec, self._pipeline_public())]
         else:
             self._refused = 0
         await self._send(answers)

@@ -26,7 +26,7 @@ async def read_reports(
     bootstrap: str,
     codec: Codec,
     publish: Callable[[CaseReported], None],
-    pipeline_public: tuple[str, X25519PublicKey],
+    pipeline_public: Callable[[], tuple[str, X25519PublicKey]],
 ) -> None:
     """Publish every report until cancelled, each before its offset is committed."""
     consumer = AIOKafkaConsumer(
@@ -45,7 +45,7 @@ async def read_reports(
                     if not isinstance(event, CaseReported):
                         raise CodecError("not a report")  # noqa: TRY301  the same dead letter
                 except CodecError as error:
-                    letter = refused(of_kafka(record), str(error), codec, pipeline_public)
+                    letter = refused(of_kafka(record), str(error), codec, pipeline_public())
                     await send(out, [letter])
                     log.warning("report.refused", offset=record.offset, reason=str(error))
                 else:

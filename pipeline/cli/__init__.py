@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import ask, check, connectors, run, show
+from . import ask, check, connectors, keys, run, show
 from .demo import demo
 
 
@@ -33,7 +33,7 @@ for command in (
     check.response,
     check.verify,
     check.dead_letters,
-    check.keys,
+    keys.keys,
     connectors.connector,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`habeas response`, `verify`, `dead-letters`, `keys`: hold in the hand and check."""
+"""`habeas response`, `verify`, `dead-letters`: hold in the hand and check."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from rich.table import Table
 
 from pipeline import app
 from pipeline.adapters import dead_letters as letters
-from pipeline.adapters import host_keys, opening
-from pipeline.adapters.key_files import write_secret
+from pipeline.adapters import opening
 from pipeline.adapters.register import reading
 from pipeline.response.verify import VerifyError
 from pipeline.response.verify import verify as verify_file
@@ -104,7 +103,7 @@ async def show_letter(number: str, *, as_json: bool) -> None:
     chosen = next((it for it in found if it.id == number), None)
     if chosen is None:
         raise click.ClickException(f"no dead letter {number}: `habeas dead-letters list`")
-    value = letters.value_of(chosen.event, app.Place(settings.data).keys.pipeline())
+    value = letters.value_of(chosen.event, app.Place(settings.data).keys.letters())
     if as_json:
         console.show_json({"letter": chosen, "value": value})
         return
@@ -145,54 +144,3 @@ async def replay(number: tuple[str, ...], *, everything: bool) -> None:
         ) from None
     for it in chosen:
         console.out.print(f"sent again: {it.id} on {it.event.topic}", soft_wrap=True)
-
-
-@click.group()
-def keys() -> None:
-    """Keys and their lifetimes."""
-
-
-@keys.command(name="list")
-@console.as_json
-@console.command
-async def list_keys(*, as_json: bool) -> None:
-    """List case keys: purpose, owner, and when they are or were destroyed."""
-    settings = console.load()
-    async with app.register(settings) as engine:
-        found = await reading.keys(engine)
-    if as_json:
-        console.show_json(found)
-        return
-    table = Table("key", "purpose", "owner", "made", "to be destroyed", "destroyed")
-    for it in found:
-        ends = (f"{at:%Y-%m-%d}" if at else "" for at in (it.destroy_at, it.destroyed_at))
-        table.add_row(
-            console.short(it.id),
-            it.purpose,
-            console.short(it.owner),
-            f"{it.created_at:%Y-%m-%d}",
-            *ends,
-        )
-    console.out.print(table)
-
-
-@keys.command()
-@click.argument("system")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
-@console.command
-async def host(system: str, out: Path) -> None:
-    """Export what a lone host of SYSTEM needs into DIR: its own keys and the pipeline's public key.
-
-    DIR is then that host's data folder. It also needs HABEAS_BROKER, HABEAS_OBJECTS (the folder of
-    sealed objects that it shares with the response host), and its vendor's variables.
-    """
-    files, theirs = app.Place(console.load().data).keys, app.Place(out).keys
-    found = host_keys.load(files.hosts(system))
-    if not found:
-        raise click.ClickException(f"no keys for {system!r}: run `habeas topics` or `up` first")
-    for named, raw in found.items():
-        write_secret(theirs.hosts(system) / f"{named}.key", raw)
-    named = theirs.publish(*files.pipeline_public())
-    told = f"{len(found)} key(s) of {system} and the pipeline's public key {named} are in {out}"
-    console.out.print(told, soft_wrap=True)
-    console.out.print(f"HABEAS_DATA={out} habeas run host {system}", soft_wrap=True)

@@ -20,7 +20,7 @@ import structlog
 from rich.console import Console
 
 from pipeline import settings as table
-from pipeline.adapters.key_files import KeyFileError
+from pipeline.adapters.key_folder import KeyFileError
 from pipeline.adapters.local_kafka import LocalKafkaError
 from pipeline.adapters.register.reading import NoCaseError
 from pipeline.adapters.registry_ids import RegistryError

@@ -17,9 +17,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipeline import flow, grants
-from pipeline.adapters import host_keys, local_kafka, topics, wire
+from pipeline.adapters import local_kafka, topics, wire
 from pipeline.adapters.host import run_host
 from pipeline.adapters.incoming import Incoming, read_to_end
+from pipeline.adapters.key_folder import KeyFolder
 from pipeline.adapters.order_desk import UnreadableError
 from pipeline.adapters.producer import producer, send
 from pipeline.grants import HEADER, Grants
@@ -74,11 +75,15 @@ class Bench:
 
     async def prepare(self) -> None:
         await topics.create(self.bootstrap, flow.topics((self.system,), self.settings))
-        host_keys.create(self.keys)
+        self.new_key()
 
     @property
     def keys(self) -> Path:
         return self.folder / "keys" / self.system
+
+    def new_key(self) -> str:
+        """Make a key that is in force at once, as the orchestrator does; its id."""
+        return KeyFolder(self.keys).create(datetime.now(UTC))
 
     @asynccontextmanager
     async def host(
@@ -92,7 +97,7 @@ class Bench:
                 bootstrap=self.bootstrap,
                 host_keys=self.keys,
                 codec=CODEC,
-                pipeline_public=("1", X25519PrivateKey.generate().public_key()),
+                pipeline_public=lambda: ("1", X25519PrivateKey.generate().public_key()),
                 share=share,
             )
         )
@@ -112,8 +117,9 @@ class Bench:
         self, *orders: tuple[CaseOf, e.SearchOrdered], key: bytes | None = None
     ) -> list[wire.Record]:
         """Publish orders as the orchestrator does."""
-        named = host_keys.current(self.keys)
-        host_key = key or host_keys.load(self.keys)[named]
+        keys = KeyFolder(self.keys)
+        named = keys.current(datetime.now(UTC))
+        host_key = key or keys[named]
         records = [
             wire.Record(
                 topic=flow.work(self.system),
@@ -304,7 +310,7 @@ async def test_a_host_key_made_while_the_host_runs_is_found(bench: Bench) -> Non
     async with bench.host(Scripted(bench.system, nothing)):
         await bench.send(bench.order())
         await bench.answers(1)
-        host_keys.create(bench.keys)
+        bench.new_key()
         await bench.send(bench.order())
         assert len(await bench.answers(2)) == 2
 

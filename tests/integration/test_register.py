@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import app, flow
-from pipeline.adapters import host_keys, way_in, wire
+from pipeline.adapters import way_in, wire
 from pipeline.adapters.decider import Decider
 from pipeline.adapters.edge import Edge
 from pipeline.adapters.incoming import Incoming
@@ -57,9 +57,7 @@ SQLITE_ALONE = pytest.mark.parametrize("register", ["sqlite"], indirect=True)
 def settings(tmp_path: Path, register: str) -> Settings:
     made = Settings(data=tmp_path, systems="freshdesk,salesforce", register=register)
     files = Place(tmp_path).keys
-    files.create()
-    for system in ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE):
-        host_keys.create(files.hosts(system))
+    files.create(NOW, ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE))
     signer = files.signer(f"intake-{LOCAL}")
     way_in.register(Place(tmp_path).intakes, "intakes", LOCAL, signer.public_key(), LOCAL_LEVEL)
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pipeline.adapters.key_folder import KeyFileError, KeyFolder
 
 from .tables import keys
 
@@ -35,11 +37,10 @@ class CaseKey:
 
 
 class CaseKeys:
-    """The `keys` table under the wrapping keys of the key files; the last wraps new ones."""
+    """The `keys` table under the wrapping keys that lie in a folder now."""
 
-    def __init__(self, wrapping: Mapping[str, bytes]) -> None:
-        self._wrapping = dict(wrapping)
-        self._newest = list(wrapping)[-1]
+    def __init__(self, wrapping: KeyFolder) -> None:
+        self._wrapping = wrapping
 
     async def create(
         self,
@@ -49,15 +50,16 @@ class CaseKeys:
         at: datetime,
         destroy_at: datetime | None = None,
     ) -> CaseKey:
-        """A new random key."""
+        """A new random key, under the wrapping key that is in force."""
         key = CaseKey(uuid4(), owner, purpose, os.urandom(32))
-        wrapped = aes_key_wrap(self._wrapping[self._newest], key.key)
+        named = self._wrapping.current(at)
+        wrapped = aes_key_wrap(self._wrapping[named], key.key)
         await connection.execute(
             insert(keys).values(
                 id=key.id,
                 owner=owner,
                 purpose=purpose,
-                wrapping=self._newest,
+                wrapping=named,
                 wrapped=wrapped,
                 created_at=at,
                 destroy_at=destroy_at,
@@ -68,16 +70,28 @@ class CaseKeys:
     async def of(
         self, connection: AsyncConnection, owners: Iterable[UUID]
     ) -> dict[tuple[UUID, str], CaseKey]:
-        """The living keys of these owners by (owner, purpose)."""
-        rows = await connection.execute(
-            select(keys).where(keys.c.owner.in_(list(owners)), keys.c.destroyed_at.is_(None))
-        )
+        """The living keys of these owners by (owner, purpose).
+
+        Raises `KeyFileError` if the wrapping key of one is not there.
+        """
+        chosen = select(keys).where(keys.c.owner.in_(list(owners)), keys.c.destroyed_at.is_(None))
+        rows = list(await connection.execute(chosen))
+        wrapping = {it: self._opened(it) for it in {row.wrapping for row in rows}}
         return {
             (it.owner, it.purpose): CaseKey(
-                it.id, it.owner, it.purpose, aes_key_unwrap(self._wrapping[it.wrapping], it.wrapped)
+                it.id, it.owner, it.purpose, aes_key_unwrap(wrapping[it.wrapping], it.wrapped)
             )
             for it in rows
         }
+
+    def _opened(self, named: str) -> bytes:
+        try:
+            return self._wrapping[named]
+        except KeyError:
+            raise KeyFileError(
+                f"the wrapping key {named} of living case keys is not in {self._wrapping.root}:"
+                " bring it back from the backup of the keys"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,7 @@ class Expired:
     id: UUID
     owner: UUID
     purpose: str
+    wrapping: str
 
 
 async def expired_keys(
@@ -99,7 +114,7 @@ async def expired_keys(
         .where(keys.c.purpose != OBLIGATION)
         .limit(most)
     )
-    return [Expired(it.id, it.owner, it.purpose) for it in rows]
+    return [Expired(it.id, it.owner, it.purpose, it.wrapping) for it in rows]
 
 
 async def expire(connection: AsyncConnection, key: UUID, at: datetime) -> None:
