@@ -114,12 +114,15 @@ class Bench:
         return case, replace(case.search(), **changed)  # type: ignore[arg-type]
 
     async def send(
-        self, *orders: tuple[CaseOf, e.SearchOrdered], key: bytes | None = None
+        self,
+        *orders: tuple[CaseOf, e.SearchOrdered],
+        key: bytes | None = None,
+        under: tuple[str, bytes] | None = None,
     ) -> list[wire.Record]:
         """Publish orders as the orchestrator does."""
         keys = KeyFolder(self.keys)
-        named = keys.current(datetime.now(UTC))
-        host_key = key or keys[named]
+        current = keys.current(datetime.now(UTC))
+        named, host_key = under or (current, key or keys[current])
         records = [
             wire.Record(
                 topic=flow.work(self.system),
@@ -313,6 +316,33 @@ async def test_a_host_key_made_while_the_host_runs_is_found(bench: Bench) -> Non
         bench.new_key()
         await bench.send(bench.order())
         assert len(await bench.answers(2)) == 2
+
+
+async def test_an_order_waits_for_a_host_key_that_comes_after_it(bench: Bench) -> None:
+    """As to a lone host, whose folder is copied to it."""
+    late = KeyFolder(bench.folder / "elsewhere")
+    named = late.create(datetime.now(UTC) + timedelta(seconds=1))
+    async with bench.host(Scripted(bench.system, nothing)):
+        await bench.send(bench.order(), under=(named, late[named]))
+        await bench.send(bench.order())
+        await bench.answers(1)  # the other order did not wait
+        KeyFolder(bench.keys).put(named, late[named])
+        assert {type(it) for it in decoded(await bench.answers(2))} == {e.SearchFailed}
+
+
+async def test_an_order_whose_host_key_never_comes_is_put_off_and_no_dead_letter(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.adapters.order_desk.KEY_WAIT", 0.2)
+    elsewhere = KeyFolder(bench.folder / "elsewhere")
+    named = elsewhere.create(datetime.now(UTC))
+    work = Scripted(bench.system, nothing)
+    async with bench.host(work):
+        await bench.send(bench.order(), under=(named, elsewhere[named]))
+        (event,) = decoded(await bench.answers(1))
+    assert isinstance(event, e.OrderDeferred)
+    assert event.reason == "host_key_missing"
+    assert not work.begun
 
 
 async def test_what_was_in_flight_when_a_host_ended_is_done_by_the_next(
