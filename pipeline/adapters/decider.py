@@ -179,11 +179,19 @@ class Decider:
         for record in batch:
             try:
                 inputs.append(read(record, self._codec, self._way_in))
+                self._warn_of_old_key(inputs[-1].event)
             except UnknownKeyError as error:
                 refusals.append(Refusal(record, str(error), event_id(error.event)))
             except (CodecError, RefusedError) as error:
                 refusals.append(Refusal(record, str(error)))
         return inputs, refusals
+
+    def _warn_of_old_key(self, event: Event) -> None:
+        """An intake that does not take the new key is refused once the old one is dead."""
+        if isinstance(event, e.RequestReceived):
+            current = self._files.pipeline().current(self._clock())
+            if event.key < current:
+                log.warning("intake.old_key", intake=event.intake, key=event.key, in_force=current)
 
     async def _unheard(
         self, connection: AsyncConnection, refusals: Sequence[Refusal]

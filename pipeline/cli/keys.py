@@ -117,6 +117,7 @@ async def rotate(purpose: str, system: str | None, *, as_json: bool) -> None:
     """
     if (purpose == HOST) != (system is not None):
         raise click.UsageError("`habeas keys rotate host SYSTEM`; other keys take no system")
+    console.logs()
     settings = console.load()
     files = app.Place(settings.data).keys
     chosen = [

@@ -8,7 +8,7 @@ ever published; every object. That all of it did open the case a moment earlier 
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,7 +40,6 @@ from tests.fakes.by_hand import CODEC, ByHand, by_hand
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MAIL, OTHER = "somebody@example.org", "bystander@example.org"
 EXPORTS, SEALED, ENVELOPE = "export or response", "sealed field", "request"
-KeyBytes = Mapping[str, bytes]
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ class Operator:
         return found
 
 
-def _unwrapped(wrapped: bytes, keys: Sequence[bytes]) -> Iterator[bytes]:
+def _unwrapped(wrapped: bytes, keys: Iterable[bytes]) -> Iterator[bytes]:
     for it in keys:
         with suppress(InvalidUnwrap, ValueError):
             yield aes_key_unwrap(it, wrapped)
@@ -163,7 +162,7 @@ def _opens(event: Event, granted: Mapping[tuple[UUID, str], bytes]) -> bool:
     return False
 
 
-def _discloses(event: Event, keys: Sequence[bytes]) -> bool:
+def _discloses(event: Event, keys: Iterable[bytes]) -> bool:
     if not isinstance(event, RequestReceived):
         return False
     for it in keys:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from pipeline import flow
 from pipeline.adapters.key_folder import KeyFileError, KeyFolder
@@ -192,6 +193,23 @@ async def test_a_later_copy_is_compared_when_the_first_one_does_not_open_any_mor
     await hand.go()
     assert refusals(hand) == reasons
     assert len(await reading.entries(hand.engine, case)) == entries
+
+
+async def test_an_intake_that_seals_to_an_old_key_is_named_while_it_still_opens(
+    hand: ByHand,
+) -> None:
+    (first,) = hand.place.keys.pipeline()
+    await hand.ask("a@example.org")
+    request = hand.published[0]
+    async for _ in hand.wait(4 * DAY, every=HOUR):
+        pass
+    with capture_logs() as logs:
+        await hand.go()
+    (warned,) = [it for it in logs if it["event"] == "intake.old_key"]
+    assert (warned["intake"], warned["key"]) == (LOCAL, first)
+    assert warned["in_force"] == hand.place.keys.pipeline().current(hand.now)
+    case = CODEC.decode(request.value).case
+    assert len(await reading.entries(hand.engine, case)) > 1
 
 
 async def test_two_persons_under_one_new_case_in_one_batch_are_not_one(hand: ByHand) -> None:
