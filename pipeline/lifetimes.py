@@ -73,11 +73,9 @@ def next_since(
     ids: Collection[str], lifetime: Lifetime, lead: timedelta, now: datetime
 ) -> datetime | None:
     """From when the next key is to be in force, if it is to be made by now."""
-    if not ids:
-        return now
-    newest = since(max(ids))
-    ends = newest + lifetime.period if newest > _EARLIER else now
-    return max(ends, now) if ends - lead <= now else None
+    begun = [it for it in map(since, ids) if it <= now + lead]  # a clock that jumped made others
+    ends = max(begun, default=_EARLIER) + lifetime.period
+    return max(ends, now) if ends <= now + lead else None
 
 
 def superseded(ids: Collection[str], named: str) -> datetime | None:
@@ -98,5 +96,5 @@ def gone_by(ids: Collection[str], named: str, lifetime: Lifetime, now: datetime)
     """When a key is gone, at the latest; `now` if it is gone already."""
     if named not in ids:
         return now
-    ends = superseded(ids, named) or since(named) + lifetime.period
-    return max(ends, now) + lifetime.kept + LATE
+    ends = superseded(ids, named) or max(since(named) + lifetime.period, now)
+    return max(ends + lifetime.kept, now) + LATE

@@ -32,10 +32,9 @@ from schemas.events import Event
 from schemas.records import LedgerEntry
 from schemas.sealed import SealError
 
-from . import wire
+from . import key_dates, repetition, wire
 from .dead_letters import refused
-from .incoming import Incoming, Input, event_id, read
-from .key_dates import dates
+from .incoming import Incoming, Input, read
 from .key_files import KeyFiles
 from .key_folder import KeyFolder
 from .publisher import Publisher
@@ -46,7 +45,6 @@ from .register.case_keys import (
     RECORD,
     CaseKey,
     CaseKeys,
-    Expired,
     destroy,
     expire,
     expired_keys,
@@ -64,8 +62,8 @@ class Refusal:
 
     record: Incoming
     reason: str
-    repeated: UUID | None = None
-    """The event that it may be a repetition of: one whose key is dead by now."""
+    event: Event | None = None
+    """What is in it, if only its key is missing: the ledger may have it."""
 
 
 class Decider:
@@ -136,9 +134,10 @@ class Decider:
             return
         async with self._one, self._engine.begin() as connection:
             await store.lock(connection, {it.owner for it in expired})
+            settings = self._rules.settings
             inputs = [
                 Input(
-                    await self._destroyed(connection, it, now),
+                    await key_dates.destroyed(connection, self._files, settings, it, now),
                     uuid5(it.owner, f"key_destroyed/{it.id}"),
                     None,
                     wire.new_trace(),
@@ -152,28 +151,6 @@ class Decider:
             rows = await store.owe(connection, owed, now)
         await self._publisher.publish(rows)
 
-    async def _destroyed(
-        self, connection: AsyncConnection, it: Expired, now: datetime
-    ) -> e.KeyDestroyed:
-        envelope = None
-        if it.purpose == RECORD:  # who asked is in the request's envelope as well
-            request = await store.event_of(connection, it.owner, 1)
-            envelope = request.key if isinstance(request, e.RequestReceived) else None
-        out_of_reach = dates(
-            self._files,
-            self._rules.settings,
-            wrapping=it.wrapping,
-            envelope=envelope,
-            now=now,
-        )
-        return e.KeyDestroyed(
-            case=it.owner,
-            key=it.id,
-            purpose=it.purpose,
-            unreadable_from=out_of_reach.of_the_living,
-            unreadable_in_backups_from=out_of_reach.of_backups,
-        )
-
     def _read(self, batch: Sequence[Incoming]) -> tuple[list[Input], list[Refusal]]:
         inputs, refusals = [], []
         for record in batch:
@@ -181,7 +158,7 @@ class Decider:
                 inputs.append(read(record, self._codec, self._way_in))
                 self._warn_of_old_key(inputs[-1].event)
             except UnknownKeyError as error:
-                refusals.append(Refusal(record, str(error), event_id(error.event)))
+                refusals.append(Refusal(record, str(error), error.event))
             except (CodecError, RefusedError) as error:
                 refusals.append(Refusal(record, str(error)))
         return inputs, refusals
@@ -196,21 +173,12 @@ class Decider:
     async def _unheard(
         self, connection: AsyncConnection, refusals: Sequence[Refusal]
     ) -> list[Refusal]:
-        """Refusals without repetitions: what the ledger has needs no key to be known again."""
-        asked = [it.repeated for it in refusals if it.repeated is not None]
-        known = await store.known_events(connection, asked) if asked else frozenset()
+        """Refusals, without those of what the ledger has."""
         return [
             it
             for it in refusals
-            if it.repeated not in known or await self._is_another(connection, it.record)
+            if it.event is None or not await repetition.is_known(connection, it.event)
         ]
-
-    async def _is_another(self, connection: AsyncConnection, record: Incoming) -> bool:
-        """Whether a request is not, byte for byte, the one that opened its case."""
-        event = self._codec.decode(record.value or b"")
-        if not isinstance(event, e.RequestReceived):
-            return False
-        return await store.event_of(connection, event.case, 1) != event
 
     async def _admit(
         self, connection: AsyncConnection, inputs: Sequence[Input]
@@ -226,8 +194,14 @@ class Decider:
             reason = ""
             if it.id in seen:
                 if isinstance(it.event, e.RequestReceived):
-                    before = [other for other in admitted if other.id == it.id]
-                    reason = await self._contradiction(connection, it, before, keys)
+                    same = await repetition.is_same_submission(
+                        connection,
+                        self._codec,
+                        it,
+                        before=[other for other in admitted if other.id == it.id],
+                        record=keys.get((it.event.case, RECORD)),
+                    )
+                    reason = "" if same else "case_id_taken"
             else:
                 reason = self._misplaced(cases.get(it.event.case), it, keys)
             if reason and it.record is not None:
@@ -257,38 +231,6 @@ class Decider:
             except (SealError, CodecError, KeyError):
                 return "does_not_open"
         return ""
-
-    async def _contradiction(
-        self,
-        connection: AsyncConnection,
-        it: Input,
-        before: Sequence[Input],
-        keys: Mapping[tuple[UUID, str], CaseKey],
-    ) -> str:
-        """The same case id, clear fields and person are the same submission; else a refusal.
-
-        The person is compared with what the case keeps of them, under its record key: the key of
-        the first envelope may be dead by now. Without one only the same bytes are.
-        """
-        assert isinstance(it.event, e.RequestReceived)  # noqa: S101  the caller asked
-        for other in before:  # it came twice in this very batch
-            same = _clear(other.event) == _clear(it.event) and other.person == it.person
-            return "" if same else "case_id_taken"
-        first = await store.event_of(connection, it.event.case, 1)
-        if first == it.event:
-            return ""
-        record = keys.get((it.event.case, RECORD))
-        if (
-            first is None
-            or record is None
-            or it.person is None
-            or _clear(first) != _clear(it.event)
-        ):
-            return "case_id_taken"
-        opened = sealing.Opened({RECORD: record})
-        await sealing.load(connection, self._codec, it.event.case, [sealing.CASE_OPENED], opened)
-        who = sealing.of_person(it.person, opened.tag_key())
-        return "" if opened.sealed.get(sealing.CASE_OPENED) == who else "case_id_taken"
 
     async def _decide(
         self, connection: AsyncConnection, inputs: Sequence[Input]
@@ -498,7 +440,3 @@ def _ours(event: Event) -> bool:
         | e.ResponseOrdered
         | e.NoticeOrdered,
     )
-
-
-def _clear(event: Event) -> Event:
-    return replace(event, key="", sealed=b"", signature=b"")  # type: ignore[call-arg]

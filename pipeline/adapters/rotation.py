@@ -118,11 +118,14 @@ class Rotation:
 
     async def _empty(self, old: str) -> None:
         files = self._files.wrapping()
+        raw = files.get(old)
+        if raw is None:
+            return  # another process was faster, and it is destroyed
         count, moved = 0, 1
         while moved:
             async with self._engine.begin() as connection:
                 named = files.current(self._clock())
-                moved = await wrapping.rewrap(connection, (old, files[old]), (named, files[named]))
+                moved = await wrapping.rewrap(connection, (old, raw), (named, files[named]))
                 crash.passing("keys.in-rewrap")
             count += moved
         async with self._engine.begin() as connection:

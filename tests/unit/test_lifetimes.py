@@ -50,6 +50,12 @@ def test_after_a_standstill_the_next_begins_now() -> None:
     assert lifetimes.next_since([], DAILY, HOUR, now) == now
 
 
+def test_a_key_of_a_clock_that_jumped_stops_nothing() -> None:
+    ids = [key(START), key(START + 900 * DAY)]
+    assert lifetimes.in_force(ids, START + HOUR) == ids[0]
+    assert lifetimes.next_since(ids, DAILY, HOUR, START + 23 * HOUR) == START + DAY
+
+
 def test_a_key_dies_when_it_was_kept_and_the_one_in_force_never_does() -> None:
     ids = [key(START), key(START + DAY)]
     assert list(lifetimes.dead(ids, DAILY, START + DAY + 2 * HOUR - LATE)) == []

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
-from sqlalchemy import delete, exists, insert, select, text, update
+from sqlalchemy import bindparam, delete, exists, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .tables import keys, wrapping_keys
@@ -32,12 +32,13 @@ async def rewrap(
     )
     if connection.dialect.name != "sqlite":
         chosen = chosen.with_for_update(skip_locked=True)
-    rows = list(await connection.execute(chosen))
-    for it in rows:
-        wrapped = aes_key_wrap(new[1], aes_key_unwrap(old[1], it.wrapped))
-        await connection.execute(
-            update(keys).where(keys.c.id == it.id).values(wrapping=new[0], wrapped=wrapped)
-        )
+    rows = [
+        {"named": it.id, "again": aes_key_wrap(new[1], aes_key_unwrap(old[1], it.wrapped))}
+        for it in await connection.execute(chosen)
+    ]
+    change = update(keys).where(keys.c.id == bindparam("named"))
+    if rows:
+        await connection.execute(change.values(wrapping=new[0], wrapped=bindparam("again")), rows)
     return len(rows)
 
 
