@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.sdk import registry
@@ -20,7 +21,7 @@ from schemas.codec import Codec, locked
 from schemas.events import Event, SearchOrdered
 
 from . import flow, policy
-from .adapters import host_keys, local_kafka, opening, registry_ids, topics, way_in
+from .adapters import local_kafka, opening, registry_ids, topics, way_in
 from .adapters.behind import forget_recreated, refuse_if_behind
 from .adapters.caller import HostCaller
 from .adapters.decider import Decider
@@ -38,6 +39,7 @@ from .adapters.recovery import Recovered, Recovery
 from .adapters.register.case_keys import CaseKeys
 from .adapters.register.engine import connect, migrate, refuse_earlier, url_of
 from .adapters.report_reader import read_reports
+from .adapters.rotation import Rotation
 from .adapters.signer import FileSigner
 from .case.planned import OBSERVE_MODE
 from .case.rules import Rules
@@ -196,16 +198,14 @@ async def prepare(settings: Settings, bootstrap: str) -> None:
     """Make what is missing: keys, senders of this machine, register, topics."""
     place = Place(settings.data)
     files = place.keys
-    files.create()
-    for system in (*systems(settings), flow.RESPONSE, flow.NOTICE):
-        if not host_keys.load(files.hosts(system)):
-            host_keys.create(files.hosts(system))
+    async with register(settings) as engine:
+        await migrate(engine)
+        hosts = (*systems(settings), flow.RESPONSE, flow.NOTICE)
+        await Rotation(engine, files, settings).begin(hosts)
     FileSigner(place.signing_key, place.public_key)
     intake, console = files.signer(f"intake-{LOCAL}"), files.signer(f"console-{LOCAL}")
     way_in.register(place.intakes, "intakes", LOCAL, intake.public_key(), LOCAL_LEVEL)
     way_in.register(place.intakes, "consoles", LOCAL, console.public_key())
-    async with register(settings) as engine:
-        await migrate(engine)
     await topics.create(bootstrap, flow.topics(systems(settings), settings))
 
 
@@ -259,7 +259,7 @@ def broker_address(settings: Settings) -> str:
 async def local_edge(settings: Settings) -> AsyncIterator[Edge]:
     """This machine's intake and console, connected to the broker."""
     place = Place(settings.data)
-    place.keys.pipeline_public()  # says what to do if nothing was set up yet
+    place.keys.pipeline().public(datetime.now(UTC))  # says what to do if nothing was set up yet
     async with producer(broker_address(settings)) as out:
         yield Edge(name=LOCAL, files=place.keys, codec=await codec(settings), producer=out)
 
@@ -288,6 +288,7 @@ async def run_orchestrator(
         await Orchestrator(
             decider=decider,
             publisher=publisher,
+            rotation=Rotation(engine, files, settings),
             engine=engine,
             settings=settings,
             bootstrap=bootstrap,
@@ -376,8 +377,8 @@ async def run_role(
         case "reports":
             signer = FileSigner(place.signing_key, place.public_key)
             out = partial(publish, signer=signer, folder=place.reports)
-            public = place.keys.pipeline_public()
-            await read_reports(bootstrap, await codec(settings), out, public, settings)
+            letters = _letters(place.keys)
+            await read_reports(bootstrap, await codec(settings), out, letters, settings)
         case _:
             await run_connector(role, settings, bootstrap, environ)
 
@@ -406,6 +407,11 @@ async def run_roles(
             group.create_task(run_role(role, settings, bootstrap, environ), name=role)
 
 
+def _letters(files: KeyFiles) -> Callable[[], tuple[str, X25519PublicKey]]:
+    """What dead letters are sealed to, whenever one is asked for."""
+    return lambda: files.letters().public(datetime.now(UTC))
+
+
 async def _host(
     work: Work, settings: Settings, bootstrap: str, share: Callable[[float], None] = lambda _: None
 ) -> None:
@@ -416,6 +422,6 @@ async def _host(
         bootstrap=bootstrap,
         host_keys=files.hosts(work.system),
         codec=await codec(settings),
-        pipeline_public=files.pipeline_public(),
+        pipeline_public=_letters(files),
         share=share,
     )

@@ -29,6 +29,9 @@ POINTS = frozenset(
         "clock.in-sweep",
         "clock.after-commit",
         "brake.engaged",
+        "keys.before-use",
+        "keys.in-rewrap",
+        "keys.in-destroy",
     }
 )
 

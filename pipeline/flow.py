@@ -255,13 +255,13 @@ def topics(systems: tuple[str, ...], settings: Settings) -> tuple[Topic, ...]:
         return Topic(name=name, partitions=settings.partitions, retention=retention, about=about)
 
     return (
-        topic(REQUESTS, 7 * days, "what intakes publish: the public contract"),
+        topic(REQUESTS, settings.incoming_kept, "what intakes publish: the public contract"),
         *(topic(work(it), 2 * days, f"orders to the {it} host") for it in orders),
-        topic(RESULTS, 7 * days, "what hosts answer"),
-        topic(DECISIONS, 7 * days, "what the DPO decides"),
+        topic(RESULTS, settings.incoming_kept, "what hosts answer"),
+        topic(DECISIONS, settings.incoming_kept, "what the DPO decides"),
         topic(REPORTS, 90 * days, "completion reports"),
         topic(LEDGER, None, "every case event, for audit and recovery"),
-        topic(DEAD_LETTERS, 90 * days, "records that nobody can read"),
+        topic(DEAD_LETTERS, settings.dead_letters_kept, "records that nobody can read"),
     )
 
 

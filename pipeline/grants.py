@@ -28,12 +28,21 @@ from connectors.sdk.interface import lower
 
 HEADER = "habeas-grants"
 RECORD, PACKAGE, TAG = "record", "package", "tag"
+_HOST_KEY_ID = re.compile(r"[0-9A-Fa-fT-]{1,40}")
 PIPELINE = "pipeline"
 """The system name under which the pipeline seals what is for itself alone."""
 
 
 class GrantError(Exception):
     """A grant that is missing, or that this host's keys do not open."""
+
+
+class UnknownHostKeyError(GrantError):
+    """The host key that wrapped a grant is not here: not here yet, or dead by now."""
+
+    def __init__(self, named: str) -> None:
+        super().__init__("the order's host key is not here")
+        self.named = named
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +103,13 @@ def wrap(grants: Iterable[Grant], host_key: bytes, host_key_id: str) -> bytes:
 
 
 def unwrap(header: bytes, host_keys: Mapping[str, bytes]) -> Grants:
-    """The grants in a header. Raises `GrantError` if no host key here opens them."""
+    """The grants in a header.
+
+    Raises `UnknownHostKeyError` if their host key is not here, `GrantError` if they do not open.
+    """
     try:
         read = json.loads(header)
-        host_key = host_keys[read["host_key"]]
+        host_key = _host_key(read["host_key"], host_keys)
         return Grants(
             tuple(
                 Grant(purpose, UUID(key_id), system, aes_key_unwrap(host_key, b64decode(wrapped)))
@@ -106,6 +118,15 @@ def unwrap(header: bytes, host_keys: Mapping[str, bytes]) -> Grants:
         )
     except (AttributeError, KeyError, ValueError, TypeError, RecursionError, InvalidUnwrap):
         raise GrantError("the grants do not open under this host's keys") from None
+
+
+def _host_key(named: str, host_keys: Mapping[str, bytes]) -> bytes:
+    if not _HOST_KEY_ID.fullmatch(named):
+        raise GrantError("the grants name no host key")
+    try:
+        return host_keys[named]
+    except KeyError:
+        raise UnknownHostKeyError(named) from None
 
 
 def identifier_tag(tag_key: bytes, kind: str, value: str) -> bytes:

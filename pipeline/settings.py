@@ -55,6 +55,21 @@ class Settings:
     """
     package_key_lives: timedelta = timedelta(days=30)
     record_key_lives: timedelta = timedelta(days=3 * 365)
+    host_key_period: timedelta = timedelta(days=1)
+    """A host's orders are wrapped with a new key of its own this often."""
+    public_key_period: timedelta = timedelta(days=30)
+    """What intakes seal requests to, and everybody dead letters, is another key this often."""
+    wrapping_key_period: timedelta = timedelta(days=30)
+    """Case keys are wrapped anew this often."""
+    key_lead: timedelta = timedelta(hours=1)
+    """A new key lies in its folder for so long before it is used: every process has it by then."""
+    backups_kept: timedelta = timedelta(days=6)
+    """How long a backup of the register, or of the keys, is kept at most: promised by who makes
+    them. Shorter than `incoming_kept`: what came since a backup can be read again.
+    """
+    incoming_kept: timedelta = timedelta(days=7)
+    """What `requests`, `results` and `decisions` keep."""
+    dead_letters_kept: timedelta = timedelta(days=90)
     window: int = 64
     """Orders that one host works on at once."""
     dead_letter_limit: int = 100
@@ -68,7 +83,17 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         variable = f"HABEAS_{it.name.upper()}"
         if variable in environ:
             given[it.name] = _read(variable, environ[variable], it.default)
-    return Settings(**given)
+    made = Settings(**given)
+    _check_keys(made)
+    return made
+
+
+def _check_keys(made: Settings) -> None:
+    for name in ("host_key_period", "public_key_period", "wrapping_key_period"):
+        if getattr(made, name) <= made.key_lead:
+            raise SettingsError(f"HABEAS_{name.upper()} must be longer than HABEAS_KEY_LEAD")
+    if made.backups_kept >= made.incoming_kept:
+        raise SettingsError("HABEAS_BACKUPS_KEPT must be shorter than HABEAS_INCOMING_KEPT")
 
 
 def _read(variable: str, value: str, default: object) -> object:

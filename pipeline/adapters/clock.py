@@ -1,4 +1,4 @@
-"""The clock: say what is due, publish what was left behind, destroy keys whose time is up."""
+"""The clock: say what is due, publish what was left, destroy keys whose time is up, turn others."""
 
 from __future__ import annotations
 
@@ -15,21 +15,35 @@ from pipeline import crash
 from pipeline.settings import Settings
 
 from .decider import Decider
+from .key_folder import KeyFileError
 from .publisher import Publisher
 from .register import store
+from .rotation import Rotation
 
 log = structlog.get_logger()
 
 
 async def sweep_for_ever(
-    decider: Decider, publisher: Publisher, engine: AsyncEngine, settings: Settings
+    decider: Decider,
+    publisher: Publisher,
+    engine: AsyncEngine,
+    settings: Settings,
+    rotation: Rotation,
 ) -> NoReturn:
-    """Sweep every `settings.sweep`; a busy or absent database or broker is tried again."""
+    """Sweep every `settings.sweep`; a busy or absent database, broker or folder is tried again."""
     while True:
         try:
             await sweep(decider, publisher, engine, datetime.now(UTC))
         except (DBAPIError, KafkaError, OSError) as error:
             log.warning("sweep.retried", error=type(error).__name__)
+        except KeyFileError as error:
+            log.warning("sweep.retried", error="KeyFileError", reason=str(error))
+        try:
+            await rotation.turn()
+        except (DBAPIError, OSError) as error:
+            log.warning("keys.not_turned", error=type(error).__name__)
+        except KeyFileError as error:
+            log.warning("keys.not_turned", error="KeyFileError", reason=str(error))
         await asyncio.sleep(settings.sweep.total_seconds())
 
 

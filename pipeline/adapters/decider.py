@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid5
 
@@ -34,12 +34,13 @@ from schemas.events import Event
 from schemas.records import LedgerEntry
 from schemas.sealed import SealError
 
-from . import host_keys, wire
+from . import key_dates, repetition, wire
 from .behind import WHAT_TO_DO, RegisterBehindError
 from .braking import Braking
 from .dead_letters import InARow, refused
 from .incoming import Incoming, Input, read
 from .key_files import KeyFiles
+from .key_folder import KeyFolder
 from .publisher import Publisher
 from .register import sealing, store
 from .register.case_keys import (
@@ -54,13 +55,9 @@ from .register.case_keys import (
     expired_keys,
     new_key,
 )
-from .way_in import RefusedError, WayIn
+from .way_in import RefusedError, UnknownKeyError, WayIn
 
 CACHED = 5000
-HOST_KEYS_LIVE = timedelta(days=1)
-"""The last host key that wrapped a grant of a destroyed key is gone by then."""
-WRAPPING_PERIOD = timedelta(days=30)
-"""The wrapping key that a backup would need is gone by then."""
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
 
@@ -71,6 +68,8 @@ class Refusal:
 
     record: Incoming
     reason: str
+    event: Event | None = None
+    """What is in it, if only its key is missing: the ledger may have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +134,7 @@ class Decider:
             await self._refuse_older(connection)
             open_cases = await self._open(connection, {it.event.case for it in inputs})
             inputs, misplaced = await self._admit(connection, open_cases, inputs)
+            refusals = await self._unheard(connection, refusals)
             braking = await self._braking(connection)
             owed, undecidable = await self._decide(connection, open_cases, inputs, braking)
             refusals += [*misplaced, *undecidable]
@@ -177,15 +177,10 @@ class Decider:
         async with self._one, self._engine.begin() as connection:
             await self._refuse_older(connection)
             open_cases = await self._open(connection, {it.owner for it in expired})
+            settings = self._rules.settings
             inputs = [
                 Input(
-                    e.KeyDestroyed(
-                        case=it.owner,
-                        key=it.id,
-                        purpose=it.purpose,
-                        unreadable_from=now + HOST_KEYS_LIVE,
-                        unreadable_in_backups_from=now + WRAPPING_PERIOD,
-                    ),
+                    await key_dates.destroyed(connection, self._files, settings, it, now),
                     uuid5(it.owner, f"key_destroyed/{it.id}"),
                     None,
                     wire.new_trace(),
@@ -213,6 +208,9 @@ class Decider:
         for record in batch:
             try:
                 inputs.append(read(record, self._codec, self._way_in))
+                self._warn_of_old_key(inputs[-1].event)
+            except UnknownKeyError as error:
+                refusals.append(Refusal(record, str(error), error.event))
             except (CodecError, RefusedError) as error:
                 refusals.append(Refusal(record, str(error)))
         return inputs, refusals
@@ -234,17 +232,42 @@ class Decider:
             found.of(case).case_opened = event
         return found
 
+    def _warn_of_old_key(self, event: Event) -> None:
+        """An intake that does not take the new key is refused once the old one is dead."""
+        if isinstance(event, e.RequestReceived):
+            current = self._files.pipeline().current(self._clock())
+            if event.key < current:
+                log.warning("intake.old_key", intake=event.intake, key=event.key, in_force=current)
+
+    async def _unheard(
+        self, connection: AsyncConnection, refusals: Sequence[Refusal]
+    ) -> list[Refusal]:
+        """Refusals, without those of what the ledger has."""
+        return [
+            it
+            for it in refusals
+            if it.event is None or not await repetition.is_known(connection, it.event)
+        ]
+
     async def _admit(
         self, connection: AsyncConnection, open_cases: OpenCases, inputs: Sequence[Input]
     ) -> tuple[list[Input], list[Refusal]]:
         """Drop what the ledger has; refuse what has no order or contradicts what was said."""
         known = await store.known_events(connection, [it.id for it in inputs])
-        admitted, refusals, seen = [], [], set(known)
+        admitted: list[Input] = []
+        refusals, seen = [], set(known)
         for it in inputs:
             reason = ""
             if it.id in seen:
                 if isinstance(it.event, e.RequestReceived):
-                    reason = await self._contradiction(connection, it)
+                    same = await repetition.is_same_submission(
+                        connection,
+                        self._codec,
+                        it,
+                        before=[other for other in admitted if other.id == it.id],
+                        record=open_cases.of(it.event.case).keys.get(RECORD),
+                    )
+                    reason = "" if same else "case_id_taken"
             elif it.event.case in open_cases.aside:
                 reason = "case_set_aside"
             else:
@@ -275,16 +298,6 @@ class Decider:
             except (SealError, CodecError, KeyError):
                 return "does_not_open"
         return ""
-
-    async def _contradiction(self, connection: AsyncConnection, it: Input) -> str:
-        """The same case id, clear fields and person are the same submission; else a refusal."""
-        first = await store.event_of(connection, it.event.case, 1)
-        if first is None:  # it came twice in this very batch
-            return ""
-        assert isinstance(first, e.RequestReceived)  # noqa: S101  a ledger begins with it
-        assert isinstance(it.event, e.RequestReceived)  # noqa: S101  the caller asked
-        same = _clear(first) == _clear(it.event) and self._way_in.reopen(first) == it.person
-        return "" if same else "case_id_taken"
 
     def _counted(self, batch: Sequence[Incoming], refusals: Sequence[Refusal]) -> InARow:
         """The refusals in a row after this batch. Raises `DeadLetterLimitError`."""
@@ -317,6 +330,7 @@ class Decider:
         braking: Braking,
     ) -> tuple[list[wire.Record], list[Refusal]]:
         """What is owed after these, and those that break the decider."""
+        self._host_keys.clear()  # a batch is short: keys turn between two
         owed: list[wire.Record] = []
         refusals: list[Refusal] = []
         undecidable: set[UUID] = set()
@@ -509,14 +523,16 @@ class Decider:
 
     def _host_key(self, system: str) -> tuple[str, bytes]:
         if system not in self._host_keys:
-            folder = self._files.hosts(system)
-            named = host_keys.current(folder)
-            self._host_keys[system] = (named, host_keys.load(folder)[named])
+            folder = KeyFolder(self._files.hosts(system))
+            named = folder.current(self._clock())
+            self._host_keys[system] = (named, folder[named])
         return self._host_keys[system]
 
     def _refused(self, it: Refusal) -> wire.Record:
         log.warning("record.refused", topic=it.record.topic, reason=it.reason)
-        return refused(it.record, it.reason, self._codec, self._files.pipeline_public())
+        return refused(
+            it.record, it.reason, self._codec, self._files.letters().public(self._clock())
+        )
 
     async def _load(
         self, connection: AsyncConnection, ends: Mapping[UUID, store.Last]
@@ -556,7 +572,3 @@ def _ours(event: Event) -> bool:
         | e.ResponseOrdered
         | e.NoticeOrdered,
     )
-
-
-def _clear(event: e.RequestReceived) -> e.RequestReceived:
-    return replace(event, key="", sealed=b"", signature=b"")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from aiokafka import AIOKafkaProducer
@@ -24,12 +25,19 @@ class Edge:
     """Publishes as one registered intake or console."""
 
     def __init__(
-        self, *, name: str, files: KeyFiles, codec: Codec, producer: AIOKafkaProducer
+        self,
+        *,
+        name: str,
+        files: KeyFiles,
+        codec: Codec,
+        producer: AIOKafkaProducer,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._name = name
         self._files = files
         self._codec = codec
         self._producer = producer
+        self._clock = clock
 
     async def request(
         self,
@@ -41,7 +49,7 @@ class Edge:
         received_at: datetime,
     ) -> None:
         """Publish a `request_received`; returns once it is acknowledged."""
-        key, public = self._files.pipeline_public()
+        key, public = self._files.pipeline().public(self._clock())
         event = RequestReceived(
             case=case,
             claims=tuple(claims),
@@ -56,7 +64,8 @@ class Edge:
 
     async def decision(self, event: Event, login: str) -> None:
         """Publish a decision, with the login of who took it sealed; `event.by` is this console."""
-        _, public = self._files.pipeline_public()
+        key, public = self._files.pipeline().public(self._clock())
+        event = replace(event, key=key)  # type: ignore[call-arg]  # every decision has one
         signer = self._files.signer(f"console-{self._name}")
         actor = Actor(login=login)
         await self.send(flow.DECISIONS, enclose(self._codec, event, actor, public, signer))

@@ -46,7 +46,8 @@ LAST_ORDERS = 5.0
 READ_WITHIN = 3.0
 """Seconds to learn what is finished, within the shortest session: a broker may just be starting."""
 log = structlog.get_logger()
-Recipient = tuple[str, X25519PublicKey]
+Recipient = Callable[[], tuple[str, X25519PublicKey]]
+"""Says what dead letters are sealed to now."""
 Share = Callable[[float], None]
 Committed = Callable[[set[TopicPartition]], Awaitable[Mapping[TopicPartition, OffsetAndMetadata]]]
 
@@ -224,7 +225,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         except UnreadableError as error:
             log.warning("order.refused", topic=record.topic, reason=str(error))
             self._refused.was_refused(str(error))
-            answers = [refused(record, str(error), self._codec, self._pipeline_public)]
+            answers = [refused(record, str(error), self._codec, self._pipeline_public())]
         else:
             self._refused.was_read()
         crash.passing("host.before-answer")

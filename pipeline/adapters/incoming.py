@@ -152,13 +152,19 @@ def read(record: Incoming, codec: Codec, way_in: WayIn) -> Input:
     trace = wire.continued(told)
     if record.topic == flow.REQUESTS and isinstance(event, e.RequestReceived):
         person = way_in.request(event, record.at)
-        named = uuid5(event.case, event_name(type(event)))
         received_at = min(event.received_at, record.at)
-        return Input(event, named, record, trace, person, received_at)
+        return Input(event, event_id(event), record, trace, person, received_at)
     if record.topic == flow.DECISIONS and isinstance(event, DECISIONS):
         way_in.decision(event)
-        said = sha256(before_sealed(event)).hexdigest()
-        return Input(event, uuid5(event.case, f"{event_name(type(event))}/{said}"), record, trace)
+        return Input(event, event_id(event), record, trace)
     if record.topic == flow.RESULTS and isinstance(event, ANSWERS):
         return Input(event, wire.answer_id(event.order, event), record, trace)
     raise RefusedError("not_of_this_topic")
+
+
+def event_id(event: Event) -> UUID:
+    """The id of what came in from an edge: a case has one request, and a decision is its words."""
+    name = event_name(type(event))
+    if isinstance(event, e.RequestReceived):
+        return uuid5(event.case, name)
+    return uuid5(event.case, f"{name}/{sha256(before_sealed(event)).hexdigest()}")

@@ -27,8 +27,10 @@ from pipeline.settings import Settings
 from .clock import sweep_for_ever
 from .decider import Decider
 from .incoming import Incoming, missing, read_range
+from .key_folder import KeyFileError
 from .publisher import Publisher
 from .register import store
+from .rotation import Rotation
 
 GROUP = "habeas.orchestrator"
 BATCH = 200
@@ -49,6 +51,7 @@ class Orchestrator:
         *,
         decider: Decider,
         publisher: Publisher,
+        rotation: Rotation,
         engine: AsyncEngine,
         settings: Settings,
         bootstrap: str,
@@ -56,6 +59,7 @@ class Orchestrator:
     ) -> None:
         self._decider = decider
         self._publisher = publisher
+        self._rotation = rotation
         self._engine = engine
         self._settings = settings
         self._bootstrap = bootstrap
@@ -91,7 +95,9 @@ class Orchestrator:
         """Decide until cancelled. Raises what stopped it."""
         self._failed = asyncio.get_running_loop().create_future()
         clock: asyncio.Task[None] = asyncio.create_task(
-            sweep_for_ever(self._decider, self._publisher, self._engine, self._settings)
+            sweep_for_ever(
+                self._decider, self._publisher, self._engine, self._settings, self._rotation
+            )
         )
         try:
             await self._app.start()
@@ -120,6 +126,9 @@ class Orchestrator:
                 await self._decider.take([*await self._missed(topic, batch), *batch])
             except (OperationalError, DBAPIError, KafkaError, OSError) as error:
                 log.warning("batch.retried", topic=topic, error=type(error).__name__)
+                await asyncio.sleep(PAUSE)
+            except KeyFileError as error:  # such as one that has not reached this machine yet
+                log.warning("batch.retried", topic=topic, error="KeyFileError", reason=str(error))
                 await asyncio.sleep(PAUSE)
             except asyncio.CancelledError:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,16 +12,20 @@ from uuid import UUID
 import structlog
 
 from pipeline import broke, flow
-from pipeline.grants import HEADER, GrantError, Grants, unwrap
+from pipeline.grants import HEADER, GrantError, Grants, UnknownHostKeyError, unwrap
 from pipeline.ports import LaterError, Work
 from schemas import events as e
 from schemas.codec import Codec, CodecError
 from schemas.events import Event
 from schemas.sealed import SealError
 
-from . import host_keys, wire
+from . import wire
 from .incoming import Incoming
+from .key_folder import KeyFolder
 
+KEY_WAIT = 10.0
+"""Seconds that an order waits here for the key that it was wrapped with; then it is put off."""
+LOOK_EVERY = 0.5
 AGAIN_AFTER = timedelta(seconds=5)
 """An order that met a mistake of ours is worth another attempt, a little later."""
 log = structlog.get_logger()
@@ -45,8 +50,7 @@ class OrderDesk:
         self.system = work.system
         self._work = work
         self._codec = codec
-        self._folder = host_keys
-        self._keys: dict[str, bytes] = {}
+        self._keys = KeyFolder(host_keys)
         self._clock = clock
 
     async def answer(self, record: Incoming) -> list[wire.Record]:
@@ -86,7 +90,11 @@ class OrderDesk:
     async def _worked(self, order: Order, record: Incoming) -> Sequence[Event]:
         if self._clock() > order.not_after:
             return [self._deferred(order, self._clock(), "lapsed")]
-        grants = self._grants(dict(record.headers).get(HEADER, b""))
+        try:
+            grants = await self._grants(dict(record.headers).get(HEADER, b""))
+        except UnknownHostKeyError as error:
+            log.warning("order.key_missing", system=self._work.system, key=error.named)
+            return [self._deferred(order, self._clock(), "host_key_missing")]
         try:
             async with asyncio.timeout(order.run_limit):
                 return await self._work(order, grants)
@@ -105,13 +113,16 @@ class OrderDesk:
             )
             return [self._deferred(order, self._clock() + AGAIN_AFTER, "internal_error")]
 
-    def _grants(self, header: bytes) -> Grants:
-        """The order's grants; a key that came after the last look is looked for once more."""
-        try:
-            return unwrap(header, self._keys)
-        except GrantError:
-            self._keys = host_keys.load(self._folder)
-        return unwrap(header, self._keys)
+    async def _grants(self, header: bytes) -> Grants:
+        """The order's grants; its key may arrive a little later than it. Raises `GrantError`."""
+        until = time.monotonic() + KEY_WAIT
+        while True:
+            try:
+                return unwrap(header, self._keys)
+            except UnknownHostKeyError:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(LOOK_EVERY)
 
     def _deferred(self, order: Order, until: datetime, reason: str) -> Event:
         return e.OrderDeferred(

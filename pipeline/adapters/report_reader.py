@@ -24,7 +24,7 @@ from .wire import Record
 GROUP = "habeas.reports"
 WAIT = 1000
 """Milliseconds to wait for the next reports."""
-Recipient = tuple[str, X25519PublicKey]
+Recipient = Callable[[], tuple[str, X25519PublicKey]]
 log = structlog.get_logger()
 
 
@@ -83,7 +83,7 @@ async def _take(
     except CodecError as error:
         in_a_row.was_refused(str(error))
         log.warning("report.refused", offset=record.offset, reason=str(error))
-        return [refused(record, str(error), codec, pipeline_public)]
+        return [refused(record, str(error), codec, pipeline_public())]
     in_a_row.was_read()
     await asyncio.to_thread(publish, event)
     log.info("report.published", case=str(event.case), n=event.n)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from .key_files import KeyFileError
+from .key_folder import KeyFileError
 
 
 class FileSigner:

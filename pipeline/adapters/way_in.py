@@ -44,6 +44,14 @@ class IntakesError(Exception):
     """`intakes.toml` cannot be used. The message says where."""
 
 
+class UnknownKeyError(RefusedError):
+    """Sealed to a key that is not here: of somebody else, or dead by now."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__("unknown_key")
+        self.event = event
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """An intake or a console, with its public key."""
@@ -121,18 +129,11 @@ class WayIn:
         if not isinstance(self._open(event, getattr(event, "key", "")), Actor):
             raise RefusedError("does_not_open")
 
-    def reopen(self, event: RequestReceived) -> Person:
-        """Who asked, of a request that came in before. Raises `RefusedError`."""
-        person = self._open(event, event.key)
-        if not isinstance(person, Person):
-            raise RefusedError("does_not_open")
-        return person
-
     def _open(self, event: Event, key: str) -> object:
-        if key not in self._recipient:
-            raise RefusedError("unknown_key")
         try:
             return disclose(self._codec, event, self._recipient[key])
+        except KeyError:
+            raise UnknownKeyError(event) from None
         except (SealError, CodecError):
             raise RefusedError("does_not_open") from None
 

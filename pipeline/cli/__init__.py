@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import ask, check, connectors, hold, recover, run, show
+from . import ask, check, connectors, hold, keys, recover, run, show
 from .demo import demo
 
 
@@ -34,7 +34,7 @@ for command in (
     check.response,
     check.verify,
     check.dead_letters,
-    check.keys,
+    keys.keys,
     recover.recover,
     connectors.connector,
 ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -104,8 +103,7 @@ async def approve(case: str, digest: str, login: str | None, *, as_json: bool) -
     wanted = _current(known, digest)
     event = PlanApproved(case=case_id, by=app.LOCAL, digest=wanted)
     async with app.local_edge(settings) as sender:
-        key, _ = app.Place(settings.data).keys.pipeline_public()
-        await sender.decision(replace(event, key=key), login or getpass.getuser())
+        await sender.decision(event, login or getpass.getuser())
     if as_json:
         console.show_json({"case": case_id, "plan": wanted, "approved": True})
     else:

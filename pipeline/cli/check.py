@@ -1,18 +1,15 @@
-"""`habeas response`, `verify`, `dead-letters`, `keys`: hold in the hand and check."""
+"""`habeas response`, `verify`, `dead-letters`: hold in the hand and check."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 
 from pipeline import app
 from pipeline.adapters import dead_letters as letters
-from pipeline.adapters import host_keys, opening, way_in
-from pipeline.adapters.key_files import write_secret
+from pipeline.adapters import opening
 from pipeline.adapters.register import reading
 from pipeline.response.verify import VerifyError
 from pipeline.response.verify import verify as verify_file
@@ -106,7 +103,7 @@ async def show_letter(number: str, *, as_json: bool) -> None:
     chosen = next((it for it in found if it.id == number), None)
     if chosen is None:
         raise click.ClickException(f"no dead letter {number}: `habeas dead-letters list`")
-    value = letters.value_of(chosen.event, app.Place(settings.data).keys.pipeline())
+    value = letters.value_of(chosen.event, app.Place(settings.data).keys.letters())
     if as_json:
         console.show_json({"letter": chosen, "value": value})
         return
@@ -147,84 +144,3 @@ async def replay(number: tuple[str, ...], *, everything: bool) -> None:
         ) from None
     for it in chosen:
         console.out.print(f"sent again: {it.id} on {it.event.topic}", soft_wrap=True)
-
-
-@click.group()
-def keys() -> None:
-    """Keys and their lifetimes."""
-
-
-@keys.command(name="list")
-@console.as_json
-@console.command
-async def list_keys(*, as_json: bool) -> None:
-    """List case keys: purpose, owner, and when they are or were destroyed."""
-    settings = console.load()
-    async with app.register(settings) as engine:
-        found = await reading.keys(engine)
-    if as_json:
-        console.show_json(found)
-        return
-    table = Table("key", "purpose", "owner", "made", "to be destroyed", "destroyed")
-    for it in found:
-        ends = (f"{at:%Y-%m-%d}" if at else "" for at in (it.destroy_at, it.destroyed_at))
-        table.add_row(
-            console.short(it.id),
-            it.purpose,
-            console.short(it.owner),
-            f"{it.created_at:%Y-%m-%d}",
-            *ends,
-        )
-    console.out.print(table)
-
-
-@keys.command(name="console")
-@click.argument("name")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
-@console.command
-async def console_key(name: str, out: Path) -> None:
-    """Make a signing key for the person NAME, and register it as a console of its own.
-
-    The private key is written to FILE alone: give it to that person. With it they sign what takes
-    two people, such as `habeas hold lift SYSTEM --as NAME --key FILE`. Whoever may write
-    intakes.toml in the data folder decides who the people are; a person who makes a key elsewhere
-    has its public half entered there by hand:
-
-    \b
-    [consoles.NAME]
-    public_key = "<64 hex digits>"
-    """
-    place = app.Place(console.load().data)
-    if not re.fullmatch("[A-Za-z0-9_-]+", name):
-        raise click.ClickException("a name has letters, digits, - and _ only")
-    if name in way_in.load(place.intakes).consoles:
-        raise click.ClickException(f"there is a console {name} already: take another name")
-    key = Ed25519PrivateKey.generate()
-    try:
-        write_secret(out, key.private_bytes_raw())
-    except OSError as error:
-        raise click.ClickException(f"cannot write {out}: {error.strerror}") from None
-    way_in.register(place.intakes, "consoles", name, key.public_key())
-    console.out.print(f"{name} is registered; the key is in {out} and nowhere else", soft_wrap=True)
-
-
-@keys.command()
-@click.argument("system")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
-@console.command
-async def host(system: str, out: Path) -> None:
-    """Export what a lone host of SYSTEM needs into DIR: its own keys and the pipeline's public key.
-
-    DIR is then that host's data folder. It also needs HABEAS_BROKER, HABEAS_OBJECTS (the folder of
-    sealed objects that it shares with the response host), and its vendor's variables.
-    """
-    files, theirs = app.Place(console.load().data).keys, app.Place(out).keys
-    found = host_keys.load(files.hosts(system))
-    if not found:
-        raise click.ClickException(f"no keys for {system!r}: run `habeas topics` or `up` first")
-    for named, raw in found.items():
-        write_secret(theirs.hosts(system) / f"{named}.key", raw)
-    named = theirs.publish(*files.pipeline_public())
-    told = f"{len(found)} key(s) of {system} and the pipeline's public key {named} are in {out}"
-    console.out.print(told, soft_wrap=True)
-    console.out.print(f"HABEAS_DATA={out} habeas run host {system}", soft_wrap=True)

@@ -24,7 +24,7 @@ from rich.console import Console
 from pipeline import settings as table
 from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.dead_letters import DeadLetterLimitError
-from pipeline.adapters.key_files import KeyFileError
+from pipeline.adapters.key_folder import KeyFileError
 from pipeline.adapters.ledger_topic import LedgerTopicError
 from pipeline.adapters.local_kafka import LocalKafkaError
 from pipeline.adapters.recovery import StillRunningError

@@ -177,7 +177,7 @@ def _signer(place: app.Place, name: str, key: Path | None) -> Ed25519PrivateKey:
         return signer_in(key)
     if name != app.LOCAL:
         raise click.UsageError(f"--key names the file with {name}'s signing key")
-    place.keys.pipeline_public()  # says what to do if nothing was set up yet
+    place.keys.pipeline().current(datetime.now(UTC))  # says what to do if nothing was set up yet
     return place.keys.signer(f"console-{app.LOCAL}")
 
 

@@ -27,8 +27,8 @@ async def test_every_role_alone_and_hosts_from_a_folder_of_their_own(tmp_path: P
             assert states(case, "access")["freshdesk", "contact"] == {"proved"}
             assert states(case, "erasure")["salesforce", "lead"] == {"dated"}
         left = {str(it.relative_to(lone)) for it in lone.rglob("*") if it.is_file()}
-        assert {it.rpartition("/")[0] for it in left} == {"keys/hosts/freshdesk", "keys/pipeline"}
-        assert not [it for it in left if it.startswith("keys/pipeline") and it.endswith(".key")]
+        assert {it.rpartition("/")[0] for it in left} == {"keys/hosts/freshdesk", "keys/letters"}
+        assert not [it for it in left if it.startswith("keys/letters") and it.endswith(".key")]
         ended = {it.log.name: it.stop() for it in rig.roles}
         assert set(ended.values()) <= {0, 130}, ended
         rig.roles.clear()

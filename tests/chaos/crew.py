@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import pytest
 
 from connectors.sdk.interface import Identifier
 from pipeline import flow
+from pipeline.adapters.key_folder import KeyFolder
 from pipeline.adapters.producer import producer, send
 from pipeline.app import Place
 from schemas.codec import locked
@@ -58,13 +59,14 @@ class Crew:
 
     async def order(self, *people: str) -> None:
         """Order a search for each."""
-        keys = Place(self.rig.settings.data).keys.hosts(self.system)
+        keys = KeyFolder(Place(self.rig.settings.data).keys.hosts(self.system))
+        named = keys.current(datetime.now(UTC))
         records = []
         for it in people:
             case = CaseOf(system=self.system, who=(Identifier("email", it),))
             search = case.search()
             self.ordered[it] = search.order
-            records.append(framed(case, search, keys))
+            records.append(framed(case, search, named, keys[named]))
         async with producer(self.rig.bootstrap) as out:
             await send(out, records)
 

@@ -28,6 +28,12 @@ DEFERRED = {it for it in crash.POINTS if it.startswith("clock.")}
 BOTH = ("access", "erasure")
 MOST = 2
 """Deaths in a row."""
+TURNING = {
+    "HABEAS_WRAPPING_KEY_PERIOD": "1",
+    "HABEAS_KEY_LEAD": "0.2",
+    "HABEAS_BACKUPS_KEPT": "1",
+}
+"""Keys that turn all the time, for the points that are reached only then."""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -59,7 +65,8 @@ async def test_deaths_at_each_point_change_nothing_in_the_end(rig: Rig, point: s
 def dying(rig: Rig, point: str) -> Iterator[Role]:
     """A pipeline that dies at the point, as often as `die` says."""
     die(rig, point, 0)
-    role = rig.run("up", HABEAS_CRASH_AT=f"{point}*{MOST}")
+    turning = TURNING if point.startswith("keys.") else {}
+    role = rig.run("up", HABEAS_CRASH_AT=f"{point}*{MOST}", **turning)
     try:
         yield role
     finally:

@@ -280,7 +280,7 @@ def _host_to_die(rig: Rig, system: str) -> Role:
     """A system's host with a data folder of its own: it counts there how often it died."""
     keys, own = rig.settings.data / "keys", rig.folder / system
     copytree(keys / "hosts" / system, own / "keys" / "hosts" / system)
-    copytree(keys / "pipeline", own / "keys" / "pipeline")
+    copytree(keys / "letters", own / "keys" / "letters")
     return rig.run(
         *("run", "host", system),
         HABEAS_DATA=str(own),

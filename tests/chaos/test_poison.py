@@ -53,7 +53,7 @@ async def test_poison_on_every_topic_is_put_aside_and_the_rest_flows(up: Rig) ->
     assert states(case, "erasure")["freshdesk", "contact"] == {"proved"}
     letters = await _letters(up, len(READ) * len(given))
     assert {it.event.topic for it in letters} == set(READ)
-    keys = Place(up.settings.data).keys.pipeline()
+    keys = Place(up.settings.data).keys.letters()
     for it in letters:
         value = dead_letters.value_of(it.event, keys)
         if it.event.topic in IN_THE_CLEAR:

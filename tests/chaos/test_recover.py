@@ -76,7 +76,7 @@ async def destroy_package(rig: Rig, case: UUID) -> None:
     """Let the time of a case's package key be up, and wait until it is destroyed."""
     (key,) = await package_keys(rig, case)
     async with app.register(rig.settings) as engine, engine.begin() as connection:
-        await expire(connection, key.id, key.created_at)
+        await expire(connection, [key.id], key.created_at)
     while not any(isinstance(it.event, KeyDestroyed) for it in await rig.entries(case)):
         await rig.until(case, lambda it: it.number)
 

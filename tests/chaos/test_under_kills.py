@@ -172,8 +172,7 @@ async def all_settled(rig: Rig, seen: Seen) -> dict[UUID, Case]:
 
 async def approve(rig: Rig, case: Case) -> None:
     assert case.plan is not None
-    key, _ = app.Place(rig.settings.data).keys.pipeline_public()
-    event = PlanApproved(case=case.id, by=app.LOCAL, digest=case.plan.digest, key=key)
+    event = PlanApproved(case=case.id, by=app.LOCAL, digest=case.plan.digest)
     async with app.local_edge(rig.settings) as edge:
         await edge.decision(event, "dpo")
 

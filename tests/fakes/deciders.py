@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import app, flow
-from pipeline.adapters import host_keys, way_in, wire
+from pipeline.adapters import way_in, wire
 from pipeline.adapters.decider import Decider
 from pipeline.adapters.edge import Edge
 from pipeline.adapters.incoming import Incoming
@@ -45,9 +45,7 @@ def set_up(folder: Path, register: str) -> Settings:
     """The settings of a data folder that has all keys, for two systems."""
     made = Settings(data=folder, systems="freshdesk,salesforce", register=register)
     files = Place(folder).keys
-    files.create()
-    for system in ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE):
-        host_keys.create(files.hosts(system))
+    files.create(NOW, ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE))
     signer = files.signer(f"intake-{LOCAL}")
     way_in.register(Place(folder).intakes, "intakes", LOCAL, signer.public_key(), LOCAL_LEVEL)
     return made
@@ -78,10 +76,10 @@ async def requests(
     for case in cases:
         person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
         await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
-    return [_arrived(it, offset) for offset, it in enumerate(out.records)]
+    return [arrived(it, offset) for offset, it in enumerate(out.records)]
 
 
-def _arrived(it: wire.Record, offset: int) -> Incoming:
+def arrived(it: wire.Record, offset: int) -> Incoming:
     return Incoming(
         topic=it.topic,
         partition=0,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,9 +14,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipeline import flow
-from pipeline.adapters import host_keys, topics, wire
+from pipeline.adapters import topics, wire
 from pipeline.adapters.host import run_host
 from pipeline.adapters.incoming import Incoming, read_to_end
+from pipeline.adapters.key_folder import KeyFolder
 from pipeline.adapters.producer import producer, send
 from pipeline.grants import Grants
 from pipeline.settings import Settings
@@ -68,7 +69,11 @@ class Bench:
 
     async def prepare(self) -> None:
         await topics.create(self.bootstrap, flow.topics((self.system,), self.settings))
-        host_keys.create(self.keys)
+        self.new_key()
+
+    def new_key(self) -> str:
+        """Make a key that is in force at once, as the orchestrator does; its id."""
+        return KeyFolder(self.keys).create(datetime.now(UTC))
 
     @property
     def keys(self) -> Path:
@@ -86,7 +91,7 @@ class Bench:
                 bootstrap=self.bootstrap,
                 host_keys=self.keys,
                 codec=CODEC,
-                pipeline_public=("1", X25519PrivateKey.generate().public_key()),
+                pipeline_public=lambda: ("1", X25519PrivateKey.generate().public_key()),
                 share=share,
             )
         )
@@ -103,10 +108,17 @@ class Bench:
         return case, replace(case.search(), **changed)  # type: ignore[arg-type]
 
     async def send(
-        self, *orders: tuple[CaseOf, e.SearchOrdered], key: bytes | None = None
+        self,
+        *orders: tuple[CaseOf, e.SearchOrdered],
+        key: bytes | None = None,
+        under: tuple[str, bytes] | None = None,
     ) -> list[wire.Record]:
-        """Publish orders as the orchestrator does."""
-        records = [framed(case, event, self.keys, key) for case, event in orders]
+        """Publish orders as the orchestrator does; or under a key, or a name, that it has not."""
+        if under is None:
+            keys = KeyFolder(self.keys)
+            named = keys.current(datetime.now(UTC))
+            under = named, key or keys[named]
+        records = [framed(case, event, *under) for case, event in orders]
         async with producer(self.bootstrap) as out:
             await send(out, records)
         return records

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
 from connectors.sdk.interface import Holding, Identifier
 from pipeline import flow, grants
-from pipeline.adapters import host_keys, wire
+from pipeline.adapters import wire
 from pipeline.adapters.objects import FolderObjects
 from pipeline.grants import HEADER, PACKAGE, RECORD, Grants
 from pipeline.segments import open_stream, unpack
@@ -152,11 +151,10 @@ class CaseOf:
 
 
 def framed(
-    case: CaseOf, order: SearchOrdered | TaskOrdered, keys: Path, key: bytes | None = None
+    case: CaseOf, order: SearchOrdered | TaskOrdered, named: str, host_key: bytes
 ) -> wire.Record:
-    """An order's record as the orchestrator publishes it, for the host whose keys these are."""
-    named = host_keys.current(keys)
-    granted = grants.wrap(case.grants.every, key or host_keys.load(keys)[named], named)
+    """An order's record as the orchestrator publishes it, for the host that has this key."""
+    granted = grants.wrap(case.grants.every, host_key, named)
     told = wire.headers(
         order, event_id=uuid4(), cause=None, source="test", at=datetime.now(UTC), trace=TRACE
     )

@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 
 from pipeline import flow
-from pipeline.adapters import host_keys, local_kafka, wire
-from pipeline.adapters.order_desk import UnreadableError
+from pipeline.adapters import local_kafka, wire
+from pipeline.adapters.dead_letters import DeadLetterLimitError
+from pipeline.adapters.key_folder import KeyFolder
 from pipeline.grants import HEADER
 from pipeline.ports import LaterError
 from schemas import events as e
@@ -149,7 +150,7 @@ async def test_too_many_dead_letters_stop_the_process(bench: Bench) -> None:
     async with bench.host(Scripted(bench.system, nothing)) as host:
         strange = [bench.order() for _ in range(6)]
         await bench.send(*strange, key=b"another host's key, 32 bytes....")
-        with pytest.raises(UnreadableError):
+        with pytest.raises(DeadLetterLimitError):
             await asyncio.wait_for(host, 20)
 
 
@@ -157,9 +158,36 @@ async def test_a_host_key_made_while_the_host_runs_is_found(bench: Bench) -> Non
     async with bench.host(Scripted(bench.system, nothing)):
         await bench.send(bench.order())
         await bench.answers(1)
-        host_keys.create(bench.keys)
+        bench.new_key()
         await bench.send(bench.order())
         assert len(await bench.answers(2)) == 2
+
+
+async def test_an_order_waits_for_a_host_key_that_comes_after_it(bench: Bench) -> None:
+    """As to a lone host, whose folder is copied to it."""
+    late = KeyFolder(bench.folder / "elsewhere")
+    named = late.create(datetime.now(UTC) + timedelta(seconds=1))
+    async with bench.host(Scripted(bench.system, nothing)):
+        await bench.send(bench.order(), under=(named, late[named]))
+        await bench.send(bench.order())
+        await bench.answers(1)  # the other order did not wait
+        KeyFolder(bench.keys).put(named, late[named])
+        assert {type(it) for it in decoded(await bench.answers(2))} == {e.SearchFailed}
+
+
+async def test_an_order_whose_host_key_never_comes_is_put_off_and_no_dead_letter(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.adapters.order_desk.KEY_WAIT", 0.2)
+    elsewhere = KeyFolder(bench.folder / "elsewhere")
+    named = elsewhere.create(datetime.now(UTC))
+    work = Scripted(bench.system, nothing)
+    async with bench.host(work):
+        await bench.send(bench.order(), under=(named, elsewhere[named]))
+        (event,) = decoded(await bench.answers(1))
+    assert isinstance(event, e.OrderDeferred)
+    assert event.reason == "host_key_missing"
+    assert not work.begun
 
 
 async def test_what_was_in_flight_when_a_host_ended_is_done_by_the_next(

@@ -176,7 +176,8 @@ async def test_nothing_is_decided_about_a_case_whose_key_is_lost(
     settings: Settings, engine: AsyncEngine
 ) -> None:
     case, first, sent = uuid4(), Sent(), Sent()
-    await decider(settings, engine, first).take(await requests(settings, case))
+    request = await requests(settings, case)
+    await decider(settings, engine, first).take(request)
     entries = told(first.records)
     async with engine.begin() as connection:
         for it in (tables.ledger, tables.cases, tables.dues, tables.keys):
@@ -185,7 +186,7 @@ async def test_nothing_is_decided_about_a_case_whose_key_is_lost(
     assert [it.case for it in taken.lost] == [case]
     assert await aside(engine) == {case: KEY_LOST}
     deciding = decider(settings, engine, sent)
-    await deciding.take(await requests(settings, case))  # as it is read again from the topic
+    await deciding.take(request)  # as it is read again from the topic
     async with engine.begin() as connection:
         assert await store.claim_dues(connection, NOW + timedelta(days=90), Brake()) == {}
     assert sent.records == []

@@ -20,6 +20,7 @@ from pipeline.grants import (
     Grant,
     GrantError,
     Grants,
+    UnknownHostKeyError,
     grant,
     holding_tag,
     identifier_tag,
@@ -92,13 +93,25 @@ def test_a_host_finds_every_grant_of_its_order_under_any_key_it_still_has(name: 
     assert found.tag_key() == TAG_KEY
 
 
-@pytest.mark.parametrize(
-    "host_keys", [OTHER_HOST, {}, {"2026-03-02": HOST["2026-03-01"]}], ids=["other", "none", "id"]
-)
-def test_under_another_hosts_key_nothing_opens(host_keys: dict[str, bytes]) -> None:
+def test_under_another_key_of_that_name_nothing_opens() -> None:
     header = wrap(order(), HOST["2026-03-01"], "2026-03-01")
     with pytest.raises(GrantError, match="do not open under this host's keys"):
+        unwrap(header, OTHER_HOST)
+
+
+@pytest.mark.parametrize("host_keys", [{}, {"2026-03-02": HOST["2026-03-01"]}], ids=["none", "id"])
+def test_a_host_key_that_is_not_here_is_named(host_keys: dict[str, bytes]) -> None:
+    header = wrap(order(), HOST["2026-03-01"], "2026-03-01")
+    with pytest.raises(UnknownHostKeyError) as caught:
         unwrap(header, host_keys)
+    assert caught.value.named == "2026-03-01"
+
+
+@pytest.mark.parametrize("named", ["../2026-03-01", "ann@example.org", "", "1" * 41])
+def test_what_is_no_id_of_a_key_is_not_looked_for(named: str) -> None:
+    header = wrap(order(), HOST["2026-03-01"], named)
+    with pytest.raises(GrantError, match="name no host key"):
+        unwrap(header, {named: HOST["2026-03-01"]})
 
 
 def test_a_header_shows_no_key() -> None:

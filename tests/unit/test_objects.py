@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters import host_keys
-from pipeline.adapters.key_files import KeyFileError
 from pipeline.adapters.objects import FolderObjects, ObjectNameError
 from pipeline.ports import ObjectExistsError, ObjectMissingError, Objects
 
@@ -87,22 +85,3 @@ async def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> Non
     with pytest.raises(ObjectNameError):
         await read(objects, name)
     assert files(tmp_path) == set()
-
-
-def test_the_newest_host_key_is_the_current_one(tmp_path: Path) -> None:
-    folder = tmp_path / "hosts" / "acme"
-    assert host_keys.load(folder) == {}
-    with pytest.raises(KeyFileError):
-        host_keys.current(folder)
-    made = [host_keys.create(folder) for _ in range(3)]
-    assert list(host_keys.load(folder)) == made
-    assert host_keys.current(folder) == made[-1]
-    assert {len(it) for it in host_keys.load(folder).values()} == {32}
-    assert all(it.stat().st_mode & 0o077 == 0 for it in folder.iterdir())
-
-
-@pytest.mark.parametrize("text", ["", "abcd", "no key"])
-def test_a_spoilt_host_key_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "old.key").write_text(text)
-    with pytest.raises(KeyFileError, match=r"old\.key"):
-        host_keys.load(tmp_path)

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from pipeline import grants
-from pipeline.adapters.key_files import KeyFileError
+from pipeline.adapters.key_folder import KeyFileError
 from pipeline.adapters.mailer import FolderMailer
 from pipeline.adapters.signer import FileSigner
 from pipeline.grants import Grants

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pipeline.adapters.key_folder import KeyFileError, KeyFolder
 
 from .tables import keys
 
@@ -49,42 +51,56 @@ def new_key(owner: UUID, purpose: str) -> CaseKey:
 
 
 class CaseKeys:
-    """The `keys` table under the wrapping keys of the key files; the last wraps new ones."""
+    """The `keys` table under the wrapping keys that lie in a folder now."""
 
-    def __init__(self, wrapping: Mapping[str, bytes]) -> None:
-        self._wrapping = dict(wrapping)
-        self._newest = list(wrapping)[-1]
+    def __init__(self, wrapping: KeyFolder) -> None:
+        self._wrapping = wrapping
 
     async def save(self, connection: AsyncConnection, made: Sequence[NewKey]) -> None:
-        """Keep new keys, wrapped."""
+        """Keep new keys, under the wrapping key that is in force."""
+        if not made:
+            return
+        named = self._wrapping.current(max(it.at for it in made))
+        wrapping = self._wrapping[named]
         rows = [
             {
                 "id": it.key.id,
                 "owner": it.key.owner,
                 "purpose": it.key.purpose,
-                "wrapping": self._newest,
-                "wrapped": aes_key_wrap(self._wrapping[self._newest], it.key.key),
+                "wrapping": named,
+                "wrapped": aes_key_wrap(wrapping, it.key.key),
                 "created_at": it.at,
                 "destroy_at": it.destroy_at,
             }
             for it in made
         ]
-        if rows:
-            await connection.execute(insert(keys), rows)
+        await connection.execute(insert(keys), rows)
 
     async def of(
         self, connection: AsyncConnection, owners: Iterable[UUID]
     ) -> dict[tuple[UUID, str], CaseKey]:
-        """The living keys of these owners by (owner, purpose)."""
-        rows = await connection.execute(
-            select(keys).where(keys.c.owner.in_(list(owners)), keys.c.destroyed_at.is_(None))
-        )
+        """The living keys of these owners by (owner, purpose).
+
+        Raises `KeyFileError` if the wrapping key of one is not there.
+        """
+        chosen = select(keys).where(keys.c.owner.in_(list(owners)), keys.c.destroyed_at.is_(None))
+        rows = list(await connection.execute(chosen))
+        wrapping = {it: self._opened(it) for it in {row.wrapping for row in rows}}
         return {
             (it.owner, it.purpose): CaseKey(
-                it.id, it.owner, it.purpose, aes_key_unwrap(self._wrapping[it.wrapping], it.wrapped)
+                it.id, it.owner, it.purpose, aes_key_unwrap(wrapping[it.wrapping], it.wrapped)
             )
             for it in rows
         }
+
+    def _opened(self, named: str) -> bytes:
+        try:
+            return self._wrapping[named]
+        except KeyError:
+            raise KeyFileError(
+                f"the wrapping key {named} of living case keys is not in {self._wrapping.root}:"
+                " bring it back from the backup of the keys"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,7 @@ class Expired:
     id: UUID
     owner: UUID
     purpose: str
+    wrapping: str
 
 
 async def expired_keys(
@@ -106,7 +123,7 @@ async def expired_keys(
         .where(keys.c.purpose != OBLIGATION)
         .limit(most)
     )
-    return [Expired(it.id, it.owner, it.purpose) for it in rows]
+    return [Expired(it.id, it.owner, it.purpose, it.wrapping) for it in rows]
 
 
 async def expire(connection: AsyncConnection, which: Collection[UUID], at: datetime) -> None:

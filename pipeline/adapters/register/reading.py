@@ -58,6 +58,7 @@ class KeyLine:
     id: UUID
     owner: UUID
     purpose: str
+    wrapping: str
     created_at: datetime
     destroy_at: datetime | None
     destroyed_at: datetime | None

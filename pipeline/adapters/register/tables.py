@@ -158,4 +158,12 @@ keys = Table(
     Column("destroy_at", Moment),
     Column("destroyed_at", Moment),
     Index("keys_owner", "owner"),
+    Index("keys_wrapping", "wrapping"),
+)
+
+wrapping_keys = Table(
+    "wrapping_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("left_at", Moment, nullable=False, doc="since when no living case key is under it"),
 )
