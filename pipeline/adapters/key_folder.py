@@ -7,6 +7,7 @@ folder is on the disk without it when `destroy` returns. Ids are as in `lifetime
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from pipeline import crash, lifetimes
 
 BYTES = 32
+_ID = re.compile("[0-9A-Za-z_-][0-9A-Za-z._-]*")
 
 
 class KeyFileError(Exception):
@@ -38,11 +40,11 @@ class KeyFolder(Mapping[str, bytes]):
         return sum(1 for _ in self)
 
     def __contains__(self, named: object) -> bool:
-        return isinstance(named, str) and named in list(self)  # it may be a stranger's word
+        return isinstance(named, str) and bool(_ID.fullmatch(named)) and self._path(named).exists()
 
     def __getitem__(self, named: str) -> bytes:
         """A key's bytes. Raises `KeyError` if there is no such key, else `KeyFileError`."""
-        if named not in self:
+        if not _ID.fullmatch(named):  # it may be a stranger's word
             raise KeyError(named)
         path = self._path(named)
         try:

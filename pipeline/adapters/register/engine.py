@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+BUSY = 30
+"""Seconds to wait for another writer of a SQLite file."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = int.from_bytes(b"habeas", "big")
 """The advisory lock of who migrates: no case id begins with it but by chance."""
@@ -101,14 +105,25 @@ def _config(connection: Connection) -> Config:
 def _sqlite_connected(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # pysqlite's own BEGIN comes too late; ours is below
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "secure_delete=ON",
-        "synchronous=FULL",
-        "busy_timeout=30000",
-    ):
+    cursor.execute(f"PRAGMA busy_timeout={BUSY * 1000}")
+    _write_ahead(cursor)
+    for pragma in ("secure_delete=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Switch a new file to WAL. While another connection does, SQLite refuses without waiting."""
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _sqlite_begun(connection: Connection) -> None:

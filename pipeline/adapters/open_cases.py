@@ -1,0 +1,111 @@
+"""The cases of one transaction: read at once at its start, written at once at its end."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pipeline.case.case import Case
+from pipeline.case.dues import dues
+from pipeline.case.fold import fold
+from pipeline.case.rules import Rules
+from pipeline.stages.report import broken
+from schemas.records import LedgerEntry
+
+from .register import sealing, store
+from .register.case_keys import CaseKeys, NewKey, expire
+
+CACHED = 5000
+UNDECIDABLE = "an event could not be decided; it is a dead letter"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCases:
+    """What a transaction knows of its cases, and what it has come to say of them."""
+
+    cases: dict[UUID, Case]
+    heads: dict[UUID, bytes]
+    aside: dict[UUID, str]
+    """Those about which nothing new is decided, and why."""
+    decided: set[UUID] = field(default_factory=set)
+    undecidable: set[UUID] = field(default_factory=set)
+    opened: dict[UUID, sealing.Opened] = field(default_factory=dict)
+    entries: dict[UUID, list[LedgerEntry]] = field(default_factory=dict)
+    new_keys: list[NewKey] = field(default_factory=list)
+    delivered: set[UUID] = field(default_factory=set)
+    """Package keys of which the time begins."""
+
+    def of(self, case: UUID) -> sealing.Opened:
+        """The keys of a case, and what was opened with them."""
+        return self.opened.setdefault(case, sealing.Opened({}))
+
+
+class CaseMemory:
+    """Opens cases and closes them. Those of late are kept, for as long as their ledger ends so."""
+
+    def __init__(self, rules: Rules, keys: CaseKeys) -> None:
+        self._rules = rules
+        self._keys = keys
+        self._cases: OrderedDict[UUID, tuple[bytes, Case]] = OrderedDict()
+
+    async def open(self, connection: AsyncConnection, ids: Collection[UUID]) -> OpenCases:
+        """Lock these cases and read what deciding on them takes."""
+        await store.lock(connection, ids)
+        ends = await store.last_of(connection, ids)
+        keys = await self._keys.of(connection, ids)
+        found = OpenCases(
+            cases=await self._load(connection, ends),
+            heads={it: end.head for it, end in ends.items()},
+            aside=await store.set_aside(connection, *ids) if ids else {},
+        )
+        for (owner, purpose), key in keys.items():
+            found.of(owner).keys[purpose] = key
+        openings = await store.events_at(connection, ends.keys(), sealing.CASE_OPENED)
+        for case, event in openings.items():
+            found.of(case).case_opened = event
+        return found
+
+    async def close(
+        self, connection: AsyncConnection, open_cases: OpenCases, now: datetime
+    ) -> None:
+        """Write what was decided, a statement a table."""
+        await store.append(connection, open_cases.entries)
+        await self._keys.save(connection, open_cases.new_keys)
+        lives = self._rules.settings.package_key_lives
+        await expire(connection, open_cases.delivered, now + lives)
+        touched = open_cases.cases.keys() & (open_cases.decided | open_cases.undecidable)
+        await store.save_cases(connection, [self._line(open_cases, it) for it in sorted(touched)])
+
+    def _line(self, open_cases: OpenCases, case_id: UUID) -> store.Line:
+        case, head = open_cases.cases[case_id], open_cases.heads[case_id]
+        is_aside = case_id in open_cases.aside
+        wrong = open_cases.aside.get(case_id) or broken(case, self._rules)
+        if case_id in open_cases.undecidable:
+            wrong = wrong or UNDECIDABLE
+        self._remember(case, head)
+        return store.Line(case, head, wrong, () if is_aside else tuple(dues(case, self._rules)))
+
+    async def _load(
+        self, connection: AsyncConnection, ends: Mapping[UUID, store.Last]
+    ) -> dict[UUID, Case]:
+        """The cases, from memory where it is current, else folded from the ledger."""
+        found = {}
+        for case_id, end in ends.items():
+            head, case = self._cases.get(case_id, (b"", None))
+            if head != end.head:
+                case = fold(await store.events_of(connection, case_id), self._rules)
+            if case is not None:
+                found[case_id] = case
+        return found
+
+    def _remember(self, case: Case, head: bytes) -> None:
+        """Keep a case for the next batch. The head tells whether the ledger still ends so."""
+        self._cases[case.id] = head, case
+        self._cases.move_to_end(case.id)
+        while len(self._cases) > CACHED:
+            self._cases.popitem(last=False)

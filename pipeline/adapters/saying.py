@@ -1,0 +1,154 @@
+"""What was decided, ready to be written and sent: sealed, chained, framed for its topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pipeline import flow
+from pipeline.case.case import Case
+from pipeline.case.decide import Said
+from pipeline.grants import HEADER, wrap
+from schemas import events as e
+from schemas.codec import Codec
+from schemas.events import Event
+from schemas.records import LedgerEntry
+
+from . import wire
+from .key_files import KeyFiles
+from .key_folder import KeyFolder
+from .register import sealing, store
+from .register.case_keys import OBLIGATION, CaseKey, NewKey, new_key
+
+
+class Saying:
+    """Seals under the case's keys, and wraps the grants of orders under the hosts'."""
+
+    def __init__(self, codec: Codec, files: KeyFiles, clock: Callable[[], datetime]) -> None:
+        self._codec = codec
+        self._files = files
+        self._clock = clock
+        self._host_keys: dict[str, tuple[str, bytes]] = {}
+
+    def begin(self) -> None:
+        """A batch begins. It is short: keys turn between two."""
+        self._host_keys.clear()
+
+    async def seal(
+        self,
+        connection: AsyncConnection,
+        case: Case,
+        said: Sequence[Said],
+        opened: sealing.Opened,
+        head: bytes,
+    ) -> tuple[list[Said], list[NewKey]]:
+        """Fill in what only the register knows: sealed parts, and the head of the chain.
+
+        With the keys of the obligations that were opened.
+        """
+        sealed: list[Said] = []
+        made: list[NewKey] = []
+        for it in said:
+            event = it.event
+            if hasattr(event, "head"):
+                head_now = store.head_after(head, sealed)
+                event = replace(event, head=head_now)  # type: ignore[call-arg]
+            if it.cause is not None and type(event).SEALS is not None and _ours(event):
+                keys = dict(opened.keys)
+                if isinstance(event, e.ObligationOpened):
+                    keys[OBLIGATION] = new_key(event.obligation, OBLIGATION)
+                    made.append(NewKey(keys[OBLIGATION], self._clock()))
+                event = await self._sealed(connection, case, event, opened, keys)
+            elif isinstance(event, e.HoldingsLocated | e.TaskCompleted):
+                found = opened.answers.get(it.id)
+                opened.sealed[it.number] = found or sealing.unseal(self._codec, event, opened.keys)
+            sealed.append(replace(it, event=event))
+        return sealed, made
+
+    async def _sealed(
+        self,
+        connection: AsyncConnection,
+        case: Case,
+        event: Event,
+        opened: sealing.Opened,
+        keys: Mapping[str, CaseKey],
+    ) -> Event:
+        if isinstance(event, e.CaseOpened):
+            what = opened.sealed[sealing.CASE_OPENED]
+            return sealing.seal(self._codec, event, what, keys)
+        needed = sealing.needed(case, event)
+        await sealing.load(connection, self._codec, case.id, needed, opened)
+        token = store.token(opened.tag_key(), event)
+        what = sealing.content(case, event, opened.sealed, token)
+        return sealing.seal(self._codec, event, what, keys)
+
+    def records(
+        self,
+        case: Case,
+        said: Sequence[Said],
+        entries: Sequence[LedgerEntry],
+        trace: str,
+        keys: Mapping[str, CaseKey],
+    ) -> list[wire.Record]:
+        """What is to be published, the ledger's records first: a sweep keeps the order."""
+        found = []
+        for part in store.portions(entries):
+            journal = e.LedgerAppended(case=case.id, entries=part)
+            found.append(self._record(flow.LEDGER, journal, part[0].id, None, trace, {}))
+        for it in said:
+            topic = flow.topic_of(it.event) if it.cause is not None else None
+            if topic is not None:
+                found.append(self._record(topic, it.event, it.id, it.cause, trace, keys))
+        return found
+
+    def _record(  # noqa: PLR0917  one record's whole frame
+        self,
+        topic: str,
+        event: Event,
+        event_id: UUID,
+        cause: UUID | None,
+        trace: str,
+        keys: Mapping[str, CaseKey],
+    ) -> wire.Record:
+        told = wire.headers(
+            event,
+            event_id=event_id,
+            cause=cause,
+            source="orchestrator",
+            at=self._clock(),
+            trace=trace,
+        )
+        if topic.startswith(flow.work("")):
+            named, host_key = self._host_key(topic.removeprefix(flow.work("")))
+            granted = wrap(sealing.order_grants(event, keys), host_key, named)
+            told = (*told, (HEADER, granted))
+        return wire.Record(
+            topic=topic,
+            key=str(event.case).encode(),
+            value=self._codec.encode(event),
+            headers=told,
+        )
+
+    def _host_key(self, system: str) -> tuple[str, bytes]:
+        if system not in self._host_keys:
+            folder = KeyFolder(self._files.hosts(system))
+            named = folder.current(self._clock())
+            self._host_keys[system] = (named, folder[named])
+        return self._host_keys[system]
+
+
+def _ours(event: Event) -> bool:
+    """Whether the pipeline itself seals this event; answers and envelopes come sealed."""
+    return isinstance(
+        event,
+        e.CaseOpened
+        | e.SearchOrdered
+        | e.TaskOrdered
+        | e.ObligationOpened
+        | e.ResponseOrdered
+        | e.NoticeOrdered,
+    )
