@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+# Most tests wait for somebody: a session to end, a broker to start. Files run side by side.
+WORKERS ?= 3
 SEED ?= 1
 
 .DEFAULT_GOAL := help
@@ -17,7 +19,12 @@ demo: $(READY) ## Run the pipeline against sandboxes of the vendors; options in 
 	$(BIN)/habeas demo $(ARGS)
 
 test: $(READY) ## Run all tests; one folder, file or option with ARGS="tests/unit -x"
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not alone"
+	$(BIN)/pytest -m alone
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 soak: $(READY) ## Run the chaos tests in their long form; other luck with SEED=7, one file with ARGS="..."
 	HABEAS_SOAK=1 HABEAS_SEED=$(SEED) $(BIN)/pytest -s --randomly-seed=$(SEED) $(or $(ARGS),tests/chaos)

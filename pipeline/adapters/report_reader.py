@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
@@ -55,17 +55,29 @@ async def read_reports(
         try:
             await consumer.start()
             while True:
-                for records in (await consumer.getmany(timeout_ms=WAIT)).values():
+                arrived = await consumer.getmany(timeout_ms=WAIT)
+                for records in arrived.values():
                     for it in records:
                         letters = await _take(
                             of_kafka(it), codec, publish, pipeline_public, in_a_row
                         )
                         await send(out, letters)
-                crash.passing("reports.before-commit")
-                with suppress(KafkaError):  # a report that comes again is written again
-                    await consumer.commit()
+                        if letters:  # what is put aside stays so, should the next one stop us
+                            await _commit(
+                                consumer, {TopicPartition(it.topic, it.partition): it.offset + 1}
+                            )
+                if arrived:
+                    crash.passing("reports.before-commit")
+                    await _commit(consumer)
         finally:
             await consumer.stop()
+
+
+async def _commit(
+    consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int] | None = None
+) -> None:
+    with suppress(KafkaError):  # a report that comes again is written again
+        await consumer.commit(offsets)
 
 
 async def _take(

@@ -51,6 +51,7 @@ async def used(hosts: Crew, since: Meter | None = None) -> float:
     return meter.used
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 async def test_three_use_the_limit_and_so_do_those_who_come_and_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
