@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -110,4 +111,10 @@ keys = Table(
     Column("destroy_at", Moment),
     Column("destroyed_at", Moment),
     Index("keys_owner", "owner"),
+    Index(
+        "keys_destroy_at",
+        "destroy_at",
+        sqlite_where=text("destroyed_at IS NULL"),
+        postgresql_where=text("destroyed_at IS NULL"),
+    ),
 )
