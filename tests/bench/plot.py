@@ -44,6 +44,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "axes.titlepad": 12,
+    "figure.constrained_layout.h_pad": 0.12,
     "figure.facecolor": PAPER,
     "xtick.color": FAINT,
     "ytick.color": FAINT,
@@ -80,7 +81,7 @@ def _saved(file: Path, how: Callable[[], Figure]) -> Path:
 
 def _throughput(measured: Mapping[str, Result]) -> Figure:
     figure, axes = _figure(2.2)
-    names = ("access", "erasure")
+    names = ("erasure", "access")  # from below
     found = [measured[it].row("cases a second").figure for it in names]
     floors = [measured[it].row("the floor's cases a second").figure for it in names]
     for n, (ours, floor) in enumerate(zip(found, floors, strict=True)):
@@ -94,7 +95,7 @@ def _throughput(measured: Mapping[str, Result]) -> Figure:
     _rows(axes, [f"{it} cases" for it in names])
     axes.set_xlim(0, max(floors) * 1.2)
     axes.set_xlabel("cases a second; the floor is the same records and calls, nothing in between")
-    axes.set_title(f"{found[0]:g} access and {found[1]:g} erasure cases a second")
+    axes.set_title(f"{found[1]:g} access and {found[0]:g} erasure cases a second")
     return figure
 
 
@@ -147,30 +148,25 @@ def _memory(of: Result) -> Figure:
 
 
 def _closed(of: Result) -> Figure:
-    figure = Figure(figsize=(WIDTH, 2.3), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.5), layout="constrained")
     whole = of.row("closed cases").figure
     for n, what in enumerate(("CPU", "time")):
         axes = figure.add_subplot(1, 2, n + 1)
-        before = of.row(f"{what} a case without").figure
-        for y, when in enumerate(("with", "without")):
-            _dots(axes, of.series[f"{what} {when}"], y, OURS if when == "with" else FAINT)
+        for y, (when, colour) in enumerate((("with", OURS), ("without", FAINT))):
+            _dots(axes, of.series[f"{what} {when}"], y, colour)
             best = of.row(f"{what} a case {when}").figure
-            _text(axes, best, y + 0.22, f"{best:g} ms", colour=INK, ha="center")
-        _rows(axes, [f"with {whole:,g}" if not n else "", "without" if not n else ""])
-        ratio = of.row(f"{what}, with over without")
-        assert ratio.aim is not None
-        _limit(axes, Row(name="", figure=0, unit="ms", aim=round(before * ratio.aim, 1)), -0.55)
-        axes.set_xlim(0, max(*of.series[f"{what} with"], before * ratio.aim) * 1.25)
-        axes.set_ylim(-0.7, 1.7)
-        axes.set_xlabel(f"ms of {'CPU' if what == 'CPU' else 'time'} a case, each round")
+            _text(axes, best * 0.95, y, f"{best:g}", ha="right")
+        _rows(axes, ["", ""] if n else [f"{whole:,g} closed cases", "none"])
+        without, ratio = of.row(f"{what} a case without"), of.row(f"{what}, with over without")
+        aim = round(without.figure * (ratio.aim or 0), 1)
+        _limit(axes, Row(name="", figure=without.figure, unit="ms", aim=aim), -0.5)
+        axes.set_xlim(0, max(*of.series[f"{what} with"], aim) * 1.55)
+        axes.set_ylim(-0.75, 1.5)
+        axes.set_xlabel(f"ms{' of CPU' if what == 'CPU' else ''} a case; a dot a round, best told")
     ratios = [of.row(f"{it}, with over without").figure for it in ("CPU", "time")]
-    figure.suptitle(
-        f"Beside {whole:,g} closed cases: {ratios[0]:g} times the CPU, {ratios[1]:g} times the time",
-        x=0.01,
-        ha="left",
-        fontsize=12,
-        fontweight="bold",
-    )
+    told = f"{ratios[0]:g} times the CPU, {ratios[1]:g} times the time"
+    title = f"Beside {whole:,g} closed cases: {told}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 
@@ -198,7 +194,7 @@ def _throttled(of: Result) -> Figure:
     axes.set_xlim(0, max(usual[94], beside[94]) * 1.1)
     axes.set_ylabel("% of searches answered")
     axes.set_xlabel("ms from order to answer, in the four other systems")
-    axes.set_title(f"A throttled vendor makes the others {ratio.figure:g} times as slow")
+    axes.set_title(f"While one vendor is throttled the others take {ratio.figure:g} times as long")
     return figure
 
 
