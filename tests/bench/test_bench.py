@@ -19,10 +19,7 @@ from tests.bench.results import Result, Row
 from tests.bench.rig import Bench, quietly, started
 from tests.bench.systems import Behaviour
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(not MEASURABLE, reason="Linux tells what a process needs"),
-]
+pytestmark = pytest.mark.skipif(not MEASURABLE, reason="Linux tells what a process needs")
 SMALL = Sizes(access=2, erasure=2, alone=1, megabytes=4, closed=3, beside=2, throttled=2)
 
 
@@ -56,6 +53,7 @@ def test_every_scenario_tells_figures_above_nothing_and_keeps_its_aims(
     assert {name for name, _ in aims} >= {"access", "memory", "closed", "throttled"}
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_closed_cases_are_in_the_register_whole(
     bench: Bench, measured: dict[str, Result]
 ) -> None:
