@@ -18,7 +18,7 @@ demo: $(READY) ## Run the pipeline against sandboxes of the vendors; options in 
 test: $(READY) ## Run all tests; one folder, file or option with ARGS="tests/unit -x"
 	$(BIN)/pytest $(ARGS)
 
-bench: $(READY) ## Measure cases per second beside the floor of this machine; rows in tests/bench/results.json
+bench: $(READY) ## Measure speed and memory on this machine; one scenario with ARGS="--only alone", more: --help
 	$(BIN)/python -m tests.bench.bench $(ARGS)
 
 check: $(READY) ## Format, lint, types, architecture: all that CI asks besides the tests

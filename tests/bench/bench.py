@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tests.alone import MEASURABLE
+
 from . import plot, results
 from .results import Result, Row
-from .rig import Bench, Told, started
+from .rig import Bench, BenchError, Told, started
 from .scenarios.alone import alone
 from .scenarios.closed import closed
 from .scenarios.memory import memory
@@ -139,14 +141,24 @@ def main(*, only: tuple[str, ...], **sizes: int) -> None:
     SQLite. Leave the machine alone meanwhile: its other work is in the figures.
     """
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # a topic that is new has no leader yet
+    if not MEASURABLE:
+        raise click.ClickException("the bench reads CPU and memory from /proc: run it on Linux")
     err, measured = Console(stderr=True), {}
     for name in (it for it in NAMES if not only or it in only):
-        with Bar(err) as told:
-            measured[name] = asyncio.run(measure(name, Sizes(**sizes), told))
-    everything = results.read(RESULTS) | measured
+        try:
+            with Bar(err) as told:
+                measured[name] = asyncio.run(measure(name, Sizes(**sizes), told))
+        except (BenchError, TimeoutError, AssertionError) as error:
+            raise click.ClickException(f"{name}: {error or 'stood still'}") from error
+        keep(measured)
+    Console().print(table(measured))
+
+
+def keep(measured: Mapping[str, Result]) -> None:
+    """Put results in place of earlier ones of the same scenario, and draw all plots anew."""
+    everything = results.read(RESULTS) | dict(measured)
     results.write(RESULTS, {it: everything[it] for it in NAMES if it in everything})
     plot.draw(results.read(RESULTS), PLOTS)
-    Console().print(table(measured))
 
 
 if __name__ == "__main__":
