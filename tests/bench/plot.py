@@ -100,7 +100,7 @@ def _throughput(measured: Mapping[str, Result]) -> Figure:
 
 
 def _alone(of: Result) -> Figure:
-    figure, axes = _figure(1.9)
+    figure, axes = _figure(2.1)
     seconds = of.series["seconds"]
     p50 = of.row("from request to report, p50")
     vendor = of.row("of it the vendor's own").figure
@@ -126,7 +126,7 @@ def _memory(of: Result) -> Figure:
     for name, row, colour in (("host", host, OURS), ("response", response, OTHER)):
         values = of.series[name]
         axes.plot(seconds, values, color=colour, linewidth=1.6)
-        at = max(range(len(values)), key=values.__getitem__)
+        at = next(n for n, it in enumerate(values) if it >= max(values) - abs(max(values)) * 0.1)
         axes.annotate(
             f"{row.name.partition(',')[0]}: {row.figure:g} MB at most",
             (seconds[at], values[at]),

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Column, Select, Table, func, insert, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.functions import Function
 
 from pipeline import app
@@ -75,6 +75,17 @@ async def fill(bench: Bench, settled: UUID, count: int) -> None:
                 if connection.dialect.name == "sqlite":
                     await connection.exec_driver_sql(f"PRAGMA cache_size={CACHE}")
                 await _copy(connection, settled, min(AT_ONCE, count - done))
+        await _tidy(engine)
+
+
+async def _tidy(engine: AsyncEngine) -> None:
+    """What PostgreSQL does by and by while cases gather, and SQLite at once."""
+    if engine.dialect.name == "sqlite":
+        return
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        for it in ("VACUUM ANALYZE", "CHECKPOINT"):
+            await connection.exec_driver_sql(it)
 
 
 async def _copy(connection: AsyncConnection, settled: UUID, count: int) -> None:
