@@ -32,7 +32,7 @@ PROCESSES = (("orchestrator", "reports"), ("response", "notice", "host", *SYSTEM
 PATIENCE = 300.0
 """Seconds that the cases of a run may take together; more means that something stands still."""
 LOOK_EVERY = 0.1
-STOPS_WITHIN = 30.0
+STARTS_WITHIN = STOPS_WITHIN = 30.0
 
 Told = Callable[[str, int, int], None]
 """Told what is under way, and how much of how much is done."""
@@ -149,7 +149,7 @@ async def started(folder: Path, told: Told = quietly) -> AsyncIterator[Bench]:
     kafka = await local_kafka.start(folder / "kafka")
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        server = _served(processes)
+        server = await _served(processes)
         environ = _environ(folder, kafka.bootstrap, server)
         made = settings.load(environ)
         made.data.mkdir()
@@ -160,10 +160,7 @@ async def started(folder: Path, told: Told = quietly) -> AsyncIterator[Bench]:
         await bench.run("warming up", ("access", "erasure"), 10)
         yield bench
     finally:
-        for it in reversed(processes):
-            it.terminate()
-        for it in processes:
-            await asyncio.to_thread(it.wait, STOPS_WITHIN)
+        await asyncio.to_thread(_stop, processes)
         await kafka.stop()
 
 
@@ -179,14 +176,30 @@ def _environ(folder: Path, bootstrap: str, server: str) -> dict[str, str]:
     }
 
 
-def _served(processes: list[subprocess.Popen[bytes]]) -> str:
+async def _served(processes: list[subprocess.Popen[bytes]]) -> str:
     """Start the trivial server; its address."""
-    served = subprocess.Popen(
+    served = subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-m", "tests.bench.systems"], stdout=subprocess.PIPE, cwd=HERE.parents[1]
     )
     processes.append(served)
     assert served.stdout is not None
-    return str(json.loads(served.stdout.readline())["url"])
+    first = asyncio.to_thread(served.stdout.readline)
+    said = await asyncio.wait_for(first, STARTS_WITHIN)
+    if not said:
+        raise BenchError("the trivial server did not start: run `python -m tests.bench.systems`")
+    return str(json.loads(said)["url"])
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End them with SIGTERM, as an operator does; those that do not end are killed."""
+    for it in processes:
+        it.terminate()
+    for it in processes:
+        try:
+            it.wait(STOPS_WITHIN)
+        except subprocess.TimeoutExpired:
+            it.kill()
+            it.wait()
 
 
 def _log(folder: Path, n: int) -> Path:
