@@ -28,6 +28,8 @@ DARK = {
 }
 """What each colour is where the reader prefers dark pages."""
 WIDTH = 7.2
+AT = 75
+"""Per cent at which the curves are named: beside them, one to the left and one to the right."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, and a new figure is a new line
     "svg.hashsalt": "habeas",
@@ -105,10 +107,10 @@ def _alone(of: Result) -> Figure:
     p50 = of.row("from request to report, p50")
     vendor = of.row("of it the vendor's own").figure
     axes.axvspan(0, vendor, color=FAINT, alpha=0.15, linewidth=0)
-    _text(axes, vendor / 2, 0.9, "the vendor's\nown time", colour=FAINT, ha="center")
+    _text(axes, vendor / 2, 0.9, "the vendor's\nown time", colour=FAINT)
     _dots(axes, seconds, 0, OURS)
     axes.plot([p50.figure] * 2, [-0.35, 0.35], color=INK)
-    _text(axes, p50.figure, 0.9, f"p50: {p50.figure:g} s", colour=INK, ha="center")
+    _text(axes, p50.figure, 0.9, f"p50: {p50.figure:g} s", colour=INK)
     _limit(axes, p50)
     axes.set_ylim(-0.5, 1.2)
     axes.set_yticks([])
@@ -136,9 +138,12 @@ def _memory(of: Result) -> Figure:
             ha="left" if seconds[at] < seconds[-1] / 2 else "right",
         )
     most = max(host.figure, response.figure)
-    axes.axhline(64, color=LIMIT, linestyle=(0, (4, 3)), linewidth=1.2)
-    axes.annotate("aim: 64 MB at most", (0, 64), (0, 4), textcoords="offset points", color=LIMIT)
-    axes.set_ylim(min(0, *of.series["host"], *of.series["response"]), max(64, most) * 1.2)
+    aim = host.aim or 0
+    axes.axhline(aim, color=LIMIT, linestyle=(0, (4, 3)), linewidth=1.2)
+    axes.annotate(
+        f"aim: {aim:g} MB at most", (0, aim), (4, 4), textcoords="offset points", color=LIMIT
+    )
+    axes.set_ylim(min(0, *of.series["host"], *of.series["response"]), max(aim, most) * 1.2)
     axes.set_xlim(0, seconds[-1])
     axes.set_ylabel("MB above idle")
     axes.set_xlabel("seconds since the request")
@@ -155,12 +160,12 @@ def _closed(of: Result) -> Figure:
         for y, (when, colour) in enumerate((("with", OURS), ("without", FAINT))):
             _dots(axes, of.series[f"{what} {when}"], y, colour)
             best = of.row(f"{what} a case {when}").figure
-            _text(axes, best * 0.95, y, f"{best:g}", ha="right")
+            _text(axes, best, y, f"{best:g}", side=-8)
         _rows(axes, ["", ""] if n else [f"{whole:,g} closed cases", "none"])
         without, ratio = of.row(f"{what} a case without"), of.row(f"{what}, with over without")
         aim = round(without.figure * (ratio.aim or 0), 1)
         _limit(axes, Row(name="", figure=without.figure, unit="ms", aim=aim), -0.5)
-        axes.set_xlim(0, max(*of.series[f"{what} with"], aim) * 1.55)
+        axes.set_xlim(0, max(*of.series[f"{what} with"], aim) * 1.7)
         axes.set_ylim(-0.75, 1.5)
         axes.set_xlabel(f"ms{' of CPU' if what == 'CPU' else ''} a case; a dot a round, best told")
     ratios = [of.row(f"{it}, with over without").figure for it in ("CPU", "time")]
@@ -173,25 +178,20 @@ def _closed(of: Result) -> Figure:
 def _throttled(of: Result) -> Figure:
     figure, axes = _figure(2.8)
     ratio = of.row("with over without")
-    for name, colour in (("usual", FAINT), ("beside a throttled one", OURS)):
-        values = of.series[name]
-        axes.plot(values, range(1, len(values) + 1), color=colour, linewidth=1.8)
-    usual, beside = of.series["usual"], of.series["beside a throttled one"]
-    _text(axes, usual[74], 66, "  usual", colour=FAINT)
-    _text(axes, beside[84], 76, "  beside a throttled fifth", colour=OURS)
+    curves = {"usual": FAINT, "beside a throttled one": OURS}
+    for name, colour in curves.items():
+        axes.plot(of.series[name], range(1, len(of.series[name]) + 1), color=colour, linewidth=1.8)
+    left, right = sorted(curves, key=lambda it: of.series[it][AT - 1])
+    _text(axes, of.series[left][AT - 1], AT + 5, left, colour=curves[left], side=-8)
+    _text(axes, of.series[right][AT - 1], AT - 5, right, colour=curves[right], side=8)
     p50 = of.row("answer of the others, usual, p50").figure
     assert ratio.aim is not None
     axes.axvline(p50 * ratio.aim, color=LIMIT, linestyle=(0, (4, 3)), linewidth=1.2)
-    _text(
-        axes,
-        p50 * ratio.aim,
-        4,
-        f" aim for half of them: {ratio.aim:g} times as long",
-        colour=LIMIT,
-    )
+    told = f"aim for half of them: {ratio.aim:g} times as long"
+    _text(axes, p50 * ratio.aim, 5, told, colour=LIMIT, side=4)
     axes.axhline(50, color=FAINT, linewidth=0.6, alpha=0.5)
     axes.set_ylim(0, 100)
-    axes.set_xlim(0, max(usual[94], beside[94]) * 1.1)
+    axes.set_xlim(0, max(of.series[it][94] for it in curves) * 1.1)
     axes.set_ylabel("% of searches answered")
     axes.set_xlabel("ms from order to answer, in the four other systems")
     axes.set_title(f"While one vendor is throttled the others take {ratio.figure:g} times as long")
@@ -222,9 +222,13 @@ def _dots(axes: Axes, values: Sequence[float], y: float, colour: str) -> None:
 
 
 def _text(
-    axes: Axes, x: float, y: float, what: str, *, colour: str = INK, ha: str = "left"
+    axes: Axes, x: float, y: float, what: str, *, colour: str = INK, side: float = 0.0
 ) -> None:
-    axes.text(x, y, what, color=colour, ha=ha, va="center")
+    """Words at a point: in its middle, or so many points to its right (below 0: to its left)."""
+    ha = "center" if not side else "left" if side > 0 else "right"
+    axes.annotate(
+        what, (x, y), (side, 0), textcoords="offset points", color=colour, va="center", ha=ha
+    )
 
 
 def _limit(axes: Axes, row: Row, y: float = 0.55) -> None:
@@ -232,4 +236,4 @@ def _limit(axes: Axes, row: Row, y: float = 0.55) -> None:
     if row.aim is None:
         return
     axes.axvline(row.aim, color=LIMIT, linestyle=(0, (4, 3)), linewidth=1.2)
-    _text(axes, row.aim, y, f" aim: {row.sense} {row.aim:g} {row.unit}", colour=LIMIT)
+    _text(axes, row.aim, y, f"aim: {row.sense} {row.aim:g} {row.unit}", colour=LIMIT, side=4)
