@@ -144,7 +144,7 @@ def _memory(of: Result) -> Figure:
         f"aim: {aim:g} MB at most", (0, aim), (4, 4), textcoords="offset points", color=LIMIT
     )
     axes.set_ylim(min(0, *of.series["host"], *of.series["response"]), max(aim, most) * 1.2)
-    axes.set_xlim(0, seconds[-1])
+    axes.set_xlim(0, seconds[-1] or 1)
     axes.set_ylabel("MB above idle")
     axes.set_xlabel("seconds since the request")
     held = of.row("of one person").figure
