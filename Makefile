@@ -29,7 +29,7 @@ endif
 soak: $(READY) ## Run the chaos tests in their long form; other luck with SEED=7, one file with ARGS="..."
 	HABEAS_SOAK=1 HABEAS_SEED=$(SEED) $(BIN)/pytest -s --randomly-seed=$(SEED) $(or $(ARGS),tests/chaos)
 
-bench: $(READY) ## Measure cases per second beside the floor of this machine; rows in tests/bench/results.json
+bench: $(READY) ## Measure speed and memory on this machine; one scenario with ARGS="--only alone", more: --help
 	$(BIN)/python -m tests.bench.bench $(ARGS)
 
 check: $(READY) ## Format, lint, types, architecture: all that CI asks besides the tests

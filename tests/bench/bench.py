@@ -1,229 +1,164 @@
-"""How long a case takes, and what it costs, beside a floor measured in the same run.
-
-    make bench    500 access and 300 erasure cases over five systems that answer at once
-
-The pipeline runs in two processes: one decides, one works on orders.
-
-The floor is what no pipeline on this machine can beat: raw aiokafka producing and consuming as many
-records of the same size, and aiohttp making as many calls to the same server. Rows go to the screen
-and to `tests/bench/results.json`.
-"""
+"""How long a case takes, and what it costs: run the scenarios, show rows, draw plots."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import os
-import subprocess
-import sys
+import logging
 import tempfile
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
-from uuid import UUID, uuid4
+from typing import Self
 
-import aiohttp
-from aiokafka import AIOKafkaConsumer
-from sqlalchemy import func, select
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-from pipeline import app, flow, settings
-from pipeline.adapters import local_kafka, topics
-from pipeline.adapters.incoming import Incoming, read_to_end
-from pipeline.adapters.producer import producer
-from pipeline.adapters.register import reading, tables
-from pipeline.flow import Topic
-from pipeline.settings import Settings
-from schemas.records import Person, SealedIdentifier
+from tests.alone import MEASURABLE
 
-from .systems import SYSTEMS
+from . import plot, results
+from .results import Result, Row
+from .rig import Bench, BenchError, Told, started
+from .scenarios.alone import alone
+from .scenarios.closed import closed
+from .scenarios.memory import memory
+from .scenarios.throttled import throttled
+from .scenarios.throughput import access, erasure
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results.json"
-PROCESSES = (("orchestrator", "reports"), ("response", "notice", "host", *SYSTEMS))
-"""Roles of each process."""
-AT_ONCE = 64
-"""Calls that the floor makes at the same time."""
+RESULTS, PLOTS = HERE / "results.json", HERE / "plots"
+NAMES = ("access", "erasure", "alone", "memory", "closed", "throttled")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table. `of_floor` is how much of the floor's speed is reached."""
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much each scenario does."""
 
-    name: str
-    cases_per_second: float
-    cpu_ms_per_case: float
-    p50_s: float
-    p95_s: float
-    of_floor: float
-    records_per_case: float
-    calls_per_case: float
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A broker, the trivial server, and a pipeline in processes of its own."""
-
-    settings: Settings
-    bootstrap: str
-    server: str
-    pids: tuple[int, ...]
-
-    async def run(self, name: str, claims: Sequence[str], count: int) -> Row:
-        """Submit cases all at once; wait until each is reported."""
-        cases = [uuid4() for _ in range(count)]
-        cpu, calls, began = _cpu(self.pids), await self._calls(), time.monotonic()
-        await self._submit(cases, claims)
-        await self._settled(cases)
-        seconds = time.monotonic() - began
-        cpu, calls = _cpu(self.pids) - cpu, await self._calls() - calls
-        records = await self._records(cases)
-        floor = await self._floor(records, calls)
-        waits = quantiles(await self._waits(cases), n=20)
-        return Row(
-            name=name,
-            cases_per_second=round(count / seconds, 1),
-            cpu_ms_per_case=round(1000 * cpu / count, 1),
-            p50_s=round(waits[9], 2),
-            p95_s=round(waits[18], 2),
-            of_floor=round(floor / seconds, 3),
-            records_per_case=round(len(records) / count, 1),
-            calls_per_case=round(calls / count, 1),
-        )
-
-    async def _submit(self, cases: Sequence[UUID], claims: Sequence[str]) -> None:
-        async with app.local_edge(self.settings) as edge:
-            for it in cases:
-                email = SealedIdentifier(tag=b"", kind="email", value=f"{it}@example.org")
-                person = Person(identifiers=(email,))
-                await edge.request(it, claims, person, level=2, received_at=datetime.now(UTC))
-
-    async def _settled(self, cases: Sequence[UUID]) -> None:
-        wanted = select(func.count()).where(
-            tables.ledger.c.type == "case_reported", tables.ledger.c.case_id.in_(cases)
-        )
-        async with app.register(self.settings) as engine:
-            while True:
-                async with engine.connect() as connection:
-                    if (await connection.execute(wanted)).scalar_one() >= len(cases):
-                        return
-                await asyncio.sleep(0.1)
-
-    async def _waits(self, cases: Sequence[UUID]) -> list[float]:
-        """Seconds from the request's decision to the report, for each case."""
-        async with app.register(self.settings) as engine:
-            ledgers = [await reading.entries(engine, it) for it in cases]
-        return [(it[-1].at - it[0].at).total_seconds() for it in ledgers]
-
-    async def _records(self, cases: Sequence[UUID]) -> list[Incoming]:
-        names = (it.name for it in flow.topics(SYSTEMS, self.settings))
-        keys = {str(it).encode() for it in cases}
-        return [it async for it in read_to_end(self.bootstrap, *names) if it.key in keys]
-
-    async def _calls(self) -> int:
-        async with aiohttp.ClientSession() as session, session.get(f"{self.server}/count") as said:
-            return int((await said.json())["calls"])
-
-    async def _floor(self, records: Sequence[Incoming], calls: int) -> float:
-        """Seconds that the same records and calls take with nothing in between."""
-        topic = f"floor-{uuid4()}"
-        made = Topic(name=topic, partitions=12, retention=timedelta(days=1), about="the floor")
-        await topics.create(self.bootstrap, [made])
-        async with producer(self.bootstrap) as out:
-            began = time.monotonic()
-            sent = [
-                await out.send(topic, it.value, key=it.key, headers=list(it.headers))
-                for it in records
-            ]
-            await asyncio.gather(*sent)
-        consumer = AIOKafkaConsumer(
-            topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        got = 0
-        while got < len(records):
-            got += sum(map(len, (await consumer.getmany(timeout_ms=1000)).values()))
-        await consumer.stop()
-        room = asyncio.Semaphore(AT_ONCE)
-        async with aiohttp.ClientSession() as session:
-
-            async def call(n: int) -> None:
-                async with room, session.get(f"{self.server}/things/floor/{n}") as said:
-                    await said.json()
-
-            await asyncio.gather(*(call(n) for n in range(calls)))
-        return time.monotonic() - began
+    access: int = 500
+    erasure: int = 300
+    alone: int = 30
+    megabytes: int = 1024
+    closed: int = 100_000
+    beside: int = 200
+    throttled: int = 100
 
 
-@asynccontextmanager
-async def bench(folder: Path) -> AsyncIterator[Bench]:
-    """Everything started, and stopped afterwards."""
-    kafka = await local_kafka.start(folder / "kafka")
-    served = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-m", "tests.bench.systems"], stdout=subprocess.PIPE
-    )
-    assert served.stdout is not None
-    url = json.loads(await asyncio.to_thread(served.stdout.readline))["url"]
-    environ = {
-        "HABEAS_BROKER": kafka.bootstrap,
-        "HABEAS_DATA": str(folder / "data"),
-        "HABEAS_SYSTEMS": ",".join(SYSTEMS),
-        "HABEAS_POLICY": str(HERE / "policy"),
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
-        **{f"HABEAS_{it.upper()}_URL": url for it in SYSTEMS},
+def on_a_pipeline(sizes: Sizes) -> Mapping[str, Callable[[Bench], Awaitable[Result]]]:
+    """The scenarios that work a pipeline over the five trivial systems."""
+    return {
+        "access": lambda it: access(it, sizes.access),
+        "erasure": lambda it: erasure(it, sizes.erasure),
+        "alone": lambda it: alone(it, sizes.alone),
+        "closed": lambda it: closed(it, sizes.closed, sizes.beside),
+        "throttled": lambda it: throttled(it, sizes.throttled),
     }
-    made = settings.load(environ)
-    made.data.mkdir()
-    pipeline = []
-    try:
-        await app.prepare(made, kafka.bootstrap)
-        for n, roles in enumerate(PROCESSES):
-            with (folder / f"habeas-{n}.log").open("wb") as log:
-                pipeline.append(
-                    subprocess.Popen(  # noqa: ASYNC220, S603
-                        [sys.executable, "-m", "pipeline.cli", "run", *roles],
-                        env={**os.environ, **environ},
-                        stderr=log,
-                    )
-                )
-        yield Bench(made, kafka.bootstrap, url, tuple(it.pid for it in pipeline))
-    finally:
-        for it in (*pipeline, served):
-            it.terminate()
-            await asyncio.to_thread(it.wait)
-        await kafka.stop()
 
 
-def _cpu(pids: Sequence[int]) -> float:
-    """CPU seconds of processes so far (Linux: proc(5), fields 14 and 15 of `stat`)."""
-    stats = [Path(f"/proc/{it}/stat").read_text().rpartition(")")[2].split() for it in pids]
-    return sum(int(it[11]) + int(it[12]) for it in stats) / os.sysconf("SC_CLK_TCK")
-
-
-async def measure(access: int, erasure: int) -> list[Row]:
-    """Warm up, then both kinds of cases."""
+async def measure(name: str, sizes: Sizes, told: Told) -> Result:
+    """What one scenario measures, on a pipeline that is started for it."""
     with tempfile.TemporaryDirectory() as folder:
-        async with bench(Path(folder)) as it:
-            await it.run("warm-up", ("access", "erasure"), 10)
-            return [
-                await it.run(f"{access} access cases", ("access",), access),
-                await it.run(f"{erasure} erasure cases", ("erasure",), erasure),
-            ]
+        if name == "memory":
+            return await memory(Path(folder), sizes.megabytes, told)
+        async with started(Path(folder), told) as bench:
+            return await on_a_pipeline(sizes)[name](bench)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the pipeline beside its floor.")
-    parser.add_argument("--access", type=int, default=500)
-    parser.add_argument("--erasure", type=int, default=300)
-    asked = parser.parse_args()
-    rows = [asdict(it) for it in asyncio.run(measure(asked.access, asked.erasure))]
-    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
-    for row in rows:
-        sys.stdout.write("  ".join(f"{name}={value}" for name, value in row.items()) + "\n")
+class Bar:
+    """A line that tells how far the work is."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=console, transient=True)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        self._task = self._progress.add_task("", total=None)
+        return self
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self._progress.update(self._task, description=what, completed=done, total=total or None)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def table(measured: Mapping[str, Result]) -> Table:
+    """The rows as a person reads them."""
+    made = Table("scenario", "what", "figure", "aim", "met")
+    for name, result in measured.items():
+        for n, row in enumerate(result.rows):
+            made.add_row("" if n else name, row.name, _figure(row), *_aim(row))
+        made.add_section()
+    return made
+
+
+def _figure(row: Row) -> str:
+    return f"{row.figure:,g} {row.unit}"
+
+
+def _aim(row: Row) -> tuple[str, str]:
+    if row.aim is None:
+        return "", ""
+    return f"{row.sense} {row.aim:g} {row.unit}", "yes" if row.met else "[red]no[/]"
+
+
+def _size(name: str, least: int, text: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    default = getattr(Sizes(), name)
+    return click.option(
+        f"--{name}", type=click.IntRange(min=least), default=default, show_default=True, help=text
+    )
+
+
+@click.command(epilog="Example: make bench ARGS='--only alone --alone 10'")
+@click.option("--only", multiple=True, type=click.Choice(NAMES), help="One scenario; repeatable.")
+@_size("access", 2, "Access cases at once.")
+@_size("erasure", 2, "Erasure cases at once.")
+@_size("alone", 1, "Cases one after the other, at 100 ms a vendor call.")
+@_size("megabytes", 4, "MB of files of the person in `memory`.")
+@_size("closed", 1, "Closed cases that are put into the register.")
+@_size("beside", 1, "Access cases in a round of `closed`; three rounds without, three with.")
+@_size("throttled", 2, "Access cases in a round of `throttled`, five a second; six rounds.")
+def main(*, only: tuple[str, ...], **sizes: int) -> None:
+    """Measure the pipeline on this machine, each scenario on a pipeline started for it.
+
+    \b
+    access, erasure  cases at once over five systems that answer at once, beside the floor: the
+                     same records and calls with nothing in between
+    alone            one case at a time: from request to report
+    memory           hosts above idle, for a person of 1 GB in S3
+    closed           a case with 100,000 closed ones in the register, over one without
+    throttled        the other systems' answers while a fifth refuses most calls
+
+    The rows go to the screen and to tests/bench/results.json, where they replace those of the same
+    scenario; the plots in tests/bench/plots are drawn from it. HABEAS_REGISTER may name an empty
+    PostgreSQL database for one scenario (the default is a SQLite file); `memory` always takes
+    SQLite. Leave the machine alone meanwhile: its other work is in the figures.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # a topic that is new has no leader yet
+    if not MEASURABLE:
+        raise click.ClickException("the bench reads CPU and memory from /proc: run it on Linux")
+    err, measured = Console(stderr=True), {}
+    for name in (it for it in NAMES if not only or it in only):
+        try:
+            with Bar(err) as told:
+                measured[name] = asyncio.run(measure(name, Sizes(**sizes), told))
+        except (BenchError, TimeoutError, AssertionError) as error:
+            raise click.ClickException(f"{name}: {error or 'stood still'}") from error
+        keep(measured)
+    Console().print(table(measured))
+
+
+def keep(measured: Mapping[str, Result]) -> None:
+    """Put results in place of earlier ones of the same scenario, and draw all plots anew."""
+    everything = results.read(RESULTS) | dict(measured)
+    results.write(RESULTS, {it: everything[it] for it in NAMES if it in everything})
+    plot.draw(results.read(RESULTS), PLOTS)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
@@ -31,6 +32,8 @@ from connectors.sdk.interface import (
 BODY = {"name": "Somebody", "note": "x" * 200}
 SYSTEMS = ("bench1", "bench2", "bench3", "bench4", "bench5")
 KIND = "thing"
+RETRY_AFTER = "1"
+"""Seconds that a refused caller is asked to wait."""
 
 
 class Bench(Connector):
@@ -44,7 +47,7 @@ class Bench(Connector):
         self._http = Http(settings.url)
 
     async def check(self) -> None:
-        await self._http.require("/check")
+        await self._http.require("/check/{system}", system=self._system)
 
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:
         for email in subject.of("email"):
@@ -103,30 +106,73 @@ class Bench5(Bench):
     capabilities = _of("bench5")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How a system answers."""
+
+    latency: float = 0.0
+    """Seconds before an answer."""
+    refused: float = 0.0
+    """Share of the calls that are answered 429 with `Retry-After`, evenly spread."""
+
+    def __post_init__(self) -> None:
+        if self.latency < 0 or not 0 <= self.refused < 1:
+            raise ValueError("latency is 0 or more, refused is from 0 to below 1")
+
+    def json(self) -> dict[str, float]:
+        """As `PUT /behaviour/{system}` takes it."""
+        return asdict(self)
+
+    def refuses(self, n: int) -> bool:
+        """Whether the n-th call is refused."""
+        return int((n + 1) * self.refused) > int(n * self.refused)
+
+
+USUAL = Behaviour()
+
+
 class Server:
     """Holds one thing about everybody who is asked for, until it is deleted."""
 
     def __init__(self) -> None:
         self.gone: set[tuple[str, str]] = set()
-        self.calls = 0
+        self.calls: Counter[str] = Counter()
+        self.behaviours: dict[str, Behaviour] = {}
+
+    @web.middleware
+    async def answer(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Count the call to a system, and answer as late or as busy as it is told to be."""
+        system = request.match_info.get("system", "")
+        if not system or request.path.startswith("/behaviour/"):
+            return await handler(request)
+        how, n = self.behaviours.get(system, USUAL), self.calls[system]
+        self.calls[system] += 1
+        if how.latency:
+            await asyncio.sleep(how.latency)
+        if how.refuses(n):
+            return web.json_response({}, status=429, headers={"Retry-After": RETRY_AFTER})
+        return await handler(request)
 
     async def check(self, _: web.Request) -> web.Response:
-        self.calls += 1
         return web.json_response({})
 
     async def get(self, request: web.Request) -> web.Response:
-        self.calls += 1
         if _key(request) in self.gone:
             return web.json_response({}, status=404)
         return web.json_response(BODY)
 
     async def delete(self, request: web.Request) -> web.Response:
-        self.calls += 1
         self.gone.add(_key(request))
         return web.Response(status=204)
 
     async def count(self, _: web.Request) -> web.Response:
-        return web.json_response({"calls": self.calls})
+        return web.json_response({"calls": self.calls.total()})
+
+    async def behave(self, request: web.Request) -> web.Response:
+        self.behaviours[request.match_info["system"]] = Behaviour(**await request.json())
+        return web.Response(status=204)
 
 
 def _key(request: web.Request) -> tuple[str, str]:
@@ -135,11 +181,12 @@ def _key(request: web.Request) -> tuple[str, str]:
 
 async def serve(port: int) -> None:
     server = Server()
-    app = web.Application()
+    app = web.Application(middlewares=[server.answer])
     app.add_routes(
         [
-            web.get("/check", server.check),
+            web.get("/check/{system}", server.check),
             web.get("/count", server.count),
+            web.put("/behaviour/{system}", server.behave),
             web.get("/things/{system}/{id}", server.get),
             web.delete("/things/{system}/{id}", server.delete),
         ]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -29,58 +28,11 @@ from pipeline.case.case import Case
 from pipeline.case.portions import ROWS
 from schemas import codec
 from schemas.events import HoldingsLocated, ObligationOpened, TaskOrdered
+from tests.alone import FLAT, MB, MEASURABLE, Alone, alone
 from tests.rig import LOOK_EVERY, PATIENCE, Rig, Role, states
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="Linux tells what a process needed at most"
-)
-MB = 1024 * 1024
-FLAT = 64 * MB
-"""What a role may need above idle, however much it moves."""
-
-
-@dataclass(frozen=True)
-class Alone:
-    """A pipeline over one system, every role a process of its own."""
-
-    rig: Rig
-    host: Role
-    response: Role
-    idle: Mapping[str, int]
-    """Bytes in memory after a first, small case, by role."""
-
-    def forget(self) -> None:
-        """Begin anew to watch for the most memory that is used."""
-        for it in (self.host, self.response):
-            assert it.process is not None
-            Path(f"/proc/{it.process.pid}/clear_refs").write_text("5")
-
-    def grown(self, role: Role) -> int:
-        """How far a role was above idle, at most."""
-        return _memory(role, "VmHWM") - self.idle[role.log.name]
-
-
-@asynccontextmanager
-async def alone(
-    folder: Path, system: str, first: Iterable[Mapping[str, Any]]
-) -> AsyncIterator[Alone]:
-    """Run everything for one system; `first` is what is held of `first@example.org`."""
-    async with Rig(folder, systems=(system,)) as rig:
-        for role in ("orchestrator", "notice", "reports"):
-            rig.run("run", role)
-        host, response = rig.run("run", "host", system), rig.run("run", "response")
-        rig.sandboxes[system].seed(first)
-        await rig.settled(await rig.submit("access", email="first@example.org"))
-        idle = {it.log.name: _memory(it, "VmRSS") for it in (host, response)}
-        yield Alone(rig, host, response, idle)
-
-
-def _memory(role: Role, what: str) -> int:
-    assert role.process is not None
-    said = Path(f"/proc/{role.process.pid}/status").read_text()
-    return int(said.partition(f"{what}:")[2].split()[0]) * 1024
-
+needs_proc = pytest.mark.skipif(not MEASURABLE, reason="Linux tells what a process needed at most")
 
 # Twenty thousand holdings.
 

@@ -10,12 +10,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import flow
 from pipeline.adapters import wire
 from pipeline.adapters.behind import RegisterBehindError
+from pipeline.adapters.clock import sweep
 from pipeline.adapters.publisher import Publisher
 from pipeline.adapters.register import reading, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
@@ -218,6 +219,62 @@ async def test_what_a_dead_process_owed_is_published_by_another(
     assert await Publisher(engine, sent).sweep() == 1
     assert sent.records == [record]
     assert await Publisher(engine, sent).sweep() == 0
+
+
+async def test_no_question_of_the_decider_or_the_clock_reads_a_whole_table(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """So that what a case costs does not grow with the cases that are closed."""
+    asked: dict[str, Any] = {}
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            asked[statement] = parameters
+
+    one, case = decider(settings, engine, Sent()), uuid4()
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    came = await requests(settings, case)
+    await one.take(came)
+    await decider(settings, engine, Sent()).take(came)  # has nothing in memory
+    publisher = Publisher(engine, Sent())
+    await sweep(one, publisher, engine, NOW + settings.record_key_lives + timedelta(days=1))
+    await reading.find(engine, str(case)[:8])
+    await reading.entries(engine, case)
+    event.remove(engine.sync_engine, "before_cursor_execute", note)
+    plans = {it: await _plan(engine, it, given) for it, given in asked.items()}
+    large = ("cases", "ledger", "keys", "dues")
+    assert all(
+        any(f"FROM {name} " in f"{it} ".replace("\n", " ") for it in asked) for name in large
+    )
+    assert [it for it, plan in plans.items() if _scans(plan, large)] == []
+
+
+async def test_a_case_is_found_by_the_beginning_of_its_id(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    first, second, other = (UUID(it.ljust(32, "0")) for it in ("ab1", "ab2f", "ac"))
+    await decider(settings, engine, Sent()).take(await requests(settings, first, second, other))
+    assert await reading.find(engine, "AB2") == second
+    assert await reading.find(engine, str(first)) == first
+    assert await reading.find(engine, str(first)[:9]) == first
+    for wrong in ("ab", "ad", "", "-", "abx", str(first) + "0"):
+        with pytest.raises(reading.NoCaseError):
+            await reading.find(engine, wrong)
+
+
+async def _plan(engine: AsyncEngine, statement: str, given: Any) -> str:
+    """How the database would answer. It reads a whole table only for want of an index."""
+    async with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+            return "\n".join(it.detail for it in rows)
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        rows = await connection.exec_driver_sql(f"EXPLAIN {statement}", given)
+        return "\n".join(it[0] for it in rows)
+
+
+def _scans(plan: str, large: Sequence[str]) -> bool:
+    return any(f"SCAN {it}" in plan or f"Seq Scan on {it}" in plan for it in large)
 
 
 async def _dues(engine: AsyncEngine, case: UUID) -> list[Due]:

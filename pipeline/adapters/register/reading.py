@@ -21,6 +21,9 @@ from . import holds, store
 from . import tables as t
 from .holds import Waits
 
+DIGITS = 32
+"""Hexadecimal digits of a case id."""
+
 
 class NoCaseError(Exception):
     """No such case, or more than one that begins so."""
@@ -85,14 +88,12 @@ async def held(engine: AsyncEngine, case: UUID) -> tuple[Waits, ...]:
 async def find(engine: AsyncEngine, begins: str) -> UUID:
     """The one case whose id begins so. Raises `NoCaseError`."""
     wanted = begins.replace("-", "").lower()
-    if not wanted or not set(wanted) <= set("0123456789abcdef"):
+    if not 0 < len(wanted) <= DIGITS or not set(wanted) <= set("0123456789abcdef"):
         raise NoCaseError(f"{begins!r} is not a case id, nor the beginning of one")
+    first, last = UUID(wanted.ljust(DIGITS, "0")), UUID(wanted.ljust(DIGITS, "f"))
+    chosen = select(t.cases.c.id).where(t.cases.c.id.between(first, last)).limit(2)
     async with engine.connect() as connection:
-        found = [
-            it
-            for it in (await connection.execute(select(t.cases.c.id))).scalars()
-            if it.hex.startswith(wanted)
-        ]
+        found = (await connection.execute(chosen)).scalars().all()
     if len(found) != 1:
         many = "more than one case begins" if found else "no case begins"
         raise NoCaseError(f"{many} with {begins}: `habeas cases` lists them")

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -159,6 +160,12 @@ keys = Table(
     Column("destroyed_at", Moment),
     Index("keys_owner", "owner"),
     Index("keys_wrapping", "wrapping"),
+    Index(
+        "keys_destroy_at",
+        "destroy_at",
+        sqlite_where=text("destroyed_at IS NULL"),
+        postgresql_where=text("destroyed_at IS NULL"),
+    ),
 )
 
 wrapping_keys = Table(

@@ -1,0 +1,57 @@
+"""How many cases a second, and what each costs, beside a floor measured in the same run."""
+
+from __future__ import annotations
+
+import time
+from statistics import quantiles
+from uuid import UUID
+
+from ..floor import floor
+from ..results import Result, Row
+from ..rig import Bench
+
+RECORDS = 25
+"""Records of an access on all topics together: the design's budget."""
+
+
+async def access(bench: Bench, cases: int) -> Result:
+    """Persons who ask for a copy, all at once."""
+    return await _run(bench, "access", cases, records=RECORDS)
+
+
+async def erasure(bench: Bench, cases: int) -> Result:
+    """Persons who ask to be erased, all at once."""
+    return await _run(bench, "erasure", cases)
+
+
+async def _run(bench: Bench, right: str, count: int, records: int | None = None) -> Result:
+    cpu, calls, began = bench.cpu(), await bench.calls(), time.monotonic()
+    cases, _ = await bench.run(f"{right}: cases at once", (right,), count)
+    seconds = time.monotonic() - began
+    cpu, calls = bench.cpu() - cpu, await bench.calls() - calls
+    made = await bench.records(cases)
+    bench.told(f"{right}: the floor", 0, 1)
+    least = await floor(bench, made, calls)
+    waits = quantiles(await _waits(bench, cases), n=20)
+    return Result(
+        rows=[
+            Row(name="cases a second", figure=round(count / seconds, 1), unit="1/s"),
+            Row(name="the floor's cases a second", figure=round(count / least, 1), unit="1/s"),
+            Row(name="of the floor's speed", figure=round(100 * least / seconds, 1), unit="%"),
+            Row(name="CPU a case", figure=round(1000 * cpu / count, 1), unit="ms"),
+            Row(name="until the report, p50", figure=round(waits[9], 2), unit="s"),
+            Row(name="until the report, p95", figure=round(waits[18], 2), unit="s"),
+            Row(
+                name="records a case",
+                figure=round(len(made) / count, 1),
+                unit="records",
+                aim=records,
+            ),
+            Row(name="vendor calls a case", figure=round(calls / count, 1), unit="calls"),
+        ]
+    )
+
+
+async def _waits(bench: Bench, cases: list[UUID]) -> list[float]:
+    """Seconds from the request's decision to the last event, for each case."""
+    return [(it[-1].at - it[0].at).total_seconds() for it in await bench.ledgers(cases)]
