@@ -48,7 +48,8 @@ class KeyFolder(Mapping[str, bytes]):
             raise KeyError(named)
         path = self._path(named)
         try:
-            raw = bytes.fromhex(path.read_text().strip())
+            with open(path, encoding="ascii") as file:  # noqa: PTH123  for every order: half the time
+                raw = bytes.fromhex(file.read().strip())
         except FileNotFoundError:
             raise KeyError(named) from None
         except (OSError, ValueError):

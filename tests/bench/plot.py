@@ -84,7 +84,8 @@ def _saved(file: Path, how: Callable[[], Figure]) -> Path:
 def _throughput(measured: Mapping[str, Result]) -> Figure:
     figure, axes = _figure(2.2)
     names = ("erasure", "access")  # from below
-    found = [measured[it].row("cases a second").figure for it in names]
+    rows = [measured[it].row("cases a second") for it in names]
+    found = [it.figure for it in rows]
     floors = [measured[it].row("the floor's cases a second").figure for it in names]
     for n, (ours, floor) in enumerate(zip(found, floors, strict=True)):
         axes.barh(n, floor, height=0.5, color=FAINT, alpha=0.3)
@@ -94,8 +95,13 @@ def _throughput(measured: Mapping[str, Result]) -> Figure:
         axes.annotate(
             told, (floor, n), (5, 0), textcoords="offset points", va="center", color=FAINT
         )
+        aim = rows[n].aim
+        if aim is not None:
+            axes.plot([aim] * 2, [n - 0.3, n + 0.3], color=LIMIT, linestyle=(0, (4, 3)))
+            _text(axes, aim, n + 0.38, f"aim: {aim:g}", colour=LIMIT)
     _rows(axes, [f"{it} cases" for it in names])
     axes.set_xlim(0, max(floors) * 1.2)
+    axes.set_ylim(-0.5, 1.6)
     axes.set_xlabel("cases a second; the floor is the same records and calls, nothing in between")
     axes.set_title(f"{found[1]:g} access and {found[0]:g} erasure cases a second")
     return figure

@@ -27,7 +27,7 @@ from schemas.records import Person, SealedIdentifier
 from .systems import SYSTEMS, Behaviour
 
 HERE = Path(__file__).parent
-PROCESSES = (("orchestrator", "reports"), ("response", "notice", "host", *SYSTEMS))
+PROCESSES = (("orchestrator", "reports"), ("host", *SYSTEMS), ("response", "notice"))
 """Roles of each process."""
 PATIENCE = 300.0
 """Seconds that the cases of a run may take together; more means that something stands still."""
