@@ -30,6 +30,8 @@ from schemas.records import Person, SealedIdentifier
 FIVE = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
 PATIENCE = 100.0
 LOOK_EVERY = 0.1
+GRACE = 45
+"""Seconds that a process gets to end on SIGTERM: a batch, then ten for Faust, on a busy machine."""
 SESSION = timedelta(seconds=6)
 """The shortest that a broker allows: a killed worker's partitions come back soon."""
 
@@ -74,7 +76,7 @@ class Role:
             return 0
         self.process.terminate()
         try:
-            return self.process.wait(timeout=20)
+            return self.process.wait(timeout=GRACE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
