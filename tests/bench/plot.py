@@ -90,7 +90,7 @@ def _throughput(measured: Mapping[str, Result]) -> Figure:
     for n, (ours, floor) in enumerate(zip(found, floors, strict=True)):
         axes.barh(n, floor, height=0.5, color=FAINT, alpha=0.3)
         axes.barh(n, ours, height=0.5, color=OURS)
-        axes.annotate(f"{ours:g}", (ours, n), (5, 0), textcoords="offset points", va="center")
+        _text(axes, ours, n, f"{ours:g}", colour="white", side=-5)
         told = f"floor: {floor:g}"
         axes.annotate(
             told, (floor, n), (5, 0), textcoords="offset points", va="center", color=FAINT
