@@ -205,8 +205,7 @@ class Decider:
                 raise
             except Exception as error:  # noqa: BLE001  one case must not hold all the others
                 refusals += self._undecidable(it, error)
-                open_cases.undecidable.add(it.event.case)
-                open_cases.of(it.event.case).sealed.clear()
+                open_cases.could_not(it.event.case)
         await self._cases.close(connection, open_cases, self._clock())
         return owed, refusals
 

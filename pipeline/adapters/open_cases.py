@@ -44,6 +44,16 @@ class OpenCases:
         """The keys of a case, and what was opened with them."""
         return self.opened.setdefault(case, sealing.Opened({}))
 
+    def could_not(self, case: UUID) -> None:
+        """An event of this case could not be decided: what was opened for it is forgotten.
+
+        What the transaction decided before stays; it is in nobody's table yet.
+        """
+        self.undecidable.add(case)
+        last = self.cases[case].number if case in self.cases else 0
+        opened = self.of(case)
+        opened.sealed = {number: it for number, it in opened.sealed.items() if number <= last}
+
 
 class CaseMemory:
     """Opens cases and closes them. Those of late are kept, for as long as their ledger ends so."""

@@ -145,11 +145,11 @@ class Orchestrator:
         it. What the register has not seen is read again; what it has is dropped by the decider.
         """
         async with self._engine.connect() as connection:
-            following = await store.next_offsets(connection, topic)
+            following = await store.offsets(connection)
         found: list[Incoming] = []
         for partition in {it.partition for it in batch}:
             came = [it.offset for it in batch if it.partition == partition]
-            for gap in missing(following.get(partition), came):
+            for gap in missing(following.get((topic, partition)), came):
                 log.warning("records.missed", topic=topic, partition=partition, count=len(gap))
                 where = TopicPartition(topic, partition)
                 found += await read_range(self._bootstrap, where, gap)

@@ -7,7 +7,7 @@ kept, as a topic that forgets nothing keeps it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,6 @@ from pipeline.adapters import way_in, wire
 from pipeline.adapters.caller import HostCaller
 from pipeline.adapters.decider import Decider
 from pipeline.adapters.edge import Edge
-from pipeline.adapters.incoming import Incoming
 from pipeline.adapters.mailer import FolderMailer
 from pipeline.adapters.objects import FolderObjects
 from pipeline.adapters.order_desk import OrderDesk
@@ -43,6 +42,7 @@ from pipeline.stages.perform import Perform
 from pipeline.stages.send import Send
 from schemas.codec import locked
 from schemas.records import Person, SealedIdentifier
+from tests.fakes.deciders import arrived
 
 CODEC = locked()
 READ = (flow.REQUESTS, flow.DECISIONS, flow.RESULTS)
@@ -163,24 +163,6 @@ class ByHand:
             self.now += every
             await self.sweep()
             yield self.now
-
-
-def arrived(it: wire.Record, offset: int, at: datetime) -> Incoming:
-    """A record as a consumer gets it."""
-    return Incoming(
-        topic=it.topic,
-        partition=0,
-        offset=offset,
-        key=it.key,
-        value=it.value,
-        headers=it.headers,
-        at=at,
-    )
-
-
-def of_topic(records: Iterable[wire.Record], topic: str) -> Sequence[wire.Record]:
-    """Those of one topic."""
-    return [it for it in records if it.topic == topic]
 
 
 @asynccontextmanager

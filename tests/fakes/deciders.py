@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +80,8 @@ async def requests(
     return [arrived(it, offset) for offset, it in enumerate(out.records)]
 
 
-def arrived(it: wire.Record, offset: int) -> Incoming:
+def arrived(it: wire.Record, offset: int, at: datetime = NOW) -> Incoming:
+    """A record as a consumer gets it."""
     return Incoming(
         topic=it.topic,
         partition=0,
@@ -87,5 +89,10 @@ def arrived(it: wire.Record, offset: int) -> Incoming:
         key=it.key,
         value=it.value,
         headers=it.headers,
-        at=NOW,
+        at=at,
     )
+
+
+def of_topic(records: Iterable[wire.Record], topic: str) -> Sequence[wire.Record]:
+    """Those of one topic."""
+    return [it for it in records if it.topic == topic]

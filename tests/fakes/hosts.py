@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import pytest
+import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipeline import flow
-from pipeline.adapters import topics, wire
+from pipeline.adapters import local_kafka, topics, wire
 from pipeline.adapters.host import run_host
 from pipeline.adapters.incoming import Incoming, read_to_end
 from pipeline.adapters.key_folder import KeyFolder
@@ -160,3 +162,19 @@ def decoded(records: Sequence[Incoming]) -> list[Event]:
 
 async def nothing(_: e.SearchOrdered) -> None:
     return
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A broker for a module's tests."""
+    kafka = await local_kafka.start(tmp_path_factory.mktemp("kafka"))
+    yield kafka.bootstrap
+    await kafka.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bench(bootstrap: str, tmp_path: Path) -> Bench:
+    """A host's topics and keys on it."""
+    made = Bench(bootstrap, tmp_path)
+    await made.prepare()
+    return made

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from pipeline import flow
-from pipeline.adapters import local_kafka, wire
+from pipeline.adapters import wire
 from pipeline.adapters.dead_letters import DeadLetterLimitError
 from pipeline.adapters.key_folder import KeyFolder
 from pipeline.grants import HEADER
 from pipeline.ports import LaterError
 from schemas import events as e
-from tests.fakes.hosts import CODEC, Bench, Scripted, decoded, nothing
+from tests.fakes.hosts import CODEC, Bench, Scripted, bench, bootstrap, decoded, nothing
 from tests.fakes.orders import TRACE, CaseOf
 
+__all__ = ["bench", "bootstrap"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    kafka = await local_kafka.start(tmp_path_factory.mktemp("kafka"))
-    yield kafka.bootstrap
-    await kafka.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def bench(bootstrap: str, tmp_path: Path) -> Bench:
-    made = Bench(bootstrap, tmp_path)
-    await made.prepare()
-    return made
 
 
 async def test_an_order_is_answered_in_its_trace_under_derived_ids(bench: Bench) -> None:

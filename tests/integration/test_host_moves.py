@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from structlog.testing import capture_logs
 
 from pipeline import flow
-from pipeline.adapters import finished, local_kafka
+from pipeline.adapters import finished
 from schemas import events as e
-from tests.fakes.hosts import Bench, Scripted, decoded, nothing
+from tests.fakes.hosts import Bench, Scripted, bench, bootstrap, decoded, nothing
+
+__all__ = ["bench", "bootstrap"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATIENCE = 40.0
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    kafka = await local_kafka.start(tmp_path_factory.mktemp("kafka"))
-    yield kafka.bootstrap
-    await kafka.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def bench(bootstrap: str, tmp_path: Path) -> Bench:
-    made = Bench(bootstrap, tmp_path)
-    await made.prepare()
-    return made
 
 
 async def until(holds: Callable[[], Any]) -> None:

@@ -20,9 +20,9 @@ from pipeline.case.brake import Brake
 from pipeline.case.lost import KEY_LOST
 from pipeline.settings import Settings
 from schemas.events import RecordRefused, SearchFailed, SearchOrdered
-from tests.fakes.deciders import CODEC, NOW, Sent, decider, requests
+from tests.fakes.deciders import CODEC, NOW, Sent, arrived, decider, of_topic, requests
 
-from .test_register import engine, of_topic, settings
+from .test_register import engine, settings
 
 __all__ = ["engine", "settings"]
 
@@ -32,22 +32,10 @@ def told(records: Sequence[wire.Record]) -> list[Told]:
     found = [
         entry
         for n, it in enumerate(of_topic(records, flow.LEDGER))
-        for entry in ledger_topic.entries(_arrived(it, n), CODEC)
+        for entry in ledger_topic.entries(arrived(it, n), CODEC)
     ]
     assert all(isinstance(it, Told) for it in found)
     return [it for it in found if isinstance(it, Told)]
-
-
-def _arrived(it: wire.Record, offset: int) -> Incoming:
-    return Incoming(
-        topic=it.topic,
-        partition=0,
-        offset=offset,
-        key=it.key,
-        value=it.value,
-        headers=it.headers,
-        at=NOW,
-    )
 
 
 async def take_over(
@@ -208,4 +196,4 @@ def _failed(sent: Sent) -> Incoming:
         case=order.case, order=order.order, system=order.system, reason="forbidden"
     )
     framed = wire.Record(topic=flow.RESULTS, key=record.key, value=CODEC.encode(answer))
-    return _arrived(framed, 0)
+    return arrived(framed, 0)

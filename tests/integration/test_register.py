@@ -27,7 +27,7 @@ from pipeline.case.decide import decide
 from pipeline.case.dues import Due
 from pipeline.settings import Settings
 from schemas.codec import CodecError
-from tests.fakes.deciders import CODEC, NOW, Sent, decider, requests, set_up
+from tests.fakes.deciders import CODEC, NOW, Sent, decider, of_topic, requests, set_up
 
 SQLITE_ALONE = pytest.mark.parametrize("register", ["sqlite"], indirect=True)
 
@@ -43,10 +43,6 @@ async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     await migrate(made)
     yield made
     await made.dispose()
-
-
-def of_topic(records: Sequence[wire.Record], topic: str) -> list[wire.Record]:
-    return [it for it in records if it.topic == topic]
 
 
 @SQLITE_ALONE

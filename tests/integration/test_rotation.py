@@ -21,7 +21,8 @@ from pipeline.adapters.rotation import Rotation
 from pipeline.app import LOCAL
 from pipeline.settings import Settings
 from schemas.events import RecordRefused, RequestRefused
-from tests.fakes.by_hand import CODEC, ByHand, arrived, by_hand, of_topic
+from tests.fakes.by_hand import CODEC, ByHand, by_hand
+from tests.fakes.deciders import arrived, of_topic
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -318,12 +318,6 @@ async def offsets(connection: AsyncConnection) -> dict[tuple[str, int], int]:
     return {(it.topic, it.partition): it.next for it in rows}
 
 
-async def next_offsets(connection: AsyncConnection, topic: str) -> dict[int, int]:
-    """By partition, the offset after the last record of a topic that was decided on."""
-    chosen = select(t.offsets).where(t.offsets.c.topic == topic)
-    return {it.partition: it.next for it in await connection.execute(chosen)}
-
-
 async def owe(connection: AsyncConnection, records: Sequence[Record], at: datetime) -> list[Owed]:
     """Put records into the outbox."""
     if not records:
