@@ -36,6 +36,7 @@ from .adapters.orchestrator import GROUP, Orchestrator
 from .adapters.producer import producer
 from .adapters.publisher import Publisher
 from .adapters.recovery import Recovered, Recovery
+from .adapters.register import wrapping
 from .adapters.register.case_keys import CaseKeys
 from .adapters.register.engine import connect, migrate, refuse_earlier, url_of
 from .adapters.report_reader import read_reports
@@ -202,10 +203,12 @@ async def prepare(settings: Settings, bootstrap: str) -> None:
         await migrate(engine)
         hosts = (*systems(settings), flow.RESPONSE, flow.NOTICE)
         await Rotation(engine, files, settings).begin(hosts)
-    FileSigner(place.signing_key, place.public_key)
-    intake, console = files.signer(f"intake-{LOCAL}"), files.signer(f"console-{LOCAL}")
-    way_in.register(place.intakes, "intakes", LOCAL, intake.public_key(), LOCAL_LEVEL)
-    way_in.register(place.intakes, "consoles", LOCAL, console.public_key())
+        async with engine.begin() as connection:
+            await wrapping.lock(connection)  # of processes that start at once, one makes them
+            FileSigner(place.signing_key, place.public_key)
+            intake, console = files.signer(f"intake-{LOCAL}"), files.signer(f"console-{LOCAL}")
+            way_in.register(place.intakes, "intakes", LOCAL, intake.public_key(), LOCAL_LEVEL)
+            way_in.register(place.intakes, "consoles", LOCAL, console.public_key())
     await topics.create(bootstrap, flow.topics(systems(settings), settings))
 
 

@@ -112,7 +112,7 @@ ROUTE: tuple[Step, ...] = (
     Step(
         name="fan out",
         where=Where.DECIDE,
-        reads=(e.PlanApproved, e.ResponseSigned, e.OrderDue),
+        reads=(e.PlanApproved, e.ResponseSigned, e.ClaimWithdrawn, e.OrderDue),
         says=(e.TaskOrdered,),
         stage=fan_out,
     ),
@@ -210,7 +210,7 @@ ROUTE: tuple[Step, ...] = (
 )
 
 FINAL: frozenset[type[Event]] = frozenset(
-    {e.PlanMade, e.ObligationOpened, e.CaseReported, e.KeyDestroyed, e.ClaimWithdrawn}
+    {e.PlanMade, e.ObligationOpened, e.CaseReported, e.KeyDestroyed}
 )
 """Read by people and other teams, and by the fold, but by no step."""
 

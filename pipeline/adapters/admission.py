@@ -23,6 +23,7 @@ from .register import sealing, store
 from .register.case_keys import RECORD
 from .way_in import RefusedError, UnknownKeyError, WayIn
 
+SET_ASIDE = "case_set_aside"
 log = structlog.get_logger()
 
 
@@ -80,7 +81,7 @@ class Admission:
                     )
                     reason = "" if same else "case_id_taken"
             elif it.event.case in open_cases.aside:
-                reason = "case_set_aside"
+                reason = SET_ASIDE
             else:
                 reason = self._misplaced(open_cases, it)
             if reason and it.record is not None:

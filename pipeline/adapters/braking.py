@@ -55,7 +55,7 @@ class Braking:
         made = decide(self.brake)
         if made is None or self._counted or not self._erases(*made):
             return made
-        await holds.count_alone(self._connection)
+        await holds.count_alone(self._connection, self._now)
         held = await holds.held(self._connection)
         ordered = await holds.ordered(self._connection, self._now)
         self.brake = Brake(held=held, ordered=ordered, observe=self.brake.observe)

@@ -141,8 +141,8 @@ async def replay(bootstrap: str, chosen: Sequence[Letter]) -> None:
 
 async def _originals(bootstrap: str, events: Sequence[RecordRefused]) -> list[Incoming]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         return [await _original(consumer, it) for it in events]
     finally:
         await consumer.stop()

@@ -28,12 +28,13 @@ from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 
 from . import key_dates, wire
-from .admission import Admission, Refusal
+from .admission import SET_ASIDE, Admission, Refusal
 from .behind import WHAT_TO_DO, RegisterBehindError
 from .braking import Braking
 from .dead_letters import InARow, refused
 from .incoming import Incoming, Input
 from .key_files import KeyFiles
+from .key_folder import KeyFileError
 from .open_cases import CaseMemory, OpenCases
 from .publisher import Publisher
 from .register import sealing, store
@@ -85,14 +86,17 @@ class Decider:
         """How far this process has seen the register: it does not go back."""
 
     async def take(self, batch: Sequence[Incoming]) -> None:
-        """Decide a batch of one topic and publish what follows.
+        """Decide a batch of one topic and publish what follows; what was taken before is passed by.
 
         Raises `UnknownEventError`, `DeadLetterLimitError` and `RegisterBehindError`, and then has
         done nothing of it: stop, do not skip.
         """
-        inputs, refusals = self._admission.read(batch)
         async with self._one, self._engine.begin() as connection:
             await self._refuse_older(connection)
+            batch = [it for it in batch if it.offset >= self._stored.get(it.place, 0)]
+            if not batch:
+                return
+            inputs, refusals = self._admission.read(batch)
             open_cases = await self._cases.open(connection, {it.event.case for it in inputs})
             inputs, misplaced = await self._admission.admit(connection, open_cases, inputs)
             refusals = await self._admission.unheard(connection, refusals)
@@ -114,13 +118,13 @@ class Decider:
         async with self._one, self._engine.begin() as connection:
             await self._refuse_older(connection)
             open_cases = await self._cases.open(connection, found)
-            cases = open_cases.cases
+            open_cases.decided.update(open_cases.cases.keys() & found)  # overtaken rows go
             braking = await self._braking(connection)
             inputs = [
-                Input(event_of(case, due), store.due_id(case, due), None, wire.new_trace())
+                Input(event_of(case, due), store.due_id(case, due), None, wire.new_trace(), due=due)
                 for case, rows in found.items()
                 for due in rows
-                if case in cases and is_still_due(cases[case], due, self._rules, braking.brake)
+                if case in open_cases.cases
             ]
             inputs = await _news(connection, inputs)
             owed, _ = await self._decide(connection, open_cases, inputs, braking)
@@ -138,6 +142,8 @@ class Decider:
         async with self._one, self._engine.begin() as connection:
             await self._refuse_older(connection)
             open_cases = await self._cases.open(connection, {it.owner for it in expired})
+            still = await expired_keys(connection, now)  # a later response may have moved its end
+            expired = [it for it in expired if it in still]
             settings = self._rules.settings
             inputs = [
                 Input(
@@ -173,7 +179,7 @@ class Decider:
         reasons = {(it.record.partition, it.record.offset): it.reason for it in refusals}
         for it in batch:
             reason = reasons.get((it.partition, it.offset))
-            if reason is None:
+            if reason in {None, SET_ASIDE}:  # by a recovery: nothing is wrong with who sent it
                 after.was_read()
             else:
                 after.was_refused(reason)
@@ -201,8 +207,8 @@ class Decider:
         for it in inputs:
             try:
                 owed += await self._decided(connection, open_cases, it, braking)
-            except (UnknownEventError, SQLAlchemyError):
-                raise
+            except (UnknownEventError, SQLAlchemyError, KeyFileError, OSError):
+                raise  # nothing is wrong with the event: stop, or try all of it again
             except Exception as error:  # noqa: BLE001  one case must not hold all the others
                 refusals += self._undecidable(it, error)
                 open_cases.could_not(it.event.case)
@@ -252,6 +258,8 @@ class Decider:
     def _one_decision(
         self, case: Case | None, it: Input, opened: sealing.Opened, brake: Brake
     ) -> tuple[Case, list[Said]] | None:
+        if case and it.due and not is_still_due(case, it.due, self._rules, brake):
+            return None  # overtaken: by what came since, or by a hold
         given = Given(now=self._clock(), brake=brake)
         if it.person is not None:
             who = sealing.of_person(it.person, opened.tag_key())

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from pipeline import flow
+from pipeline.case.dues import Due
 from schemas import events as e
 from schemas.codec import Codec, CodecError, before_sealed
 from schemas.derive import event_name
@@ -56,6 +57,11 @@ class Incoming:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     at: datetime
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Its topic and partition."""
+        return self.topic, self.partition
 
     def __repr__(self) -> str:
         return f"<Incoming {self.topic}/{self.partition}@{self.offset}>"
@@ -134,6 +140,8 @@ class Input:
     trace: str
     person: Person | None = None
     received_at: datetime | None = None
+    due: Due | None = None
+    """What the clock says it of."""
 
 
 def read(record: Incoming, codec: Codec, way_in: WayIn) -> Input:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from pipeline import crash, lifetimes
 
 BYTES = 32
-_ID = re.compile("[0-9A-Za-z_-][0-9A-Za-z._-]*")
+_ID = re.compile("[0-9A-Za-z_-][0-9A-Za-z._-]{0,63}")
 
 
 class KeyFileError(Exception):

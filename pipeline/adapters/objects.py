@@ -12,6 +12,8 @@ from uuid import uuid4
 
 from pipeline.ports import ObjectExistsError, ObjectMissingError
 
+from .key_folder import flush
+
 _CHUNK = 256 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
@@ -88,11 +90,7 @@ class _Draft:
         except FileExistsError:
             raise ObjectExistsError(self._path.name) from None
         self.discard()
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush(self._path.parent)
 
     def discard(self) -> None:
         """Leave nothing of it but what was published."""
@@ -108,6 +106,7 @@ def _made(path: Path) -> BinaryIO:
         made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        flush(path.parent.parent)
         made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     return os.fdopen(made, "wb")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -63,15 +63,17 @@ class CaseMemory:
         self._keys = keys
         self._cases: OrderedDict[UUID, tuple[bytes, Case]] = OrderedDict()
 
-    async def open(self, connection: AsyncConnection, ids: Collection[UUID]) -> OpenCases:
+    async def open(self, connection: AsyncConnection, ids: Iterable[UUID]) -> OpenCases:
         """Lock these cases and read what deciding on them takes."""
+        ids = frozenset(ids)
         await store.lock(connection, ids)
         ends = await store.last_of(connection, ids)
-        keys = await self._keys.of(connection, ids)
+        aside = await store.set_aside(connection, *ids) if ids else {}
+        keys = await self._keys.of(connection, ids - aside.keys())  # some can be opened by nobody
         found = OpenCases(
             cases=await self._load(connection, ends),
             heads={it: end.head for it, end in ends.items()},
-            aside=await store.set_aside(connection, *ids) if ids else {},
+            aside=aside,
         )
         for (owner, purpose), key in keys.items():
             found.of(owner).keys[purpose] = key
@@ -104,11 +106,15 @@ class CaseMemory:
         self, connection: AsyncConnection, ends: Mapping[UUID, store.Last]
     ) -> dict[UUID, Case]:
         """The cases, from memory where it is current, else folded from the ledger."""
-        found = {}
+        found, unknown = {}, []
         for case_id, end in ends.items():
             head, case = self._cases.get(case_id, (b"", None))
-            if head != end.head:
-                case = fold(await store.events_of(connection, case_id), self._rules)
+            if case is None or head != end.head:
+                unknown.append(case_id)
+            else:
+                found[case_id] = case
+        for case_id, events in (await store.events_of(connection, unknown)).items():
+            case = fold(events, self._rules)
             if case is not None:
                 found[case_id] = case
         return found

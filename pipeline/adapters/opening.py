@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -54,6 +57,7 @@ async def open_response(
     sealed = objects.get(response.name)
     digest = await _write(open_stream(granted.key, response.name, sealed), out)
     if digest != response.digest:
+        _emptied(out).close()
         raise NoCaseError(f"response {response.n} is not the one that was signed")
     return OpenedResponse(response.n, digest)
 
@@ -70,8 +74,16 @@ async def head_of(engine: AsyncEngine, case: UUID) -> frozenset[bytes]:
 
 async def _write(content: AsyncIterator[bytes], out: Path) -> bytes:
     digest = sha256()
-    with out.open("wb") as file:
+    with _emptied(out) as file:
         async for chunk in content:
             digest.update(chunk)
             file.write(chunk)
     return digest.digest()
+
+
+def _emptied(out: Path) -> BinaryIO:
+    """A file without content that its owner alone can read, also if others could before."""
+    file = os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe or a terminal stays what it is
+        os.fchmod(file.fileno(), 0o600)
+    return file

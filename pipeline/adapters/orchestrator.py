@@ -21,10 +21,13 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pipeline import flow
+from pipeline import broke, flow
 from pipeline.settings import Settings
+from schemas.codec import UnknownEventError
 
+from .behind import RegisterBehindError
 from .clock import sweep_for_ever
+from .dead_letters import DeadLetterLimitError
 from .decider import Decider
 from .incoming import Incoming, missing, read_range
 from .key_folder import KeyFileError
@@ -40,6 +43,8 @@ STOPS_WITHIN = 10.0
 """Seconds: Faust waits for ever for partitions that a process never got. Nothing depends on it."""
 PAUSE = 1.0
 """Seconds before a batch that met a busy or absent database or broker is taken again."""
+OURS = (DeadLetterLimitError, RegisterBehindError, UnknownEventError)
+"""What stops a process on purpose. Their texts name nobody."""
 log = structlog.get_logger()
 
 
@@ -123,7 +128,8 @@ class Orchestrator:
     async def _take_until_done(self, topic: str, batch: Sequence[Incoming]) -> None:
         while True:
             try:
-                await self._decider.take([*await self._missed(topic, batch), *batch])
+                whole = [*await self._missed(topic, batch), *batch]
+                await self._decider.take(sorted(whole, key=lambda it: (it.partition, it.offset)))
             except (OperationalError, DBAPIError, KafkaError, OSError) as error:
                 log.warning("batch.retried", topic=topic, error=type(error).__name__)
                 await asyncio.sleep(PAUSE)
@@ -156,7 +162,8 @@ class Orchestrator:
         return found
 
     def _stop(self, error: Exception) -> None:
-        log.error("orchestrator.stopped", error=type(error).__name__, reason=str(error)[:200])
+        reason = str(error) if isinstance(error, OURS) else broke.at(error)  # no stranger's words
+        log.error("orchestrator.stopped", error=type(error).__name__, reason=reason)
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 

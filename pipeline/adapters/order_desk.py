@@ -21,7 +21,7 @@ from schemas.sealed import SealError
 
 from . import wire
 from .incoming import Incoming
-from .key_folder import KeyFolder
+from .key_folder import KeyFileError, KeyFolder
 
 KEY_WAIT = 10.0
 """Seconds that an order waits here for the key that it was wrapped with; then it is put off."""
@@ -92,8 +92,8 @@ class OrderDesk:
             return [self._deferred(order, self._clock(), "lapsed")]
         try:
             grants = await self._grants(dict(record.headers).get(HEADER, b""))
-        except UnknownHostKeyError as error:
-            log.warning("order.key_missing", system=self._work.system, key=error.named)
+        except (UnknownHostKeyError, KeyFileError) as error:
+            log.warning("order.key_missing", system=self._work.system, reason=str(error))
             return [self._deferred(order, self._clock(), "host_key_missing")]
         try:
             async with asyncio.timeout(order.run_limit):
@@ -119,7 +119,7 @@ class OrderDesk:
         while True:
             try:
                 return unwrap(header, self._keys)
-            except UnknownHostKeyError:
+            except (UnknownHostKeyError, KeyFileError):
                 if time.monotonic() > until:
                     raise
             await asyncio.sleep(LOOK_EVERY)

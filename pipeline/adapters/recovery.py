@@ -26,7 +26,7 @@ from .behind import DECIDED
 from .ledger_topic import Progress, Told, Unreadable
 from .reading_on import ReadOn, read_on
 from .register import recovering, store
-from .register.case_keys import OBLIGATION, RECORD
+from .register.case_keys import OBLIGATION, PACKAGE, RECORD
 from .register.gathered import Gathered
 from .taking_over import BrokenCase, TakingOver
 
@@ -138,7 +138,7 @@ class Recovery:
         await self._told.add(connection, [it for it in run if isinstance(it, Told)])
 
     async def _recover(self, connection: AsyncConnection, places: tuple[ReadOn, ...]) -> Recovered:
-        keyed = await recovering.record_keys(connection, self._wrapping)
+        keyed = await recovering.key_owners(connection, self._wrapping, RECORD, PACKAGE)
         keyed |= {it.case for it in self._told.destroyed if it.purpose == RECORD}
         behind = any(it.is_behind for it in places)
         taking = TakingOver(
@@ -176,7 +176,7 @@ class Recovery:
     async def _lost_obligations(
         self, connection: AsyncConnection, lost: set[UUID]
     ) -> tuple[LostObligation, ...]:
-        keyed = await recovering.key_owners(connection, OBLIGATION)
+        keyed = await recovering.key_owners(connection, self._wrapping, OBLIGATION)
         return tuple(
             LostObligation(
                 case=it.case,

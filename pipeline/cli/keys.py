@@ -184,7 +184,9 @@ async def host(system: str, out: Path) -> None:
     files, theirs = app.Place(console.load().data).keys, app.Place(out).keys
     ours = KeyFolder(files.hosts(system))
     if not ours:
-        raise click.ClickException(f"no keys for {system!r}: run `habeas topics` or `up` first")
+        raise click.ClickException(
+            f"no keys for {system!r}: start `habeas run orchestrator` or `habeas up` first"
+        )
     made, gone = _follow(ours, KeyFolder(theirs.hosts(system)))
     _follow_public(files, theirs)
     told = f"{len(ours)} key(s) of {system} are in {out}: {made} new, {gone} destroyed there"

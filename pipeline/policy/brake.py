@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class Limits:
             return f"{hour} erased within an hour and {more} more would pass the limit of {rate}"
         if self.share_per_day is None or system not in self.records:
             return ""
-        most = int(self.records[system] * self.share_per_day)
+        most = math.ceil(self.records[system] * self.share_per_day)
         if day + more > most:
             share = f"{self.share_per_day:.2%} of {self.records[system]} records"
             return f"{day} erased within a day and {more} more would pass {share}"

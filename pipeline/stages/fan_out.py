@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.events import (
+    ClaimWithdrawn,
     Event,
     OrderDue,
     PlanApproved,
@@ -31,7 +32,7 @@ def fan_out(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
     it then, so that no limit stops it again. No due row of a held system is ever said.
     """
     match event:
-        case PlanApproved() | ResponseSigned():
+        case PlanApproved() | ResponseSigned() | ClaimWithdrawn():  # no copy comes first any more
             for system in turns(case):
                 if not stopped(case, system, rules, given.brake):
                     yield from _tasks(case, system, rules, given)

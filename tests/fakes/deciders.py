@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,8 @@ from schemas.records import Person, SealedIdentifier
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CODEC = locked()
+OFFSETS = count()
+"""No two records have the same."""
 
 
 @dataclass
@@ -40,6 +43,13 @@ class Sent:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
+
+
+class Broken(Sent):
+    """A broker that is gone: what is owed stays owed."""
+
+    async def send(self, *_: Any, **__: Any) -> Any:
+        raise ConnectionError
 
 
 def set_up(folder: Path, register: str) -> Settings:
@@ -77,7 +87,12 @@ async def requests(
     for case in cases:
         person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
         await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
-    return [arrived(it, offset) for offset, it in enumerate(out.records)]
+    return [arrived(it, next(OFFSETS)) for it in out.records]
+
+
+def again(batch: Iterable[Incoming]) -> list[Incoming]:
+    """The same records, sent once more."""
+    return [replace(it, offset=next(OFFSETS)) for it in batch]
 
 
 def arrived(it: wire.Record, offset: int, at: datetime = NOW) -> Incoming:

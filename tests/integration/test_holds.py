@@ -147,7 +147,7 @@ async def test_two_processes_do_not_pass_a_limit_together(
     async def order(of: AsyncEngine) -> None:
         async with of.begin() as connection:
             await holds.held(connection)  # a snapshot, if there were one
-            await holds.count_alone(connection)
+            await holds.count_alone(connection, NOW)
             hour, _ = (await holds.ordered(connection, NOW)).get("stripe", (0, 0))
             if hour < most:
                 await holds.record(connection, uuid4(), "stripe", 1, 1, NOW)

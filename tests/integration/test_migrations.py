@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from pipeline.adapters.register.engine import (
     url_of,
 )
 from pipeline.settings import Settings
-from tests.fakes.deciders import Sent, decider, requests, set_up
+from tests.fakes.deciders import Broken, Sent, again, decider, requests, set_up
 
 Rows = dict[str, list[dict[str, Any]]]
 """By table; what a column holds in the database's own form."""
@@ -173,17 +173,10 @@ def something(column: Column[Any]) -> Any:
     return values[column.type.python_type]
 
 
-class Broken(Sent):
-    """A broker that is gone: what is owed stays owed."""
-
-    async def send(self, *_: Any, **__: Any) -> Awaitable[None]:
-        raise ConnectionError
-
-
 async def decides_on(settings: Settings, engine: AsyncEngine, batch: Any) -> None:
     """The register still knows its cases, opens their keys, and takes new ones."""
     sent = Sent()
-    await decider(settings, engine, sent).take(batch)
+    await decider(settings, engine, sent).take(again(batch))
     assert sent.records == []
     for it in await reading.cases(engine):
         case = reading.folded(await reading.entries(engine, it.id), app.rules(settings))

@@ -8,6 +8,7 @@ ever published; every object. That all of it did open the case a moment earlier 
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -227,7 +228,9 @@ async def test_from_the_named_dates_on_nobody_can_open_the_case(
     assert await operator.opens(bystander, backups=False) == {EXPORTS, SEALED}
     async with app.register(hand.settings) as engine:
         out = tmp_path / "response.zip"
+        out.touch(mode=0o644)
         await app.open_response(hand.settings, engine, bystander, None, out)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert out.read_bytes()[:2] == b"PK"
 
 

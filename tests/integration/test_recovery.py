@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, select, update
@@ -13,14 +13,15 @@ from pipeline import app, flow
 from pipeline.adapters import ledger_topic, wire
 from pipeline.adapters.incoming import Incoming
 from pipeline.adapters.ledger_topic import Told
-from pipeline.adapters.register import reading, store, tables
+from pipeline.adapters.register import reading, recovering, store, tables
 from pipeline.adapters.register.gathered import Gathered
 from pipeline.adapters.taking_over import Taken, TakingOver
+from pipeline.app import Place
 from pipeline.case.brake import Brake
 from pipeline.case.lost import KEY_LOST
 from pipeline.settings import Settings
 from schemas.events import RecordRefused, SearchFailed, SearchOrdered
-from tests.fakes.deciders import CODEC, NOW, Sent, arrived, decider, of_topic, requests
+from tests.fakes.deciders import CODEC, NOW, Sent, again, arrived, decider, of_topic, requests
 
 from .test_register import engine, settings
 
@@ -174,7 +175,7 @@ async def test_nothing_is_decided_about_a_case_whose_key_is_lost(
     assert [it.case for it in taken.lost] == [case]
     assert await aside(engine) == {case: KEY_LOST}
     deciding = decider(settings, engine, sent)
-    await deciding.take(request)  # as it is read again from the topic
+    await deciding.take(again(request))  # as it is read again from the topic
     async with engine.begin() as connection:
         assert await store.claim_dues(connection, NOW + timedelta(days=90), Brake()) == {}
     assert sent.records == []
@@ -185,6 +186,28 @@ async def test_nothing_is_decided_about_a_case_whose_key_is_lost(
     assert isinstance(event, RecordRefused)
     assert event.reason == "case_set_aside"
     assert len(await reading.ledger(engine, case)) == len(entries)
+
+
+async def test_a_case_that_was_set_aside_for_want_of_its_wrapping_key_stops_nobody(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    case, other, first, sent = uuid4(), uuid4(), Sent(), Sent()
+    await decider(settings, engine, first).take(await requests(settings, case))
+    wrapping = Place(settings.data).keys.wrapping()
+    (old,) = wrapping
+    wrapping.create(NOW + timedelta(days=1))
+    wrapping.destroy(old)
+    async with engine.begin() as connection:
+        await recovering.set_aside(connection, {case: KEY_LOST}, NOW)
+    deciding = decider(settings, engine, sent)
+    await deciding.take([_failed(first)])
+    (letter,) = sent.records
+    assert getattr(CODEC.decode(letter.value), "reason", "") == "case_set_aside"
+    await deciding.take(await requests(settings, other))
+    assert await reading.ledger(engine, other)
+    await deciding.expire_keys(datetime.now(UTC) + settings.record_key_lives + timedelta(days=1))
+    ended = {(it.owner, it.destroyed_at is not None) for it in await reading.keys(engine)}
+    assert {(case, True), (other, True)} <= ended
 
 
 def _failed(sent: Sent) -> Incoming:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event, select, text, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline import flow
 from pipeline.adapters import wire
 from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.clock import sweep
+from pipeline.adapters.key_folder import KeyFileError
 from pipeline.adapters.publisher import Publisher
 from pipeline.adapters.register import reading, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
@@ -27,7 +28,19 @@ from pipeline.case.decide import decide
 from pipeline.case.dues import Due
 from pipeline.settings import Settings
 from schemas.codec import CodecError
-from tests.fakes.deciders import CODEC, NOW, Sent, decider, of_topic, requests, set_up
+from tests.fakes.deciders import (
+    CODEC,
+    NOW,
+    OFFSETS,
+    Broken,
+    Sent,
+    again,
+    arrived,
+    decider,
+    of_topic,
+    requests,
+    set_up,
+)
 
 SQLITE_ALONE = pytest.mark.parametrize("register", ["sqlite"], indirect=True)
 
@@ -65,6 +78,8 @@ async def test_a_batch_that_comes_twice_is_decided_once(
     first = len(sent.records)
     await one.take(batch)
     await another.take([*batch, *batch])
+    last = again(batch)  # as an intake repeats it
+    await one.take([*last, *last])
     assert len(sent.records) == first
     assert len(of_topic(sent.records, flow.work("freshdesk"))) == 1
     entries = await reading.ledger(engine, case)
@@ -74,7 +89,9 @@ async def test_a_batch_that_comes_twice_is_decided_once(
         offsets = list(await connection.execute(select(tables.offsets)))
         owed = list(await connection.execute(select(tables.outbox)))
     assert heads[case] == store.chain(entries)
-    assert [(it.topic, it.partition, it.next) for it in offsets] == [(flow.REQUESTS, 0, 1)]
+    assert [(it.topic, it.partition, it.next) for it in offsets] == [
+        (flow.REQUESTS, 0, last[0].offset + 1)
+    ]
     assert owed == []
 
 
@@ -117,8 +134,59 @@ async def test_an_event_that_breaks_the_decider_is_put_aside_and_the_others_go_o
     assert CODEC.decode(letter.value).reason == "incident: undecidable"  # type: ignore[attr-defined]
     assert await reading.ledger(engine, bad) == []
     assert await reading.ledger(engine, good)
-    await one.take(batch)  # sent again, when it can be decided
+    await one.take(again(batch))  # when it can be decided
     assert await reading.ledger(engine, bad)
+
+
+async def test_a_host_key_that_cannot_be_read_makes_nothing_a_dead_letter(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """Such as one whose folder is not mounted yet: the batch is tried again."""
+    sent, case = Sent(), uuid4()
+    folder = Place(settings.data).keys.hosts("freshdesk")
+    batch, away = await requests(settings, case), folder.with_name("away")
+    folder.rename(away)
+    one = decider(settings, engine, sent)
+    with pytest.raises(KeyFileError):
+        await one.take(batch)
+    assert sent.records == []
+    away.rename(folder)
+    await one.take(batch)
+    assert await reading.ledger(engine, case)
+    assert not of_topic(sent.records, flow.DEAD_LETTERS)
+
+
+async def test_what_is_refused_is_put_aside_once_though_publishing_fails(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    rubbish = wire.Record(topic=flow.REQUESTS, key=b"", value=b"rubbish")
+    batch = [arrived(rubbish, next(OFFSETS)) for _ in range(60)]  # twice that is past the limit
+    one = decider(settings, engine, Broken())
+    with pytest.raises(ConnectionError):
+        await one.take(batch)
+    for _ in range(3):
+        await one.take(batch)
+    sent, later = Sent(), datetime.now(UTC) + timedelta(minutes=1)
+    assert await Publisher(engine, sent, lambda: later).sweep() == len(batch)
+    assert len(of_topic(sent.records, flow.DEAD_LETTERS)) == len(batch)
+
+
+async def test_a_key_whose_end_has_moved_meanwhile_is_not_destroyed(
+    settings: Settings, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supplement was signed after the sweep had looked, and before it had its locks."""
+    case, late = uuid4(), datetime.now(UTC) + settings.record_key_lives + timedelta(days=1)
+    one = decider(settings, engine, Sent())
+    await one.take(await requests(settings, case))
+
+    async def moved(connection: AsyncConnection, cases: Collection[UUID]) -> None:
+        await locked_(connection, cases)
+        await connection.execute(update(tables.keys).values(destroy_at=late + timedelta(days=1)))
+
+    locked_ = store.lock
+    monkeypatch.setattr("pipeline.adapters.open_cases.store.lock", moved)
+    await one.expire_keys(late)
+    assert {it.destroyed_at for it in await reading.keys(engine)} == {None}
 
 
 async def test_another_person_under_a_known_case_is_refused(
@@ -231,7 +299,7 @@ async def test_no_question_of_the_decider_or_the_clock_reads_a_whole_table(
     event.listen(engine.sync_engine, "before_cursor_execute", note)
     came = await requests(settings, case)
     await one.take(came)
-    await decider(settings, engine, Sent()).take(came)  # has nothing in memory
+    await decider(settings, engine, Sent()).take(again(came))  # has nothing in memory
     publisher = Publisher(engine, Sent())
     await sweep(one, publisher, engine, NOW + settings.record_key_lives + timedelta(days=1))
     await reading.find(engine, str(case)[:8])
@@ -298,12 +366,14 @@ async def test_what_is_ordered_is_in_the_ledgers_topic_before_it_leaves(
 async def test_a_stored_offset_never_goes_back(settings: Settings, engine: AsyncEngine) -> None:
     """A process that lost its partitions may still finish an old batch, after a newer one."""
     batch = await requests(settings, uuid4(), uuid4())
-    deciding = decider(settings, engine, Sent())
-    await deciding.take(batch)
-    await deciding.take(batch[:1])
+    await decider(settings, engine, Sent()).take(batch)
+    async with engine.begin() as connection:
+        await store.save_offsets(connection, batch[:1])
     async with engine.connect() as connection:
         offsets = list(await connection.execute(select(tables.offsets)))
-    assert [(it.topic, it.partition, it.next) for it in offsets] == [(flow.REQUESTS, 0, 2)]
+    assert [(it.topic, it.partition, it.next) for it in offsets] == [
+        (flow.REQUESTS, 0, batch[1].offset + 1)
+    ]
 
 
 async def test_a_register_that_goes_back_under_a_running_process_is_not_decided_on(

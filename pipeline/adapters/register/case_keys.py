@@ -99,7 +99,8 @@ class CaseKeys:
         except KeyError:
             raise KeyFileError(
                 f"the wrapping key {named} of living case keys is not in {self._wrapping.root}:"
-                " bring it back from the backup of the keys"
+                " bring it back from the backup of the keys; if there is none,"
+                " `habeas recover` sets those cases aside"
             ) from None
 
 

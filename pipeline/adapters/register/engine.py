@@ -35,10 +35,11 @@ def url_of(register: str, data: Path) -> str:
 
 async def connect(url: str) -> AsyncEngine:
     """An engine whose transactions are what the register needs on this database."""
-    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _sqlite_connected)
-        event.listen(engine.sync_engine, "begin", _sqlite_begun)
+    if not url.startswith("sqlite"):  # what is read after a lock is what others committed by then
+        return create_async_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _sqlite_connected)
+    event.listen(engine.sync_engine, "begin", _sqlite_begun)
     return engine
 
 

@@ -144,10 +144,14 @@ async def listed(connection: AsyncConnection, *, lifted: bool = False) -> list[H
     ]
 
 
-async def count_alone(connection: AsyncConnection) -> None:
-    """From here to the transaction's end nobody else counts and orders erasures."""
+async def count_alone(connection: AsyncConnection, now: datetime) -> None:
+    """From here to the transaction's end nobody else counts and orders erasures.
+
+    What is older than a day is forgotten.
+    """
     if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE locked the whole register
         await connection.execute(_ONE_COUNTS)
+    await connection.execute(delete(t.erasures).where(t.erasures.c.at <= now - DAY))
 
 
 async def ordered(connection: AsyncConnection, now: datetime) -> dict[str, tuple[int, int]]:
@@ -171,8 +175,7 @@ async def ordered(connection: AsyncConnection, now: datetime) -> dict[str, tuple
 async def record(  # noqa: PLR0917  one row
     connection: AsyncConnection, case: UUID, system: str, n: int, holdings: int, at: datetime
 ) -> None:
-    """Count a task once, whatever its attempts. What is older than a day is forgotten."""
-    await connection.execute(delete(t.erasures).where(t.erasures.c.at <= at - DAY))
+    """Count a task once, whatever its attempts."""
     row = {"case_id": case, "system": system, "n": n, "holdings": holdings, "at": at}
     await connection.execute(insert(t.erasures).values(row))
 

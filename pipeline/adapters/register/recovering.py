@@ -15,7 +15,7 @@ from pipeline.case.brake import EVERY
 
 from . import holds
 from . import tables as t
-from .case_keys import PACKAGE, RECORD, destroy
+from .case_keys import PACKAGE, destroy
 
 COMMAND = "habeas recover"
 NO_PARTITION = -1
@@ -69,21 +69,17 @@ async def case_numbers(connection: AsyncConnection) -> dict[UUID, int]:
     return {it.id: it.number for it in rows}
 
 
-async def record_keys(connection: AsyncConnection, wrapping: Container[str]) -> frozenset[UUID]:
-    """Cases whose record key is here, or was destroyed as it should be.
+async def key_owners(
+    connection: AsyncConnection, wrapping: Container[str], purpose: str, *more: str
+) -> frozenset[UUID]:
+    """Whose key of a purpose is here, or was destroyed as it should be.
 
-    A living key whose wrapping key is not at hand is as good as lost.
+    Who has a living key of it, or of `more`, whose wrapping key is not at hand has lost it.
     """
-    rows = await connection.execute(select(t.keys).where(t.keys.c.purpose == RECORD))
-    return frozenset(
-        it.owner for it in rows if it.destroyed_at is not None or it.wrapping in wrapping
-    )
-
-
-async def key_owners(connection: AsyncConnection, purpose: str) -> frozenset[UUID]:
-    """Whose keys of a purpose are or were here."""
-    chosen = select(t.keys.c.owner).where(t.keys.c.purpose == purpose)
-    return frozenset((await connection.execute(chosen)).scalars())
+    chosen = select(t.keys).where(t.keys.c.purpose.in_((purpose, *more)))
+    rows = list(await connection.execute(chosen))
+    lost = {it.owner for it in rows if it.destroyed_at is None and it.wrapping not in wrapping}
+    return frozenset({it.owner for it in rows if it.purpose == purpose} - lost)
 
 
 async def destroy_again(connection: AsyncConnection, ids: Container[UUID], now: datetime) -> int:

@@ -95,11 +95,19 @@ async def last_of(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID
     return {it.id: Last(it.number, it.head) for it in await connection.execute(chosen)}
 
 
-async def events_of(connection: AsyncConnection, case: UUID) -> list[Event]:
-    """A case's whole ledger, in order. Raises `UnknownEventError`."""
-    chosen = select(t.ledger).where(t.ledger.c.case_id == case).order_by(t.ledger.c.number)
-    rows = await connection.execute(chosen)
-    return [from_body(it.type, it.version, it.body) for it in rows]
+async def events_of(
+    connection: AsyncConnection, cases: Collection[UUID]
+) -> dict[UUID, list[Event]]:
+    """The whole ledgers of cases, each in order. Raises `UnknownEventError`."""
+    found: dict[UUID, list[Event]] = {}
+    if cases:
+        chosen = (
+            select(t.ledger).where(t.ledger.c.case_id.in_(cases)).order_by(*t.ledger.primary_key)
+        )
+        for it in await connection.execute(chosen):
+            event = from_body(it.type, it.version, it.body)
+            found.setdefault(it.case_id, []).append(event)
+    return found
 
 
 async def event_of(connection: AsyncConnection, case: UUID, number: int) -> Event | None:
@@ -295,7 +303,9 @@ async def set_aside(connection: AsyncConnection, *cases: UUID) -> dict[UUID, str
 
 async def save_offsets(connection: AsyncConnection, batch: Sequence[Incoming]) -> None:
     """Store each partition's next offset. It never goes back: a batch may come twice, and late."""
-    following = {(it.topic, it.partition): it.offset + 1 for it in batch}
+    following: dict[tuple[str, int], int] = {}
+    for it in batch:
+        following[it.place] = max(it.offset + 1, following.get(it.place, 0))
     rows = [
         {"topic": topic, "partition": partition, "next": offset}
         for (topic, partition), offset in sorted(following.items())
