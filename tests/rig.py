@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -70,11 +71,21 @@ class Role:
         self.died += 1
         self.start()
 
+    def assigned(self) -> list[tuple[datetime, int]]:
+        """When it was given how many partitions, each time, as its log tells."""
+        told = [json.loads(it) for it in self.log.read_text().splitlines() if '.assigned"' in it]
+        return [(datetime.fromisoformat(it["timestamp"]), it["partitions"]) for it in told]
+
+    def tell(self) -> None:
+        """Tell it to end (SIGTERM), as an operator does."""
+        if self.process is not None:
+            self.process.terminate()
+
     def stop(self) -> int:
-        """End it with SIGTERM, as an operator does; its exit code."""
+        """End it with SIGTERM, and wait for that; its exit code."""
         if self.process is None:
             return 0
-        self.process.terminate()
+        self.tell()
         try:
             return self.process.wait(timeout=GRACE)
         except subprocess.TimeoutExpired:
@@ -138,7 +149,9 @@ class Rig:
 
     async def __aexit__(self, *_: object) -> None:
         for it in self.roles:
-            it.stop()
+            it.tell()  # they end side by side
+        for it in self.roles:
+            await asyncio.to_thread(it.stop)
         await self._stack.aclose()
 
     async def _stop_kafka(self) -> None:

@@ -101,13 +101,14 @@ async def _committed(
     try:
         async with asyncio.timeout(READ_WITHIN):
             await admin.start()
-            found: dict[TopicPartition, OffsetAndMetadata] = {}
-            while not partitions <= found.keys():  # aiokafka tells an error by leaving them out
+            while True:
+                found: dict[TopicPartition, OffsetAndMetadata]
                 found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+                if partitions <= found.keys():  # aiokafka tells an error by leaving them out
+                    return found
                 await asyncio.sleep(WHILE_BUSY / 1000)
     finally:
         await admin.close()
-    return found
 
 
 class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
@@ -245,7 +246,8 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 return
 
     async def _commit(self) -> None:
-        told = {it: state.to_commit() for it, state in self._partitions.items()}
+        states = dict(self._partitions)  # a rebalance may exchange them before the broker answers
+        told = {it: state.to_commit() for it, state in states.items()}
         offsets = {it: said for it, said in told.items() if said is not None}
         self._committed_at = time.monotonic()
         with _costs_repetition("commit.refused"):
@@ -253,7 +255,7 @@ class _Host(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
                 crash.passing("host.before-commit")
                 await self._consumer.commit(offsets)
             for it, said in offsets.items():
-                self._partitions[it].committed(said)
+                states[it].committed(said)
 
 
 @contextmanager

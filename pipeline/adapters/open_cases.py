@@ -21,7 +21,7 @@ from .register import sealing, store
 from .register.case_keys import CaseKeys, NewKey, expire
 
 CACHED = 5000
-UNDECIDABLE = "an event could not be decided; it is a dead letter"
+UNDECIDABLE = "an event could not be decided: see the dead letters, and the log"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Sizes:
     megabytes: int = 1024
     closed: int = 100_000
     beside: int = 200
-    throttled: int = 100
+    throttled: int = 50
 
 
 def on_a_pipeline(sizes: Sizes) -> Mapping[str, Callable[[Bench], Awaitable[Result]]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,16 +80,9 @@ class Crew:
         return {who for who, order in self.ordered.items() if order in told}
 
 
-def assigned(host: Role) -> Sequence[tuple[float, int]]:
-    """When (seconds since the epoch) a host got how many partitions."""
-    lines = [it for it in host.log.read_text().splitlines() if '"event": "host.assigned"' in it]
-    said = [json.loads(it) for it in lines]
-    return [(datetime.fromisoformat(it["timestamp"]).timestamp(), it["partitions"]) for it in said]
-
-
 def partitions(host: Role) -> int:
     """How many a host has now."""
-    return assigned(host)[-1][1] if assigned(host) else 0
+    return host.assigned()[-1][1] if host.assigned() else 0
 
 
 @asynccontextmanager

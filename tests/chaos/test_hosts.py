@@ -16,7 +16,7 @@ import pytest
 from connectors.sdk.sandbox import Fault
 from tests.soak import SEED, SOAK
 
-from .crew import Crew, assigned, crew
+from .crew import Crew, crew
 
 ORDERS = 1500 if SOAK else 300
 PORTIONS = 12
@@ -51,7 +51,7 @@ async def test_nothing_is_lost_and_only_what_was_in_flight_is_repeated(
                 disturbed.append(time.time())
             await asyncio.sleep(1)
         await until_answered(hosts)
-        disturbed += [at for it in hosts.hosts for at, _ in assigned(it)]
+        disturbed += [at.timestamp() for it in hosts.hosts for at, _ in it.assigned()]
         looks = hosts.vendor.answered
         repeated = {who: at for who, at in looks.items() if len(at) > 1}
         print(f"{len(repeated)} of {ORDERS} repeated")  # noqa: T201

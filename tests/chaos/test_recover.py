@@ -5,6 +5,7 @@ What was erased is asked of the sandboxes' own ledgers, not of the pipeline.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ from pipeline.adapters.register.case_keys import PACKAGE, expire
 from pipeline.case.case import Case
 from schemas.events import KeyDestroyed
 from tests.chaos.test_brake import lift_by_two
-from tests.rig import Planted, Rig, Role, plant, states
+from tests.rig import PATIENCE, Planted, Rig, Role, plant, states
 
 BOTH = ("access", "erasure")
 HOSTS = ("host salesforce", "response", "notice", "reports")
@@ -77,8 +78,9 @@ async def destroy_package(rig: Rig, case: UUID) -> None:
     (key,) = await package_keys(rig, case)
     async with app.register(rig.settings) as engine, engine.begin() as connection:
         await expire(connection, [key.id], key.created_at)
-    while not any(isinstance(it.event, KeyDestroyed) for it in await rig.entries(case)):
-        await rig.until(case, lambda it: it.number)
+    async with asyncio.timeout(PATIENCE):
+        while not any(isinstance(it.event, KeyDestroyed) for it in await rig.entries(case)):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
 
 
 async def orders_of(rig: Rig, case: UUID) -> list[Incoming]:

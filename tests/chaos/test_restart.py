@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from tests.rig import Rig, Role, plant
 
 def assignments(role: Role) -> list[int]:
     """How many partitions a host got, each time that it was told."""
-    lines = [it for it in role.log.read_text().splitlines() if '"event": "host.assigned"' in it]
-    return [json.loads(it)["partitions"] for it in lines]
+    return [partitions for _, partitions in role.assigned()]
 
 
 async def both_have_some(rig: Rig, hosts: list[Role]) -> None:

@@ -8,11 +8,10 @@ whose cases ran undisturbed.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -227,19 +226,16 @@ async def tell_recoveries(rig: Rig, seen: Seen, roles: Mapping[str, Role]) -> No
     decided = [it.at for id_ in seen.cases for it in await rig.entries(id_)]
     took: list[float] = []
     for it in seen.kills:
-        works = decided if it.victim == BROKER else list(assigned(roles[it.victim]))
+        works = (
+            decided
+            if it.victim == BROKER
+            else [at for at, got in roles[it.victim].assigned() if got]
+        )
         back = min((at for at in works if at > it.over), default=None)
         if back is not None:
             took.append((back - it.at).total_seconds())
             said(f"killed {it.victim}: works again after {took[-1]:.1f} s")
     said(f"recovery of {len(took)} kills: p50 {median(took):.1f} s, max {max(took):.1f} s")
-
-
-def assigned(role: Role) -> Iterator[datetime]:
-    """When a process was given partitions, as its log tells."""
-    for line in role.log.read_text().splitlines():
-        if '.assigned"' in line and (told := json.loads(line))["partitions"]:
-            yield datetime.fromisoformat(told["timestamp"])
 
 
 def said(line: str) -> None:

@@ -6,13 +6,11 @@ kept, as a topic that forgets nothing keeps it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,8 +26,6 @@ from pipeline.adapters.edge import Edge
 from pipeline.adapters.mailer import FolderMailer
 from pipeline.adapters.objects import FolderObjects
 from pipeline.adapters.order_desk import OrderDesk
-from pipeline.adapters.publisher import Publisher
-from pipeline.adapters.register.case_keys import CaseKeys
 from pipeline.adapters.register.engine import connect, migrate, url_of
 from pipeline.adapters.rotation import Rotation
 from pipeline.adapters.signer import FileSigner
@@ -42,7 +38,7 @@ from pipeline.stages.perform import Perform
 from pipeline.stages.send import Send
 from schemas.codec import locked
 from schemas.records import Person, SealedIdentifier
-from tests.fakes.deciders import arrived
+from tests.fakes.deciders import Sent, arrived, decider
 
 CODEC = locked()
 READ = (flow.REQUESTS, flow.DECISIONS, flow.RESULTS)
@@ -57,19 +53,16 @@ class ByHand:
     sandbox: Sandbox
     connector: Connector
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    published: list[wire.Record] = field(default_factory=list)
+    sent: Sent = field(default_factory=Sent)
     _taken: int = 0
 
     def clock(self) -> datetime:
         return self.now
 
-    async def send(self, topic: str, value: bytes, *, key: bytes, headers: Any) -> Any:
-        """As a producer does it."""
-        record = wire.Record(topic=topic, key=key, value=value, headers=tuple(headers))
-        self.published.append(record)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+    @property
+    def published(self) -> list[wire.Record]:
+        """What anybody has published so far."""
+        return self.sent.records
 
     @property
     def place(self) -> Place:
@@ -81,7 +74,9 @@ class ByHand:
 
     @cached_property
     def edge(self) -> Edge:
-        return Edge(name=LOCAL, files=self.place.keys, codec=CODEC, producer=self, clock=self.clock)
+        return Edge(
+            name=LOCAL, files=self.place.keys, codec=CODEC, producer=self.sent, clock=self.clock
+        )
 
     @cached_property
     def rotation(self) -> Rotation:
@@ -89,18 +84,7 @@ class ByHand:
 
     def decider(self) -> Decider:
         """Another process that decides, as `run_orchestrator` makes it."""
-        files = self.place.keys
-        return Decider(
-            engine=self.engine,
-            codec=CODEC,
-            rules=app.rules(self.settings),
-            way_in=way_in.WayIn(CODEC, way_in.load(self.place.intakes), files.pipeline()),
-            keys=CaseKeys(files.wrapping()),
-            files=files,
-            publisher=Publisher(self.engine, self, self.clock),
-            observe=False,
-            clock=self.clock,
-        )
+        return decider(self.settings, self.engine, self.sent, self.clock)
 
     def desks(self) -> dict[str, OrderDesk]:
         """A host for each topic of orders."""
@@ -149,7 +133,7 @@ class ByHand:
             if record.topic in READ:
                 await decider.take([record])
             elif record.topic in desks:
-                self.published += await desks[record.topic].answer(record)
+                self.published.extend(await desks[record.topic].answer(record))
 
     async def sweep(self) -> None:
         """What an orchestrator's clock does about keys."""

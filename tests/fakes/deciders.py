@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -29,6 +29,10 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CODEC = locked()
 OFFSETS = count()
 """No two records have the same."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass
@@ -62,7 +66,9 @@ def set_up(folder: Path, register: str) -> Settings:
     return made
 
 
-def decider(settings: Settings, engine: AsyncEngine, sent: Sent) -> Decider:
+def decider(
+    settings: Settings, engine: AsyncEngine, sent: Sent, clock: Callable[[], datetime] = _now
+) -> Decider:
     """One as `run_orchestrator` makes it."""
     files = Place(settings.data).keys
     senders = way_in.load(Place(settings.data).intakes)
@@ -73,8 +79,9 @@ def decider(settings: Settings, engine: AsyncEngine, sent: Sent) -> Decider:
         way_in=way_in.WayIn(CODEC, senders, files.pipeline()),
         keys=CaseKeys(files.wrapping()),
         files=files,
-        publisher=Publisher(engine, sent),
+        publisher=Publisher(engine, sent, clock),
         observe=False,
+        clock=clock,
     )
 
 

@@ -16,24 +16,19 @@ from uuid import uuid4
 
 import faust
 import pytest
-import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pipeline.adapters import local_kafka, topics
+from pipeline.adapters import topics
 from pipeline.adapters.producer import producer
 from pipeline.flow import Topic
+from tests.fakes.hosts import bootstrap
+
+__all__ = ["bootstrap"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 COMMITTED_EVERY = 0.2
 """Seconds."""
 Handler = Callable[[Any], AsyncIterator[None]]
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    kafka = await local_kafka.start(tmp_path_factory.mktemp("kafka"))
-    yield kafka.bootstrap
-    await kafka.stop()
 
 
 @asynccontextmanager

@@ -80,6 +80,7 @@ async def test_a_hold_is_lifted_by_two_people_and_kept_for_audit(engine: AsyncEn
         ("bob", ANN, r"not the one of \[consoles.bob\]"),
         ("carl", BOB, r"not the one of \[consoles.carl\]"),
     ],
+    ids=["twice", "under two names", "with another's key", "unregistered key"],
 )
 async def test_one_person_is_not_two(
     engine: AsyncEngine, name: str, key: Ed25519PrivateKey, says: str

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from aiokafka import TopicPartition
 
 from pipeline import flow
 from pipeline.adapters import local_kafka, topics
-from pipeline.adapters.incoming import missing, read_range
+from pipeline.adapters.decider import Decider
+from pipeline.adapters.incoming import Incoming, missing, read_range
+from pipeline.adapters.orchestrator import Orchestrator
 from pipeline.adapters.producer import producer
+from pipeline.adapters.publisher import Publisher
+from pipeline.adapters.register import store
+from pipeline.adapters.register.engine import connect, migrate, url_of
+from pipeline.adapters.rotation import Rotation
+from pipeline.app import Place
 from pipeline.settings import Settings
+from tests.fakes.deciders import Sent, set_up
 
 
 @pytest.mark.parametrize(
@@ -43,3 +53,39 @@ async def test_a_range_of_a_partition_is_read_again(tmp_path: Path) -> None:
         assert [(it.offset, it.value) for it in found] == [(3, b"3"), (4, b"4"), (5, b"5")]
     finally:
         await kafka.stop()
+
+
+async def test_what_the_stream_dropped_is_decided_with_the_next_batch(tmp_path: Path) -> None:
+    """Offsets 3 and 4 never come: those after them are taken together with them, in order."""
+    taken: list[int] = []
+
+    class Taking:
+        async def take(self, batch: Sequence[Incoming]) -> None:
+            taken.extend(it.offset for it in batch)
+
+    settings = set_up(tmp_path, "")
+    engine = await connect(url_of("", tmp_path))
+    await migrate(engine)
+    kafka = await local_kafka.start(tmp_path / "kafka")
+    try:
+        await topics.create(kafka.bootstrap, flow.topics((), settings))
+        async with producer(kafka.bootstrap) as out:
+            for n in range(7):
+                await out.send_and_wait(flow.RESULTS, b"%d" % n, key=b"k", partition=1)
+        found = await read_range(kafka.bootstrap, TopicPartition(flow.RESULTS, 1), range(7))
+        async with engine.begin() as connection:
+            await store.save_offsets(connection, found[:3])
+        orchestrator = Orchestrator(
+            decider=cast("Decider", Taking()),
+            publisher=Publisher(engine, Sent()),
+            rotation=Rotation(engine, Place(tmp_path).keys, settings),
+            engine=engine,
+            settings=settings,
+            bootstrap=kafka.bootstrap,
+            folder=tmp_path / "faust",
+        )
+        await orchestrator._take_until_done(flow.RESULTS, found[5:])
+        assert taken == [3, 4, 5, 6]
+    finally:
+        await kafka.stop()
+        await engine.dispose()

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from pipeline import flow
-from pipeline.adapters import local_kafka, topics
+from pipeline.adapters import topics
 from pipeline.flow import Topic
 from pipeline.settings import Settings
+from tests.fakes.hosts import bootstrap
+
+__all__ = ["bootstrap"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROUTE = flow.topics(("freshdesk", "salesforce"), Settings(partitions=3))
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    kafka = await local_kafka.start(tmp_path_factory.mktemp("kafka"))
-    yield kafka.bootstrap
-    await kafka.stop()
 
 
 async def test_missing_topics_are_made_once_with_their_settings(bootstrap: str) -> None:
