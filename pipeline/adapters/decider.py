@@ -200,7 +200,7 @@ class Decider:
         inputs: Sequence[Input],
         braking: Braking,
     ) -> tuple[list[wire.Record], list[Refusal]]:
-        """What is owed after these, and those that break the decider."""
+        """What is owed after these, the ledger's first, and those that break the decider."""
         self._saying.begin()
         owed: list[wire.Record] = []
         refusals: list[Refusal] = []
@@ -212,8 +212,14 @@ class Decider:
             except Exception as error:  # noqa: BLE001  one case must not hold all the others
                 refusals += self._undecidable(it, error)
                 open_cases.could_not(it.event.case)
+        traces = {it.event.case: it.trace for it in inputs}
+        journal = [
+            record
+            for case, entries in open_cases.entries.items()
+            for record in self._saying.journal(case, entries, traces[case])
+        ]
         await self._cases.close(connection, open_cases, self._clock())
-        return owed, refusals
+        return [*journal, *owed], refusals
 
     async def _decided(
         self, connection: AsyncConnection, open_cases: OpenCases, it: Input, braking: Braking
@@ -233,7 +239,7 @@ class Decider:
         case, said = decided
         said, more = await self._saying.seal(connection, case, said, opened, head)
         entries, head = store.chained(said, head, self._clock())
-        records = self._saying.records(case, said, entries, it.trace, opened.keys)
+        records = self._saying.records(said, it.trace, opened.keys)
         await braking.journal(before, case, said)
         open_cases.decided.add(known)
         open_cases.cases[known] = case

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -87,23 +87,22 @@ class Saying:
         return sealing.seal(self._codec, event, what, keys)
 
     def records(
-        self,
-        case: Case,
-        said: Sequence[Said],
-        entries: Sequence[LedgerEntry],
-        trace: str,
-        keys: Mapping[str, CaseKey],
+        self, said: Sequence[Said], trace: str, keys: Mapping[str, CaseKey]
     ) -> list[wire.Record]:
-        """What is to be published, the ledger's records first: a sweep keeps the order."""
-        found = []
+        """What is to be published of what one decision said, but for the ledger."""
+        return [
+            self._record(topic, it.event, it.id, it.cause, trace, keys)
+            for it in said
+            if it.cause is not None and (topic := flow.topic_of(it.event)) is not None
+        ]
+
+    def journal(
+        self, case: UUID, entries: Sequence[LedgerEntry], trace: str
+    ) -> Iterator[wire.Record]:
+        """What a transaction adds to a case's ledger: one record, or several if it is very much."""
         for part in store.portions(entries):
-            journal = e.LedgerAppended(case=case.id, entries=part)
-            found.append(self._record(flow.LEDGER, journal, part[0].id, None, trace, {}))
-        for it in said:
-            topic = flow.topic_of(it.event) if it.cause is not None else None
-            if topic is not None:
-                found.append(self._record(topic, it.event, it.id, it.cause, trace, keys))
-        return found
+            appended = e.LedgerAppended(case=case, entries=part)
+            yield self._record(flow.LEDGER, appended, part[0].id, None, trace, {})
 
     def _record(  # noqa: PLR0917  one record's whole frame
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pipeline import flow
 from pipeline.adapters import wire
 from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.clock import sweep
+from pipeline.adapters.incoming import Incoming
 from pipeline.adapters.key_folder import KeyFileError
 from pipeline.adapters.publisher import Publisher
 from pipeline.adapters.register import reading, store, tables
@@ -24,9 +26,11 @@ from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, dest
 from pipeline.adapters.register.engine import connect, migrate, url_of
 from pipeline.app import Place
 from pipeline.case.brake import Brake
-from pipeline.case.decide import decide
+from pipeline.case.case import Case
+from pipeline.case.decide import Said, decide
 from pipeline.case.dues import Due
 from pipeline.settings import Settings
+from schemas import events as e
 from schemas.codec import CodecError
 from tests.fakes.deciders import (
     CODEC,
@@ -114,16 +118,66 @@ async def test_two_processes_that_take_the_same_batch_decide_it_once(
     assert len(orders_out) == len(cases)
 
 
+async def test_what_a_batch_says_of_a_case_is_one_record_of_its_ledger(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    sent, case = Sent(), uuid4()
+    one = decider(settings, engine, sent)
+    await one.take(await requests(settings, case))
+    orders = [
+        CODEC.decode(it.value)
+        for system in ("freshdesk", "salesforce")
+        for it in of_topic(sent.records, flow.work(system))
+    ]
+    sent.records.clear()
+    await one.take([_put_off(it) for it in orders])
+    (record,) = of_topic(sent.records, flow.LEDGER)
+    appended = CODEC.decode(record.value)
+    assert isinstance(appended, e.LedgerAppended)
+    assert [it.type for it in appended.entries] == ["order_deferred"] * 2
+    entries = await reading.ledger(engine, case)
+    assert [it.number for it in appended.entries] == [it.number for it in entries[-2:]]
+
+
+def _put_off(order: Any) -> Incoming:
+    """What a host says to an order that it cannot work on now."""
+    said = e.OrderDeferred(
+        case=order.case, order=order.order, system=order.system, until=NOW, reason="run_limit"
+    )
+    headers = wire.headers(
+        said,
+        event_id=wire.answer_id(order.order, said),
+        cause=None,
+        source="host",
+        at=NOW,
+        trace=wire.new_trace(),
+    )
+    key = str(order.case).encode()
+    record = wire.Record(topic=flow.RESULTS, key=key, value=CODEC.encode(said), headers=headers)
+    return arrived(record, next(OFFSETS))
+
+
+def _raises(_: Any) -> Any:
+    raise CodecError("too large")
+
+
+def _says_too_much(decided: tuple[Case, list[Said]]) -> Any:
+    case, said = decided
+    event: Any = next(it.event for it in said if isinstance(it.event, e.IdentityVerified))
+    much = replace(event, method="x" * store.LARGEST)
+    return case, [replace(it, event=much) if it.event is event else it for it in said]
+
+
+@pytest.mark.parametrize("how", [_raises, _says_too_much])
 async def test_an_event_that_breaks_the_decider_is_put_aside_and_the_others_go_on(
-    settings: Settings, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, how: Any
 ) -> None:
     """Such as one that says more than a record can hold: it must not stop every other case."""
     good, bad, sent = uuid4(), uuid4(), Sent()
 
     def breaking(case: Any, event: Any, *rest: Any, **more: Any) -> Any:
-        if event.case == bad:
-            raise CodecError("too large")
-        return decide(case, event, *rest, **more)
+        decided = decide(case, event, *rest, **more)
+        return how(decided) if event.case == bad else decided
 
     one = decider(settings, engine, sent)
     batch = await requests(settings, bad, good)

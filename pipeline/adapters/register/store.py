@@ -24,7 +24,7 @@ from pipeline.case.case import Case
 from pipeline.case.decide import Said
 from pipeline.case.dues import Due
 from pipeline.case.planned import turns
-from schemas.codec import body, from_body
+from schemas.codec import MAX_BYTES, CodecError, body, from_body
 from schemas.derive import event_name
 from schemas.events import Event
 from schemas.records import LedgerEntry
@@ -33,6 +33,8 @@ from . import tables as t
 
 PORTION = 300 * 1024
 """Bytes of bodies in one ledger record, so that none exceeds the limit of a record."""
+LARGEST = MAX_BYTES - 1024
+"""Bytes of an event's body, at most: with what stands around it, it still fits into a record."""
 CLAIM = timedelta(seconds=10)
 """How long a due row belongs to the process that claimed it."""
 
@@ -168,9 +170,14 @@ async def append(
 def chained(
     said: Sequence[Said], head: bytes, at: datetime
 ) -> tuple[tuple[LedgerEntry, ...], bytes]:
-    """What was said as ledger entries, and the head of the hash chain after them."""
+    """What was said as ledger entries, and the head of the hash chain after them.
+
+    Raises `CodecError` if one is too large for the ledger's topic.
+    """
     entries = tuple(_entry(it, at) for it in said)
     for it in entries:
+        if len(it.body) > LARGEST:
+            raise CodecError(f"{it.type}: {len(it.body)} bytes exceed {LARGEST}")
         head = _chain(head, it)
     return entries, head
 
