@@ -8,7 +8,6 @@ key. A tag is HMAC-SHA256 cut to 128 bits under a key derived from the case's re
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
+import orjson
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import (
@@ -99,7 +99,7 @@ def wrap(grants: Iterable[Grant], host_key: bytes, host_key_id: str) -> bytes:
         [it.purpose, str(it.key_id), it.system, b64encode(aes_key_wrap(host_key, it.key)).decode()]
         for it in grants
     ]
-    return json.dumps({"host_key": host_key_id, "grants": rows}).encode()
+    return orjson.dumps({"host_key": host_key_id, "grants": rows})
 
 
 def unwrap(header: bytes, host_keys: Mapping[str, bytes]) -> Grants:
@@ -108,7 +108,7 @@ def unwrap(header: bytes, host_keys: Mapping[str, bytes]) -> Grants:
     Raises `UnknownHostKeyError` if their host key is not here, `GrantError` if they do not open.
     """
     try:
-        read = json.loads(header)
+        read = orjson.loads(header)
         host_key = _host_key(read["host_key"], host_keys)
         return Grants(
             tuple(

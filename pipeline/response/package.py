@@ -18,7 +18,6 @@ from . import pages, statement
 from .answer import Answer
 from .archive import Archive
 from .cards import read
-from .plain import plain
 from .shelves import Shelf, shelves
 
 Exports = Callable[[str], AsyncIterator[Record]]
@@ -130,14 +129,14 @@ class Package:
             "case": str(order.case),
             "n": order.n,
             "kind": order.kind,
-            "claims": plain(order.claims),
-            "received_at": plain(order.received_at),
-            "due_at": plain(order.due_at),
+            "claims": order.claims,
+            "received_at": order.received_at,
+            "due_at": order.due_at,
             "policy": {"sha256": order.policy.hex()},
             "ledger": {"head": order.head.hex()},
-            "systems": plain(order.systems),
-            "coverage": plain(order.coverage),
-            "obligations": plain(order.obligations),
+            "systems": order.systems,
+            "coverage": order.coverage,
+            "obligations": order.obligations,
             "records": self.records,
         }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from schemas.records import CoverageRow
 
 from . import words
 from .answer import COPIED, DONE, STATES, SYSTEM, outcome
+from .as_json import as_json
 from .pages import rendered
-from .plain import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def page(report: CaseReported) -> bytes:
 
 def document(report: CaseReported) -> bytes:
     """The report as JSON: every field of `case_reported`."""
-    return json.dumps(plain(report), indent=1, ensure_ascii=False).encode() + b"\n"
+    return as_json(report)
 
 
 def said(report: CaseReported) -> dict[str, Any]:
@@ -88,8 +87,8 @@ def said(report: CaseReported) -> dict[str, Any]:
         "case": str(report.case),
         "n": report.n,
         "kind": report.state,
-        "claims": plain(report.claims),
-        "reported_at": plain(report.reported_at),
+        "claims": report.claims,
+        "reported_at": report.reported_at,
         "policy": {"sha256": report.policy.hex()},
         "ledger": {"head": report.head.hex()},
     }

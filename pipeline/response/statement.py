@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipeline.ports import Signer
 
+from .as_json import as_json
+
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD = "application/vnd.in-toto+json"
 RESPONSE = "https://bizxpert.com/habeas/response/v1"
@@ -61,7 +63,7 @@ def written(about: str, files: Sequence[Listed], said: Mapping[str, Any]) -> byt
         for it in files
     ]
     whole = {"_type": STATEMENT, "subject": subjects, "predicateType": about, "predicate": said}
-    return json.dumps(whole, indent=1, ensure_ascii=False).encode() + b"\n"
+    return as_json(whole)
 
 
 def signed(payload: bytes, signer: Signer) -> bytes:
@@ -72,7 +74,7 @@ def signed(payload: bytes, signer: Signer) -> bytes:
         "payload": b64encode(payload).decode(),
         "signatures": [{"keyid": signer.key_id, "sig": b64encode(signature).decode()}],
     }
-    return json.dumps(envelope, indent=1).encode() + b"\n"
+    return as_json(envelope)
 
 
 def opened(envelope: bytes, key: Ed25519PublicKey) -> Statement:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
 from sqlalchemy import ColumnElement, Row, Table, delete, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -344,7 +345,7 @@ async def owe(connection: AsyncConnection, records: Sequence[Record], at: dateti
             "topic": it.topic,
             "key": it.key,
             "value": it.value,
-            "headers": json.dumps([[n, b64encode(v).decode()] for n, v in it.headers]),
+            "headers": orjson.dumps([(n, b64encode(v).decode()) for n, v in it.headers]).decode(),
             "at": at,
         }
         for it in records
