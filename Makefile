@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
-# Most tests wait for somebody: a session to end, a broker to start. Files run side by side.
+# Most tests wait for somebody: a session to end, a broker to start. Files run side by side, long ones first.
 WORKERS ?= 2
 SEED ?= 1
 
@@ -20,7 +20,7 @@ demo: $(READY) ## Run the pipeline against sandboxes of the vendors; options in 
 
 test: $(READY) ## Run all tests; one folder, file or option with ARGS="tests/unit -x"
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not alone"
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/pytest -m alone
 else
 	$(BIN)/pytest $(ARGS)

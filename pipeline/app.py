@@ -126,7 +126,8 @@ def capabilities(settings: Settings) -> dict[str, Capabilities]:
 
 
 def check_policy(settings: Settings) -> None:
-    """Raise `SetupError` if the policy does not say what some system holds, and as whom.
+    """Raise `SetupError` if the policy does not say what some system holds, and as whom, or if a
+    limit is of no system.
 
     Without a row nothing would be copied for anybody, and nothing kept.
     """
@@ -141,6 +142,10 @@ def check_policy(settings: Settings) -> None:
             )
         if system not in named:
             raise SetupError(f"{system}: the policy does not name it in [[recipients]].")
+    limited = {*known.limits.records, *known.limits.per_hour}
+    installed = registry.systems()
+    for it in sorted(limited.difference(installed)):  # it would limit nothing
+        raise SetupError(f"{settings.brake}: no system {it!r}; there are {', '.join(installed)}")
 
 
 def check_environment(
@@ -196,7 +201,8 @@ async def codec(settings: Settings) -> Codec:
 
 
 async def prepare(settings: Settings, bootstrap: str) -> None:
-    """Make what is missing: keys, senders of this machine, register, topics."""
+    """Make what is missing: data folder, keys, senders of this machine, register, topics."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     place = Place(settings.data)
     files = place.keys
     async with register(settings) as engine:

@@ -13,6 +13,9 @@ from tests.rig import Rig
 
 pytest.register_assert_rewrite("connectors.sdk.conformance")  # a failure shows its values
 
+LONG = {"chaos", "acceptance"}
+"""Folders of files that take minutes."""
+
 # Machines are noisy: how long an example takes is no test.
 settings.register_profile(
     "habeas",
@@ -44,6 +47,12 @@ async def register(request: pytest.FixtureRequest) -> str:
         return ""
     server: Postgres = request.getfixturevalue("postgres")
     return await server.database()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes begin first, so that none is left over when all others are done."""
+    items.sort(key=lambda it: it.path.parent.name not in LONG)
 
 
 @pytest.fixture(autouse=True)

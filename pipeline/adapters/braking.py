@@ -26,6 +26,7 @@ from .register import holds
 
 BY_ITSELF = "the brake"
 """Who engaged a hold, where nobody did."""
+OBSERVED = "an approved plan was not carried out, because HABEAS_MODE is observe"
 log = structlog.get_logger()
 Decided = tuple[Case, list[Said]] | None
 
@@ -78,6 +79,8 @@ class Braking:
                 self.brake = self.brake.after(event.system, count)
         for system in _new_turns(before, case):
             why = stopped(case, system, self._rules, self.brake)
+            if why == HELD and not self.brake.holds(system):
+                why = OBSERVED  # in `act` it would leave at once, and uncounted
             if why not in {"", HELD}:
                 await self._engage(system, why)
 

@@ -26,7 +26,11 @@ class Brake:
 
     def stops(self, system: str) -> bool:
         """Whether nothing may be ordered there. No hold stops what is of no system (``""``)."""
-        return bool(system) and (self.observe or EVERY in self.held or system in self.held)
+        return bool(system) and (self.observe or self.holds(system))
+
+    def holds(self, system: str) -> bool:
+        """Whether people, or a limit, hold it."""
+        return EVERY in self.held or system in self.held
 
     def passed(self, system: str, more: int, limits: Limits) -> str:
         """Which limit `more` holdings there would pass; empty if none."""

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -20,6 +21,7 @@ import structlog
 import uvloop
 from aiokafka.errors import KafkaConnectionError
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from pipeline import settings as table
 from pipeline.adapters.behind import RegisterBehindError
@@ -66,6 +68,12 @@ PLAIN = (
     table.SettingsError,
 )
 """Errors whose message already says what to do."""
+OF_REGISTER = (DBAPIError, ConnectionError, socket.gaierror)
+NO_REGISTER = (
+    "the register cannot be used ({what}): it is not there, or not of this release; the settings"
+    " HABEAS_DATA and HABEAS_REGISTER say where it is, and `habeas up` or `habeas run orchestrator`"
+    " makes it and brings it up to date"
+)
 NO_BROKER = "no broker answers: start it, or correct HABEAS_BROKER, and then start this again"
 
 
@@ -76,7 +84,7 @@ def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return uvloop.run(_until_told(function(*args, **kwargs)))
-        except (*PLAIN, KafkaConnectionError, BaseExceptionGroup) as error:
+        except (*PLAIN, *OF_REGISTER, KafkaConnectionError, BaseExceptionGroup) as error:
             raise click.ClickException(_first(error)) from None
         except (asyncio.CancelledError, KeyboardInterrupt):
             sys.exit(130)
@@ -153,4 +161,6 @@ def _first(error: BaseException) -> str:
         error = error.exceptions[0]
     if isinstance(error, KafkaConnectionError):
         return NO_BROKER
+    if isinstance(error, OF_REGISTER):  # what a database says may name a person
+        return NO_REGISTER.format(what=type(error).__name__)
     return str(error) if isinstance(error, PLAIN) else f"{type(error).__name__}: {error}"

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline import app
@@ -201,11 +200,5 @@ def _argument(system: str) -> str:
 @asynccontextmanager
 async def _register(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """One transaction."""
-    try:
-        async with app.register(settings) as engine, engine.begin() as connection:
-            yield connection
-    except (DBAPIError, OSError):
-        raise click.ClickException(
-            "the register cannot be used, or is of an earlier release: `habeas run orchestrator`"
-            " or `habeas up` brings it up to date (HABEAS_DATA, HABEAS_REGISTER say where it is)"
-        ) from None
+    async with app.register(settings) as engine, engine.begin() as connection:
+        yield connection

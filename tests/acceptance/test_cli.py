@@ -134,6 +134,14 @@ async def test_without_anything_set_up_it_says_how_to_begin(tmp_path: Path) -> N
     code, _, err = await rig.habeas("submit", "--claim", "access", "--email", "a@example.org")
     assert code == 1
     assert "habeas up" in err or "start the pipeline once" in err
+    for command in (("cases",), ("keys", "list"), ("hold", "list"), ("report", "00000000")):
+        code, _, err = await rig.habeas(*command)
+        assert code == 1
+        assert err.startswith(f"Error: no register is in {tmp_path / 'data'}, which is not there")
+        nobody = "postgresql://127.0.0.1:1/habeas"
+        code, _, err = await rig.habeas(*command, HABEAS_REGISTER=nobody)
+        assert code == 1
+        assert err.startswith("Error: the register cannot be used (ConnectionRefusedError)")
     code, _, err = await rig.habeas("up")
     assert code == 1
     assert "HABEAS_AWS_REGION is not set" in err
@@ -143,6 +151,17 @@ async def test_without_anything_set_up_it_says_how_to_begin(tmp_path: Path) -> N
     code, _, err = await rig.habeas("up", HABEAS_SYSTEMS="freshdesc")
     assert code == 1
     assert "freshdesc is not in habeas.connectors; installed: aws" in err
+    for register in ("mysql://a:secret@b/c", "postgres"):
+        code, _, err = await rig.habeas("cases", HABEAS_REGISTER=register)
+        assert code == 1
+        assert err.startswith("Error: HABEAS_REGISTER is not the URL of a register, such as")
+        assert "secret" not in err
+    limits = tmp_path / "brake.toml"
+    limits.write_text("[systems.freshdesc]\nerasures_per_hour = 6\n")
+    sandbox = {"HABEAS_SYSTEMS": "freshdesk", "HABEAS_BRAKE": str(limits)}
+    code, _, err = await rig.habeas("up", **sandbox)
+    assert code == 1
+    assert f"{limits}: no system 'freshdesc'; there are aws, freshdesk" in err
 
 
 async def test_credentials_are_tried_before_anybody_asks(up: Rig) -> None:

@@ -88,8 +88,7 @@ async def test_a_task_in_flight_lapses_and_is_issued_again_only_after_the_lift(
     """One system is held, the other goes on; nothing that waits spends an attempt."""
     async with Rig(tmp_path, options=SOON) as rig:
         rig.run("run", "orchestrator")
-        for role in ("host salesforce", "response", "notice", "reports"):
-            rig.run("run", *role.split())
+        rig.run("run", "response", "notice", "reports", "host", "salesforce")
         host = rig.run("run", "host", "freshdesk")
         who = plant(rig, "in-flight", tickets=1)
         rig.sandboxes["freshdesk"].faults.append(Fault(method="DELETE", status=503, times=None))
@@ -123,8 +122,7 @@ async def test_a_flood_is_stopped_part_way_and_the_rest_follows_after_the_lift(
     limits = tmp_path / "brake.toml"
     limits.write_text("[systems.freshdesk]\nerasures_per_hour = 6\n")
     async with Rig(tmp_path, register=register, options={"HABEAS_BRAKE": str(limits)}) as rig:
-        for role in ("host freshdesk", "host salesforce", "response", "notice", "reports"):
-            rig.run("run", *role.split())
+        rig.run("run", "response", "notice", "reports", "host", *rig.systems)
         first, second = (rig.run("run", "orchestrator") for _ in "12")
         people = [plant(rig, f"flood-{n}", tickets=1) for n in range(8)]  # two holdings each
         cases = [await rig.submit("erasure", email=it.email) for it in people]
@@ -215,8 +213,7 @@ async def test_observing_searches_plans_and_reports_and_erases_nothing(tmp_path:
 
 async def test_a_host_that_observes_erases_nothing_whoever_orders_it(tmp_path: Path) -> None:
     async with Rig(tmp_path) as rig:
-        for role in ("orchestrator", "host salesforce", "response", "notice", "reports"):
-            rig.run("run", *role.split())
+        rig.run("run", "orchestrator", "response", "notice", "reports", "host", "salesforce")
         rig.run("run", "host", "freshdesk", HABEAS_MODE="observe")
         who = plant(rig, "ordered-all-the-same", tickets=1)
         case = await rig.submit("access", "erasure", email=who.email)

@@ -24,8 +24,7 @@ WORK = flow.work("freshdesk")
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     options = {"HABEAS_DEAD_LETTER_LIMIT": str(LIMIT)}
     async with Rig(tmp_path, systems=("freshdesk",), options=options) as made:
-        for role in ("response", "notice"):
-            made.run("run", role)
+        made.run("run", "response", "notice")
         yield made
 
 

@@ -201,8 +201,7 @@ async def killed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kill
     async with Rig(tmp_path_factory.mktemp("rig"), systems=SYSTEMS) as rig:
         for system, sandbox in rig.sandboxes.items():
             _hold_long_texts(system, sandbox)
-        for role in ("orchestrator", "response", "notice"):
-            rig.run("run", role)
+        rig.run("run", "orchestrator", "response", "notice")
         hosts = {it: _host_to_die(rig, it) for it in SYSTEMS}
         case = await rig.settled(await rig.submit("access", email=WHO))
         yield Killed(rig, case, hosts, await _opened(rig, case.id, 1))

@@ -31,7 +31,6 @@ from tests.chaos.test_brake import lift_by_two
 from tests.rig import PATIENCE, Planted, Rig, Role, plant, states
 
 BOTH = ("access", "erasure")
-HOSTS = ("host salesforce", "response", "notice", "reports")
 OPTIONS = {
     "HABEAS_VENDOR_WAIT": "2",
     "HABEAS_NOT_AFTER_ACT": "4",
@@ -155,8 +154,7 @@ class Lived:
 async def live(rig: Rig) -> Lived:
     """Cases that settle before and after a backup, are under way at it, or are opened after it."""
     orchestrator = rig.run("run", "orchestrator")
-    for role in HOSTS:
-        rig.run("run", *role.split())
+    rig.run("run", "response", "notice", "reports", "host", "salesforce")
     freshdesk = rig.run("run", "host", "freshdesk")
     names = ("settled", "later", "stuck", "lost", "unknown")
     people = {it: plant(rig, it, tickets=1) for it in names}

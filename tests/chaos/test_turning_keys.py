@@ -28,8 +28,7 @@ async def test_no_order_is_lost_and_no_dead_letter_written_while_keys_turn(
 ) -> None:
     async with Rig(tmp_path, register=register, options=PERIODS) as rig:
         began = _ids(rig)
-        for role in ("host freshdesk", "host salesforce", "response", "notice", "reports"):
-            rig.run("run", *role.split())
+        rig.run("run", "response", "notice", "reports", "host", *rig.systems)
         deciders = [rig.run("run", "orchestrator") for _ in "12"]
         people = [plant(rig, f"person-{n}", tickets=1) for n in range(CASES)]
         cases = []

@@ -26,6 +26,7 @@ from pipeline.adapters.edge import Edge
 from pipeline.adapters.mailer import FolderMailer
 from pipeline.adapters.objects import FolderObjects
 from pipeline.adapters.order_desk import OrderDesk
+from pipeline.adapters.register import store
 from pipeline.adapters.register.engine import connect, migrate, url_of
 from pipeline.adapters.rotation import Rotation
 from pipeline.adapters.signer import FileSigner
@@ -54,6 +55,8 @@ class ByHand:
     connector: Connector
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     sent: Sent = field(default_factory=Sent)
+    observe: bool = False
+    """Of the deciders: `HABEAS_MODE`."""
     _taken: int = 0
 
     def clock(self) -> datetime:
@@ -84,7 +87,7 @@ class ByHand:
 
     def decider(self) -> Decider:
         """Another process that decides, as `run_orchestrator` makes it."""
-        return decider(self.settings, self.engine, self.sent, self.clock)
+        return decider(self.settings, self.engine, self.sent, self.clock, observe=self.observe)
 
     def desks(self) -> dict[str, OrderDesk]:
         """A host for each topic of orders."""
@@ -124,16 +127,29 @@ class ByHand:
         )
         return case
 
-    async def go(self) -> None:
-        """Let every record be read by whoever reads it, until nothing more is said."""
+    async def go(self, *, before: str = "") -> None:
+        """Let every record be read by whoever reads it, until nothing more is said.
+
+        It stops before a record of the topic `before`.
+        """
         decider, desks = self.decider(), self.desks()
         while self._taken < len(self.published):
             record = arrived(self.published[self._taken], self._taken, self.now)
+            if record.topic == before:
+                return
             self._taken += 1
             if record.topic in READ:
                 await decider.take([record])
             elif record.topic in desks:
                 self.published.extend(await desks[record.topic].answer(record))
+
+    async def tick(self) -> None:
+        """What an orchestrator's clock does about what is due, and what follows from that."""
+        async with self.engine.begin() as connection:
+            decider = self.decider()
+            found = await store.claim_dues(connection, self.now, await decider.brake(connection))
+        await decider.tick(found)
+        await self.go()
 
     async def sweep(self) -> None:
         """What an orchestrator's clock does about keys."""

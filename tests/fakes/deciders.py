@@ -67,7 +67,12 @@ def set_up(folder: Path, register: str) -> Settings:
 
 
 def decider(
-    settings: Settings, engine: AsyncEngine, sent: Sent, clock: Callable[[], datetime] = _now
+    settings: Settings,
+    engine: AsyncEngine,
+    sent: Sent,
+    clock: Callable[[], datetime] = _now,
+    *,
+    observe: bool = False,
 ) -> Decider:
     """One as `run_orchestrator` makes it."""
     files = Place(settings.data).keys
@@ -80,7 +85,7 @@ def decider(
         keys=CaseKeys(files.wrapping()),
         files=files,
         publisher=Publisher(engine, sent, clock),
-        observe=False,
+        observe=observe,
         clock=clock,
     )
 

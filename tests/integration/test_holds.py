@@ -13,12 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pipeline.adapters.braking import Braking
+from pipeline import flow
+from pipeline.adapters.braking import BY_ITSELF, OBSERVED, Braking
 from pipeline.adapters.register import holds, reading, store, tables
 from pipeline.adapters.register.engine import connect, migrate, url_of
 from pipeline.adapters.register.holds import Hold, HoldError
 from pipeline.adapters.way_in import Sender, Senders
 from pipeline.case.brake import EVERY, Brake
+from pipeline.settings import Settings
+from tests.fakes.by_hand import by_hand
 from tests.unit.worlds import rules
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -222,3 +225,30 @@ async def _waiting(engine: AsyncEngine, *systems: str) -> UUID:
     async with engine.begin() as connection:
         await connection.execute(insert(tables.dues), rows)
     return case
+
+
+async def test_what_observing_kept_back_waits_for_two_people_afterwards(
+    tmp_path: Path, register: str
+) -> None:
+    """Approved before the mode went to `observe`, its turn came after: no limit saw it."""
+    settings = Settings(data=tmp_path / "data", systems="freshdesk", register=register)
+    settings.data.mkdir()
+    async with by_hand(settings) as it:
+        it.sandbox.seed([{"kind": "contact", "name": "Some One", "email": "a@example.org"}])
+        case = await it.ask("a@example.org")
+        await it.go(before=flow.work(flow.RESPONSE))
+        it.observe = True
+        await it.go()
+        async with it.engine.connect() as connection:
+            (hold,) = await holds.listed(connection)
+        assert (hold.system, hold.engaged_by, hold.reason) == ("freshdesk", BY_ITSELF, OBSERVED)
+        it.observe = False
+        await it.tick()
+        types = [entry.type for entry in await reading.ledger(it.engine, case)]
+        assert "plan_approved" in types
+        assert "task_ordered" not in types
+        for name, key in (("ann", ANN), ("bob", BOB)):
+            await agree(it.engine, hold, name, key)
+        await it.tick()
+        types = [entry.type for entry in await reading.ledger(it.engine, case)]
+        assert "task_completed" in types

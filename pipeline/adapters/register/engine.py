@@ -11,10 +11,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+DRIVERS = {
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+"""By what a URL begins with. The last two are what PostgreSQL's own tools take."""
 BUSY = 30
 """Seconds to wait for another writer of a SQLite file."""
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -34,9 +42,36 @@ def url_of(register: str, data: Path) -> str:
 
 
 async def connect(url: str) -> AsyncEngine:
-    """An engine whose transactions are what the register needs on this database."""
-    if not url.startswith("sqlite"):  # what is read after a lock is what others committed by then
+    """An engine whose transactions are what the register needs on this database.
+
+    Raises `RegisterError` if the URL is of none, its driver is not installed, or no folder is there
+    for its file.
+    """
+    try:
+        driver = DRIVERS[make_url(url).drivername]
+    except (ArgumentError, KeyError):  # it may hold a password
+        raise RegisterError(
+            "HABEAS_REGISTER is not the URL of a register, such as"
+            " postgresql://USER:PASSWORD@HOST/DATABASE; without it, it is a SQLite file"
+        ) from None
+    chosen = make_url(url).set(drivername=driver)
+    try:
+        return _engine(chosen)
+    except ImportError as error:
+        raise RegisterError(
+            f"HABEAS_REGISTER needs {error.name}: pip install 'habeas[postgres]'"
+        ) from None
+
+
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":  # read after a lock: what others committed by then
         return create_async_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    folder = Path(url.database or "").parent
+    if not folder.is_dir():
+        raise RegisterError(
+            f"no register is in {folder}, which is not there: HABEAS_DATA names the folder of an"
+            " installation, and `habeas up` makes a new one"
+        )
     engine = create_async_engine(url)
     event.listen(engine.sync_engine, "connect", _sqlite_connected)
     event.listen(engine.sync_engine, "begin", _sqlite_begun)

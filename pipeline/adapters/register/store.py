@@ -36,7 +36,7 @@ PORTION = 300 * 1024
 """Bytes of bodies in one ledger record, so that none exceeds the limit of a record."""
 LARGEST = MAX_BYTES - 1024
 """Bytes of an event's body, at most: with what stands around it, it still fits into a record."""
-CLAIM = timedelta(seconds=10)
+CLAIM = timedelta(seconds=5)
 """How long a due row belongs to the process that claimed it."""
 
 
