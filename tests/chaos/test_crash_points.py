@@ -88,7 +88,8 @@ async def survives(rig: Rig, role: Role, point: str, times: int, claims: tuple[s
     who, bystander = plant(rig, name), plant(rig, f"not-{name}", customer=True)
     before = kept(rig, bystander)
     if point in DEFERRED:
-        fault = Fault(status=503, times=times, retry_after=2)
+        theirs = f"/contacts/{who.contact.partition('/')[2]}$"  # others' work may come again
+        fault = Fault(status=503, times=times, retry_after=2, route=theirs)
         rig.sandboxes["freshdesk"].faults.append(fault)
     died = role.died + times
     die(rig, point, times)
