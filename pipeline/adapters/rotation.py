@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 
 from .key_files import WRAPPING, KeyFiles, Kind
 from .register import wrapping
+from .register.case_keys import not_here
 
 MOMENT = timedelta(microseconds=1)
 log = structlog.get_logger()
@@ -39,9 +40,15 @@ class Rotation:
         self._clock = clock
 
     async def begin(self, systems: Iterable[str]) -> None:
-        """Make the first key of every kind that has none, for the hosts of these systems too."""
+        """Make the first key of every kind that has none, for the hosts of these systems too.
+
+        Raises `KeyFileError`, and makes none, if the register needs a wrapping key that is not
+        there: a folder that was not mounted looks like one that is new.
+        """
         async with self._engine.begin() as connection:
             await wrapping.lock(connection)
+            for it in await wrapping.missing(connection, self._files.wrapping()):
+                raise not_here(it, self._files.wrapping())
             self._files.create(self._clock(), systems)
 
     async def turn(self) -> None:

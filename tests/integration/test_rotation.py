@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
 from pipeline import flow
@@ -70,6 +70,25 @@ async def test_living_keys_are_wrapped_anew_and_the_old_one_dies_with_the_oldest
         after = await CaseKeys(hand.place.keys.wrapping()).of(connection, [case])
     assert after == before
     assert after.keys() == {(case, RECORD), (case, PACKAGE)}
+
+
+async def test_a_folder_of_keys_that_is_not_mounted_is_not_taken_for_a_new_one(
+    hand: ByHand,
+) -> None:
+    case = await hand.ask("a@example.org")
+    await hand.go()
+    keys = hand.place.keys
+    away = keys.root.with_name("away")
+    keys.root.rename(away)
+    (named,) = KeyFolder(away / "wrapping")
+    with pytest.raises(KeyFileError, match=f"{named}.* `habeas recover` sets those cases aside"):
+        await hand.rotation.begin(["freshdesk"])
+    assert list(keys.wrapping()) == []
+    aside = insert(tables.set_aside).values(case_id=case, why="its key is lost", at=hand.now)
+    async with hand.engine.begin() as connection:
+        await connection.execute(aside)
+    await hand.rotation.begin(["freshdesk"])
+    assert len(keys.wrapping()) == 1
 
 
 async def test_a_wrapping_key_that_something_is_under_does_not_die(hand: ByHand) -> None:

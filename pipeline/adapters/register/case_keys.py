@@ -97,11 +97,15 @@ class CaseKeys:
         try:
             return self._wrapping[named]
         except KeyError:
-            raise KeyFileError(
-                f"the wrapping key {named} of living case keys is not in {self._wrapping.root}:"
-                " bring it back from the backup of the keys; if there is none,"
-                " `habeas recover` sets those cases aside"
-            ) from None
+            raise not_here(named, self._wrapping) from None
+
+
+def not_here(named: str, wrapping: KeyFolder) -> KeyFileError:
+    """The error that a wrapping key is missing, and what to do."""
+    return KeyFileError(
+        f"the wrapping key {named} of living case keys is not in {wrapping.root}: bring it back"
+        " from the backup of the keys; if there is none, `habeas recover` sets those cases aside"
+    )
 
 
 @dataclass(frozen=True, slots=True)

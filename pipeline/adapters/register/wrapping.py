@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from sqlalchemy import bindparam, delete, exists, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .tables import keys, wrapping_keys
+from .case_keys import RECORD
+from .tables import keys, set_aside, wrapping_keys
 
 TURNING = 0x6B657973
 """The advisory lock of whoever makes or destroys key files."""
@@ -40,6 +41,16 @@ async def rewrap(
     if rows:
         await connection.execute(change.values(wrapping=new[0], wrapped=bindparam("again")), rows)
     return len(rows)
+
+
+async def missing(connection: AsyncConnection, here: Container[str]) -> list[str]:
+    """The wrapping keys of living record keys that are not `here`; who is set aside needs none."""
+    aside = select(set_aside.c.case_id)
+    chosen = select(keys.c.wrapping).where(
+        keys.c.destroyed_at.is_(None), keys.c.purpose == RECORD, keys.c.owner.not_in(aside)
+    )
+    every = (await connection.execute(chosen.distinct())).scalars()
+    return sorted(it for it in every if it not in here)
 
 
 async def left(connection: AsyncConnection) -> dict[str, datetime]:
