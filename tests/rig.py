@@ -26,7 +26,7 @@ from pipeline.adapters.register import reading
 from pipeline.case.case import Case
 from pipeline.cli.console import NO_BROKER
 from pipeline.settings import Settings
-from schemas.records import Person, SealedIdentifier
+from tests.fakes.person import with_email
 
 FIVE = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
 PATIENCE = 100.0
@@ -187,6 +187,26 @@ class Rig:
         out, err = await process.communicate()
         return process.returncode or 0, out.decode(), err.decode()
 
+    async def hold(self, *arguments: str) -> Any:
+        """`habeas hold`: what it printed."""
+        code, out, err = await self.habeas("hold", *arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    async def lift(self, system: str) -> None:
+        """This machine's key, then somebody's own; either of them alone changes nothing."""
+        key = str(self.folder / "ann.key")
+        code, _, err = await self.habeas("keys", "console", "ann", "--out", key)
+        assert code == 0, err
+        (first,) = await self.hold("lift", system)
+        assert first["lifted"] is False
+        code, out, err = await self.habeas("hold", "lift", system)
+        assert code == 1
+        assert "it takes another person" in out + err
+        assert (await self.hold("list"))[0]["lifted_at"] is None
+        (second,) = await self.hold("lift", system, "--as", "ann", "--key", key)
+        assert second["lifted"] is True
+
     async def submit(
         self,
         *claims: str,
@@ -198,12 +218,11 @@ class Rig:
     ) -> UUID:
         """Publish a request as an intake does."""
         case = case or uuid4()
-        identifiers = (SealedIdentifier(tag=b"", kind="email", value=email),)
         async with app.local_edge(self.settings) as edge:
             await edge.request(
                 case,
                 claims,
-                Person(name=name, identifiers=identifiers),
+                with_email(email, name),
                 level=level,
                 received_at=at or datetime.now(UTC),
             )

@@ -18,7 +18,7 @@ from pipeline.adapters.edge import Edge
 from pipeline.adapters.producer import producer
 from pipeline.cli import main
 from schemas.codec import locked
-from schemas.records import Person, SealedIdentifier
+from tests.fakes.person import with_email
 from tests.rig import Rig, plant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -256,7 +256,7 @@ async def test_what_was_refused_is_sent_again_once_the_cause_is_mended(tmp_path:
         assert (code, out_) == (0, "no dead letters\n"), err
         files = app.Place(rig.settings.data).keys
         who = plant(rig, "by-the-portal")
-        person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=who.email),))
+        person = with_email(who.email)
         case = uuid4()
         async with producer(rig.bootstrap) as out:
             portal = Edge(name="portal", files=files, codec=locked(), producer=out)

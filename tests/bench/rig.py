@@ -22,7 +22,7 @@ from pipeline.adapters import local_kafka
 from pipeline.adapters.incoming import Incoming, read_to_end
 from pipeline.adapters.register import reading, tables
 from pipeline.settings import Settings
-from schemas.records import Person, SealedIdentifier
+from tests.fakes.person import with_email
 
 from .systems import SYSTEMS, Behaviour
 
@@ -64,11 +64,9 @@ class Bench:
         asked = {}
         async with app.local_edge(self.settings) as edge:
             for it in cases:
-                email = SealedIdentifier(tag=b"", kind="email", value=f"{it}@example.org")
+                who = with_email(f"{it}@example.org")
                 asked[it] = datetime.now(UTC)
-                await edge.request(
-                    it, claims, Person(identifiers=(email,)), level=2, received_at=asked[it]
-                )
+                await edge.request(it, claims, who, level=2, received_at=asked[it])
                 if every:
                     await asyncio.sleep(every)
         return asked

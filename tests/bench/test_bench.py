@@ -44,7 +44,7 @@ def test_every_scenario_tells_figures_above_nothing_and_keeps_its_aims(
         rows = measured[name].rows
         assert len({it.name for it in rows}) == len(rows), name
     figures = {(name, it.name): it.figure for name in NAMES for it in measured[name].rows}
-    assert figures["access", "records a case"] == 24
+    assert 16 < figures["access", "records a case"] <= 24, "a batch's ledger is one record a case"
     assert figures["access", "vendor calls a case"] == 10
     assert figures["erasure", "vendor calls a case"] > 10
     assert figures["alone", "from request to report, p50"] > 0.2, "two calls of 100 ms"

@@ -23,27 +23,6 @@ SOON = {"HABEAS_NOT_AFTER_ACT": "2", "HABEAS_RUN_LIMIT": "2"}
 """What was issued lapses while the test looks on."""
 
 
-async def hold(rig: Rig, *arguments: str) -> Any:
-    code, out, err = await rig.habeas("hold", *arguments, "--json")
-    assert code == 0, err
-    return json.loads(out)
-
-
-async def lift_by_two(rig: Rig, system: str) -> None:
-    """This machine's key, then somebody's own; either of them alone changes nothing."""
-    key = str(rig.folder / "ann.key")
-    code, _, err = await rig.habeas("keys", "console", "ann", "--out", key)
-    assert code == 0, err
-    (first,) = await hold(rig, "lift", system)
-    assert first["lifted"] is False
-    code, out, err = await rig.habeas("hold", "lift", system)
-    assert code == 1
-    assert "it takes another person" in out + err
-    assert (await hold(rig, "list"))[0]["lifted_at"] is None
-    (second,) = await hold(rig, "lift", system, "--as", "ann", "--key", key)
-    assert second["lifted"] is True
-
-
 def tasks(rig_entries: Sequence[Any]) -> list[TaskOrdered]:
     return [it.event for it in rig_entries if isinstance(it.event, TaskOrdered)]
 
@@ -60,16 +39,16 @@ async def test_nothing_is_erased_while_a_hold_lasts_and_everything_once_it_is_li
         rig.run("up")
         before = plant(rig, "before", tickets=1)
         await rig.settled(await rig.submit("access", "erasure", email=before.email))
-        await hold(rig, "--reason", "a policy that nobody trusts")
+        await rig.hold("--reason", "a policy that nobody trusts")
         people = [plant(rig, f"person-{n}", tickets=1) for n in range(4)]
         cases = [await rig.submit("access", "erasure", email=it.email) for it in people]
         for case in cases:
             await rig.until(case, is_waiting)
         assert not any(rig.effects(*(key for it in people for key in it.keys)).values())
-        (held,) = await hold(rig, "list")
+        (held,) = await rig.hold("list")
         assert (held["system"], held["waiting"]) == ("*", 4)
         await _shown(rig, cases[0], "a policy that nobody trusts")
-        await lift_by_two(rig, "all")
+        await rig.lift("all")
         for case in cases:
             settled = await rig.settled(case)
             assert states(settled, "erasure")["freshdesk", "contact"] == {"proved"}
@@ -77,7 +56,7 @@ async def test_nothing_is_erased_while_a_hold_lasts_and_everything_once_it_is_li
             assert sorted(it.system for it in ordered) == ["freshdesk", "salesforce"]
             assert {it.attempt for it in ordered} == {1}
         _once(rig, people)
-        (record,) = await hold(rig, "list", "--all")
+        (record,) = await rig.hold("list", "--all")
         assert [it["console"] for it in record["lifts"]] == ["cli", "ann"]
         assert record["lifted_at"]
 
@@ -94,7 +73,7 @@ async def test_a_task_in_flight_lapses_and_is_issued_again_only_after_the_lift(
         rig.sandboxes["freshdesk"].faults.append(Fault(method="DELETE", status=503, times=None))
         case = await rig.submit("erasure", email=who.email)
         await rig.until(case, lambda it: "freshdesk" in (it.plan.ordered if it.plan else ()))
-        await hold(rig, "freshdesk", "--reason", "it deletes too much")
+        await rig.hold("freshdesk", "--reason", "it deletes too much")
         host.kill()
         rig.roles.remove(host)
         rig.clear_faults()
@@ -105,7 +84,7 @@ async def test_a_task_in_flight_lapses_and_is_issued_again_only_after_the_lift(
         assert [it.attempt for it in tasks(await rig.entries(case))] == attempts
         assert not any(rig.effects(who.contact, *who.tickets).values())
         assert rig.effects(who.record)[who.record]
-        await lift_by_two(rig, "freshdesk")
+        await rig.lift("freshdesk")
         await rig.settled(case)
         _once(rig, [who])
 
@@ -143,7 +122,7 @@ async def test_a_flood_is_stopped_part_way_and_the_rest_follows_after_the_lift(
         await rig.until(cases[-1], is_stopped)
         gone = [it for it in people if rig.effects(it.contact)[it.contact]]
         assert len(gone) == 3
-        (held,) = await hold(rig, "list")
+        (held,) = await rig.hold("list")
         assert (held["system"], held["engaged_by"], held["waiting"]) == (
             *("freshdesk", "the brake"),
             6,
@@ -151,11 +130,11 @@ async def test_a_flood_is_stopped_part_way_and_the_rest_follows_after_the_lift(
         assert "6 erased within an hour and 2 more would pass the limit of 6" in held["reason"]
         logs = "".join(it.read_text() for it in rig.folder.glob("*orchestrator.log"))
         assert logs.count('"event": "brake.engaged"') == 1
-        await lift_by_two(rig, "freshdesk")
+        await rig.lift("freshdesk")
         for case in cases:
             await rig.settled(case)
         _once(rig, [*people, late])
-        assert await hold(rig, "list") == []
+        assert await rig.hold("list") == []
 
 
 @pytest.mark.parametrize("point", ["brake.engaged", "decider.after-commit*4"])
@@ -171,10 +150,10 @@ async def test_an_orchestrator_that_dies_as_the_brake_engages_engages_it_once(
         case = await rig.submit("erasure", email=who.email)
         await rig.until(case, lambda it: turns(it) == ("freshdesk",) and not it.under_way())
         assert role.died
-        (held,) = await hold(rig, "list")
+        (held,) = await rig.hold("list")
         assert (held["system"], held["waiting"]) == ("freshdesk", 1)
         assert not any(rig.effects(who.contact, *who.tickets).values())
-        await lift_by_two(rig, "freshdesk")
+        await rig.lift("freshdesk")
         await rig.settled(case)
         _once(rig, [who])
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from pipeline import app, flow
 from pipeline.adapters import wire
 from pipeline.adapters.register import reading, tables
-from schemas.records import Person, SealedIdentifier
+from tests.fakes.person import with_email
 from tests.rig import PATIENCE, Rig, Role
 from tests.soak import SEED, SOAK
 
@@ -26,7 +26,7 @@ STORED_ONCE = {"request_received": 1, "case_opened": 1, "identity_verified": 1}
 
 async def submit(rig: Rig, cases: list[UUID]) -> None:
     """Publish requests of people who were vouched for."""
-    who = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value="a@example.org"),))
+    who = with_email("a@example.org")
     async with app.local_edge(rig.settings) as edge:
         for it in cases:
             await edge.request(it, ("access",), who, level=2, received_at=datetime.now(UTC))

@@ -27,7 +27,6 @@ from pipeline.adapters.register import recovering, store, tables
 from pipeline.adapters.register.case_keys import PACKAGE, expire
 from pipeline.case.case import Case
 from schemas.events import KeyDestroyed
-from tests.chaos.test_brake import lift_by_two
 from tests.rig import PATIENCE, Planted, Rig, Role, plant, states
 
 BOTH = ("access", "erasure")
@@ -249,7 +248,7 @@ async def _goes_on(rig: Rig, lived: Lived) -> None:
     fresh = plant(rig, "fresh", tickets=1)
     await rig.settled(await rig.submit("access", email=fresh.email))
     assert not any(rig.effects(people["stuck"].contact).values())
-    await lift_by_two(rig, "all")
+    await rig.lift("all")
     ended = await rig.settled(cases["stuck"])
     assert states(ended, "erasure")["freshdesk", "contact"] == {"proved"}
     found = await ledgers(rig, *lived.ledgers)

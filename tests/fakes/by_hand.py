@@ -38,8 +38,8 @@ from pipeline.stages.locate import Locate
 from pipeline.stages.perform import Perform
 from pipeline.stages.send import Send
 from schemas.codec import locked
-from schemas.records import Person, SealedIdentifier
 from tests.fakes.deciders import Sent, arrived, decider
+from tests.fakes.person import with_email
 
 CODEC = locked()
 READ = (flow.REQUESTS, flow.DECISIONS, flow.RESULTS)
@@ -121,7 +121,7 @@ class ByHand:
     ) -> UUID:
         """Publish a request as an intake does."""
         case = case or uuid4()
-        person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
+        person = with_email(email)
         await self.edge.request(
             case, ("access", "erasure"), person, level=2, received_at=received_at or self.now
         )

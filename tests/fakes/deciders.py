@@ -23,7 +23,8 @@ from pipeline.adapters.register.case_keys import CaseKeys
 from pipeline.app import LOCAL, LOCAL_LEVEL, Place
 from pipeline.settings import Settings
 from schemas.codec import locked
-from schemas.records import Person, SealedIdentifier
+
+from .person import with_email
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CODEC = locked()
@@ -97,7 +98,7 @@ async def requests(
     out = Sent()
     edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
     for case in cases:
-        person = Person(identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
+        person = with_email(email)
         await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
     return [arrived(it, next(OFFSETS)) for it in out.records]
 

@@ -17,8 +17,9 @@ from schemas.codec import CodecError, before_sealed, locked
 from schemas.derive import event_name
 from schemas.envelope import SUITE, SignatureError, disclose, enclose, verify
 from schemas.events import Event, RequestReceived
-from schemas.records import Person, SealedIdentifier
+from schemas.records import Person
 from schemas.sealed import SealError
+from tests.fakes.person import with_email
 from tests.unit import strategies
 
 CODEC = locked()
@@ -142,7 +143,7 @@ def test_the_same_request_is_never_sealed_twice_the_same_way_and_signed_always_a
 
 def test_a_hex_dump_and_an_error_show_nothing_of_the_person() -> None:
     email, name = SAYS
-    content = Person(name=name, identifiers=(SealedIdentifier(tag=b"", kind="email", value=email),))
+    content = with_email(email, name)
     event = enclosed(_request(), content)
     with pytest.raises(SealError) as refused:
         disclose(CODEC, event, OTHER_RECIPIENT)
