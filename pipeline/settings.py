@@ -23,7 +23,7 @@ class Settings:
     broker: str = ""
     """`host:port` of an Apache Kafka; empty starts a local one."""
     register: str = ""
-    """SQLAlchemy URL; empty is a SQLite file in the data folder."""
+    """URL of a PostgreSQL database; empty is a SQLite file in the data folder."""
     schema_registry: str = ""
     """Address of a Confluent-compatible registry; empty uses the committed ids."""
     systems: str = ""

@@ -534,7 +534,7 @@ class NoticeFailed(Event):
     reason: str
 
 
-# Beside the route.
+# Beside the route. A record of the ledger has what one batch decided of a case.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,11 +56,7 @@ class Braking:
         made = decide(self.brake)
         if made is None or self._counted or not self._erases(*made):
             return made
-        await holds.count_alone(self._connection, self._now)
-        held = await holds.held(self._connection)
-        ordered = await holds.ordered(self._connection, self._now)
-        self.brake = Brake(held=held, ordered=ordered, observe=self.brake.observe)
-        self._counted = True
+        await self._count()
         return decide(self.brake)
 
     async def journal(self, before: Case | None, case: Case, said: Sequence[Said]) -> None:
@@ -79,10 +75,24 @@ class Braking:
                 self.brake = self.brake.after(event.system, count)
         for system in _new_turns(before, case):
             why = stopped(case, system, self._rules, self.brake)
-            if why == HELD and not self.brake.holds(system):
+            if why == HELD and not await self._is_held(system):
                 why = OBSERVED  # in `act` it would leave at once, and uncounted
             if why not in {"", HELD}:
                 await self._engage(system, why)
+
+    async def _is_held(self, system: str) -> bool:
+        """Whether there is a hold on it, also one that another process engages just now."""
+        if not self.brake.holds(system) and not self._counted:
+            await self._count()
+        return self.brake.holds(system)
+
+    async def _count(self) -> None:
+        """Read what is held and what was ordered lately; nobody else does until we have ended."""
+        await holds.count_alone(self._connection, self._now)
+        held = await holds.held(self._connection)
+        ordered = await holds.ordered(self._connection, self._now)
+        self.brake = Brake(held=held, ordered=ordered, observe=self.brake.observe)
+        self._counted = True
 
     async def _engage(self, system: str, why: str) -> None:
         await holds.engage(self._connection, system, reason=why, by=BY_ITSELF, at=self._now)

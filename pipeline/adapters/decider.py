@@ -204,6 +204,7 @@ class Decider:
         self._saying.begin()
         owed: list[wire.Record] = []
         refusals: list[Refusal] = []
+        traces: dict[UUID, str] = {}
         for it in inputs:
             try:
                 owed += await self._decided(connection, open_cases, it, braking)
@@ -212,7 +213,8 @@ class Decider:
             except Exception as error:  # noqa: BLE001  one case must not hold all the others
                 refusals += self._undecidable(it, error)
                 open_cases.could_not(it.event.case)
-        traces = {it.event.case: it.trace for it in inputs}
+            else:
+                traces[it.event.case] = it.trace
         journal = [
             record
             for case, entries in open_cases.entries.items()

@@ -89,9 +89,9 @@ class TakingOver:
             except NotOneChainError as error:
                 self._taken.broken.append(BrokenCase(case=case, why=str(error)))
         aside = {it.case: KEY_LOST for it in self._taken.lost}
-        aside.update(
-            {it.case: it.why for it in self._taken.broken if self._behind or it.case in before}
-        )
+        for it in self._taken.broken:
+            if self._behind or it.case in before or it.case not in self._keyed:
+                aside[it.case] = it.why
         self._taken.newly_aside = await recovering.set_aside(self._connection, aside, self._now)
         return self._taken
 

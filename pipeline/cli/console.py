@@ -7,7 +7,6 @@ import dataclasses
 import json
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -21,7 +20,7 @@ import structlog
 import uvloop
 from aiokafka.errors import KafkaConnectionError
 from rich.console import Console
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from pipeline import settings as table
 from pipeline.adapters.behind import RegisterBehindError
@@ -68,9 +67,9 @@ PLAIN = (
     table.SettingsError,
 )
 """Errors whose message already says what to do."""
-OF_REGISTER = (DBAPIError, ConnectionError, socket.gaierror)
+OF_REGISTER = (OperationalError, ProgrammingError, InterfaceError)
 NO_REGISTER = (
-    "the register cannot be used ({what}): it is not there, or not of this release; the settings"
+    "the register cannot be used ({what}): it is not there, is locked, or is not of this release;"
     " HABEAS_DATA and HABEAS_REGISTER say where it is, and `habeas up` or `habeas run orchestrator`"
     " makes it and brings it up to date"
 )

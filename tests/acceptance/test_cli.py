@@ -141,7 +141,7 @@ async def test_without_anything_set_up_it_says_how_to_begin(tmp_path: Path) -> N
         nobody = "postgresql://127.0.0.1:1/habeas"
         code, _, err = await rig.habeas(*command, HABEAS_REGISTER=nobody)
         assert code == 1
-        assert err.startswith("Error: the register cannot be used (ConnectionRefusedError)")
+        assert err.startswith("Error: the register does not answer (ConnectionRefusedError)")
     code, _, err = await rig.habeas("up")
     assert code == 1
     assert "HABEAS_AWS_REGION is not set" in err
@@ -151,7 +151,7 @@ async def test_without_anything_set_up_it_says_how_to_begin(tmp_path: Path) -> N
     code, _, err = await rig.habeas("up", HABEAS_SYSTEMS="freshdesc")
     assert code == 1
     assert "freshdesc is not in habeas.connectors; installed: aws" in err
-    for register in ("mysql://a:secret@b/c", "postgres"):
+    for register in ("mysql://a:secret@b/c", "postgres", "postgresql://a:b@c:secret@b/d"):
         code, _, err = await rig.habeas("cases", HABEAS_REGISTER=register)
         assert code == 1
         assert err.startswith("Error: HABEAS_REGISTER is not the URL of a register, such as")

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -34,6 +34,10 @@ class RegisterError(Exception):
     """A register that cannot be opened or is not of this release."""
 
 
+class UnreachableError(RegisterError, OSError):
+    """Nobody answers where the register is: worth another try for whoever runs for long."""
+
+
 def url_of(register: str, data: Path) -> str:
     """The SQLAlchemy URL of a register: as set, or the SQLite file in the data folder."""
     if register:
@@ -49,33 +53,53 @@ async def connect(url: str) -> AsyncEngine:
     """
     try:
         driver = DRIVERS[make_url(url).drivername]
-    except (ArgumentError, KeyError):  # it may hold a password
+    except (ArgumentError, KeyError, ValueError):  # its text may hold a password
         raise RegisterError(
             "HABEAS_REGISTER is not the URL of a register, such as"
             " postgresql://USER:PASSWORD@HOST/DATABASE; without it, it is a SQLite file"
         ) from None
     chosen = make_url(url).set(drivername=driver)
+    if "sslmode" in chosen.query:  # as libpq calls it: asyncpg takes the same words for `ssl`
+        mode = chosen.query["sslmode"]
+        chosen = chosen.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     try:
-        return _engine(chosen)
+        engine = _engine(chosen)
     except ImportError as error:
         raise RegisterError(
             f"HABEAS_REGISTER needs {error.name}: pip install 'habeas[postgres]'"
         ) from None
+    event.listen(engine.sync_engine, "do_connect", _connected)
+    return engine
 
 
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":  # read after a lock: what others committed by then
-        return create_async_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        return create_async_engine(
+            url, pool_pre_ping=True, isolation_level="READ COMMITTED", hide_parameters=True
+        )
     folder = Path(url.database or "").parent
-    if not folder.is_dir():
+    if not url.query and not folder.is_dir():
         raise RegisterError(
             f"no register is in {folder}, which is not there: HABEAS_DATA names the folder of an"
-            " installation, and `habeas up` makes a new one"
+            " installation, which `habeas up` makes (or HABEAS_REGISTER the file itself)"
         )
-    engine = create_async_engine(url)
+    engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _sqlite_connected)
     event.listen(engine.sync_engine, "begin", _sqlite_begun)
     return engine
+
+
+def _connected(dialect: Dialect, _: Any, arguments: Any, named: Any) -> Any:
+    """A new connection. Raises `UnreachableError`, or `RegisterError` for an unknown parameter."""
+    try:
+        return dialect.connect(*arguments, **named)
+    except OSError as error:
+        raise UnreachableError(
+            f"the register does not answer ({type(error).__name__}): start its database, or correct"
+            " HABEAS_REGISTER"
+        ) from None
+    except TypeError as error:  # it names the parameter
+        raise RegisterError(f"HABEAS_REGISTER: {error}") from None
 
 
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:

@@ -44,10 +44,15 @@ async def rewrap(
 
 
 async def missing(connection: AsyncConnection, here: Container[str]) -> list[str]:
-    """The wrapping keys of living record keys that are not `here`; who is set aside needs none."""
+    """The wrapping keys that are not `here`, of cases that are decided about.
+
+    Those have a living record key, and are not set aside.
+    """
     aside = select(set_aside.c.case_id)
+    is_living = keys.c.destroyed_at.is_(None)
+    decided = select(keys.c.owner).where(is_living, keys.c.purpose == RECORD)
     chosen = select(keys.c.wrapping).where(
-        keys.c.destroyed_at.is_(None), keys.c.purpose == RECORD, keys.c.owner.not_in(aside)
+        is_living, keys.c.owner.in_(decided), keys.c.owner.not_in(aside)
     )
     every = (await connection.execute(chosen.distinct())).scalars()
     return sorted(it for it in every if it not in here)
