@@ -54,11 +54,13 @@ class Admission:
         for record in batch:
             try:
                 inputs.append(read(record, self._codec, self._way_in))
-                self._warn_of_old_key(inputs[-1].event)
             except UnknownKeyError as error:
                 refusals.append(Refusal(record, str(error), error.event))
             except (CodecError, RefusedError) as error:
                 refusals.append(Refusal(record, str(error)))
+        self._warn_of_old_keys(
+            [it.event for it in inputs if isinstance(it.event, e.RequestReceived)]
+        )
         return inputs, refusals
 
     async def admit(
@@ -121,9 +123,9 @@ class Admission:
                 return "does_not_open"
         return ""
 
-    def _warn_of_old_key(self, event: Event) -> None:
+    def _warn_of_old_keys(self, requests: Sequence[e.RequestReceived]) -> None:
         """An intake that does not take the new key is refused once the old one is dead."""
-        if isinstance(event, e.RequestReceived):
-            current = self._pipeline.current(self._clock())
-            if event.key < current:
-                log.warning("intake.old_key", intake=event.intake, key=event.key, in_force=current)
+        current = self._pipeline.current(self._clock()) if requests else ""
+        for it in requests:
+            if it.key < current:
+                log.warning("intake.old_key", intake=it.intake, key=it.key, in_force=current)

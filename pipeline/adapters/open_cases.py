@@ -15,6 +15,7 @@ from pipeline.case.dues import dues
 from pipeline.case.fold import fold
 from pipeline.case.rules import Rules
 from pipeline.stages.report import broken
+from schemas.events import CaseOpened, Event
 from schemas.records import LedgerEntry
 
 from .register import sealing, store
@@ -53,6 +54,17 @@ class OpenCases:
         last = self.cases[case].number if case in self.cases else 0
         opened = self.of(case)
         opened.sealed = {number: it for number, it in opened.sealed.items() if number <= last}
+        if last < sealing.CASE_OPENED:
+            opened.case_opened = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A case as of a head of its chain, and the event that seals its person."""
+
+    head: bytes
+    case: Case
+    case_opened: Event | None
 
 
 class CaseMemory:
@@ -61,7 +73,7 @@ class CaseMemory:
     def __init__(self, rules: Rules, keys: CaseKeys) -> None:
         self._rules = rules
         self._keys = keys
-        self._cases: OrderedDict[UUID, tuple[bytes, Case]] = OrderedDict()
+        self._cases: OrderedDict[UUID, Kept] = OrderedDict()
 
     async def open(self, connection: AsyncConnection, ids: Iterable[UUID]) -> OpenCases:
         """Lock these cases and read what deciding on them takes."""
@@ -70,16 +82,16 @@ class CaseMemory:
         ends = await store.last_of(connection, ids)
         aside = await store.set_aside(connection, *ids) if ids else {}
         keys = await self._keys.of(connection, ids - aside.keys())  # some can be opened by nobody
+        kept = await self._load(connection, ends)
         found = OpenCases(
-            cases=await self._load(connection, ends),
+            cases={it: case.case for it, case in kept.items()},
             heads={it: end.head for it, end in ends.items()},
             aside=aside,
         )
         for (owner, purpose), key in keys.items():
             found.of(owner).keys[purpose] = key
-        openings = await store.events_at(connection, ends.keys(), sealing.CASE_OPENED)
-        for case, event in openings.items():
-            found.of(case).case_opened = event
+        for case, it in kept.items():
+            found.of(case).case_opened = it.case_opened
         return found
 
     async def close(
@@ -99,29 +111,30 @@ class CaseMemory:
         wrong = open_cases.aside.get(case_id) or broken(case, self._rules)
         if case_id in open_cases.undecidable:
             wrong = wrong or UNDECIDABLE
-        self._remember(case, head)
+        self._remember(Kept(head, case, open_cases.of(case_id).case_opened))
         return store.Line(case, head, wrong, () if is_aside else tuple(dues(case, self._rules)))
 
     async def _load(
         self, connection: AsyncConnection, ends: Mapping[UUID, store.Last]
-    ) -> dict[UUID, Case]:
+    ) -> dict[UUID, Kept]:
         """The cases, from memory where it is current, else folded from the ledger."""
         found, unknown = {}, []
         for case_id, end in ends.items():
-            head, case = self._cases.get(case_id, (b"", None))
-            if case is None or head != end.head:
+            kept = self._cases.get(case_id)
+            if kept is None or kept.head != end.head:
                 unknown.append(case_id)
             else:
-                found[case_id] = case
+                found[case_id] = kept
         for case_id, events in (await store.events_of(connection, unknown)).items():
             case = fold(events, self._rules)
             if case is not None:
-                found[case_id] = case
+                opened = next((it for it in events if isinstance(it, CaseOpened)), None)
+                found[case_id] = Kept(ends[case_id].head, case, opened)
         return found
 
-    def _remember(self, case: Case, head: bytes) -> None:
+    def _remember(self, kept: Kept) -> None:
         """Keep a case for the next batch. The head tells whether the ledger still ends so."""
-        self._cases[case.id] = head, case
-        self._cases.move_to_end(case.id)
+        self._cases[kept.case.id] = kept
+        self._cases.move_to_end(kept.case.id)
         while len(self._cases) > CACHED:
             self._cases.popitem(last=False)

@@ -63,6 +63,8 @@ class Saying:
                     keys[OBLIGATION] = new_key(event.obligation, OBLIGATION)
                     made.append(NewKey(keys[OBLIGATION], self._clock()))
                 event = await self._sealed(connection, case, event, opened, keys)
+                if isinstance(event, e.CaseOpened):
+                    opened.case_opened = event
             elif isinstance(event, e.HoldingsLocated | e.TaskCompleted):
                 found = opened.answers.get(it.id)
                 opened.sealed[it.number] = found or sealing.unseal(self._codec, event, opened.keys)

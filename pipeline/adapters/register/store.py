@@ -138,15 +138,6 @@ def entry(row: Row[Any]) -> LedgerEntry:
     )
 
 
-async def events_at(
-    connection: AsyncConnection, cases: Collection[UUID], number: int
-) -> dict[UUID, Event]:
-    """The event with this number of each case that has one."""
-    chosen = select(t.ledger).where(t.ledger.c.case_id.in_(cases), t.ledger.c.number == number)
-    rows = await connection.execute(chosen)
-    return {it.case_id: from_body(it.type, it.version, it.body) for it in rows}
-
-
 async def append(
     connection: AsyncConnection, entries: Mapping[UUID, Sequence[LedgerEntry]]
 ) -> None:
