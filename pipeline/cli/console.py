@@ -73,6 +73,8 @@ NO_REGISTER = (
     " HABEAS_DATA and HABEAS_REGISTER say where it is, and `habeas up` or `habeas run orchestrator`"
     " makes it and brings it up to date"
 )
+LEFT_FOR = 5.0
+"""Seconds that tasks of libraries get to end after ours."""
 NO_BROKER = "no broker answers: start it, or correct HABEAS_BROKER, and then start this again"
 
 
@@ -152,7 +154,24 @@ async def _until_told(work: Coroutine[Any, Any, T]) -> T:
     for told in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):
             loop.add_signal_handler(told, task.cancel)
-    return await task
+    try:
+        return await task
+    finally:
+        await _abandon()
+
+
+async def _abandon() -> None:
+    """End what libraries have left, and leave what does not end: ours has ended by now.
+
+    Faust, told to stop in the moment of its start, keeps a task that cannot be cancelled.
+    """
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for it in left:
+        it.cancel()
+    if left:
+        _, left = await asyncio.wait(left, timeout=LEFT_FOR)
+    for it in left:  # the runner would wait for it without end
+        asyncio.tasks._unregister_task(it)  # noqa: SLF001  documented: "Extending", asyncio
 
 
 def _first(error: BaseException) -> str:
