@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaConnectionError
 from rich.console import Console
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
+from pipeline import broke
 from pipeline import settings as table
 from pipeline.adapters.behind import RegisterBehindError
 from pipeline.adapters.dead_letters import DeadLetterLimitError
@@ -181,4 +182,6 @@ def _first(error: BaseException) -> str:
         return NO_BROKER
     if isinstance(error, OF_REGISTER):  # what a database says may name a person
         return NO_REGISTER.format(what=type(error).__name__)
-    return str(error) if isinstance(error, PLAIN) else f"{type(error).__name__}: {error}"
+    if isinstance(error, PLAIN):
+        return str(error)
+    return f"{type(error).__name__} at {broke.at(error)}"  # no stranger's words

@@ -65,7 +65,7 @@ def test_a_key_dies_when_it_was_kept_and_the_one_in_force_never_does() -> None:
 
 @given(
     asked=st.timedeltas(timedelta(0), 9 * DAY),
-    every=st.timedeltas(timedelta(minutes=5), LATE),
+    every=st.timedeltas(timedelta(minutes=1), LATE),
     period=st.timedeltas(2 * HOUR, 3 * DAY),
     turned=st.lists(st.timedeltas(timedelta(0), 9 * DAY), max_size=2),
 )
