@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
@@ -38,6 +35,7 @@ from pipeline.adapters.topics import TopicsError
 from pipeline.adapters.way_in import IntakesError
 from pipeline.app import SetupError
 from pipeline.policy import PolicyError
+from pipeline.response.as_json import as_json as written
 from pipeline.settings import Settings
 
 P = ParamSpec("P")
@@ -121,32 +119,17 @@ def logs(*, to_file: Any = None, level: int = logging.INFO) -> None:
 
 def show_json(value: Any) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    click.echo(written(value), nl=False)
 
 
 def show_json_line(value: Any) -> None:
     """Print a value as JSON on one line: the last of a long output."""
-    click.echo(json.dumps(plain(value), ensure_ascii=False))
+    click.echo(written(value, indented=False), nl=False)
 
 
 def short(named: UUID) -> str:
     """As much of an id as people need: every command takes its beginning."""
     return str(named)[:13]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it: dataclasses as objects, bytes as hex, moments as ISO text."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {it.name: plain(getattr(value, it.name)) for it in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(name): plain(it) for name, it in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(it) for it in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
 
 
 async def _until_told(work: Coroutine[Any, Any, T]) -> T:

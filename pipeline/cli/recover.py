@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -38,7 +39,7 @@ async def recover(*, dry_run: bool, as_json: bool) -> None:
             with _bar() as progress:
                 done = await app.recover(settings, bootstrap, progress, dry_run=dry_run)
     if as_json:
-        console.show_json({"dry_run": dry_run, **console.plain(done)})
+        console.show_json({"dry_run": dry_run, **asdict(done)})
         return
     show(done, dry_run=dry_run)
 

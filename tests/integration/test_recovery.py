@@ -161,6 +161,18 @@ async def test_a_topic_that_lacks_something_harms_only_who_needs_it(
     assert (await aside(engine)).keys() == {case}
 
 
+async def test_a_case_whose_key_is_lost_is_set_aside_though_the_topic_lacks_it_too(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """Or an orchestrator would miss its wrapping key for ever, and not start."""
+    case = uuid4()
+    entries = await decided(settings, engine, case)
+    async with engine.begin() as connection:
+        await connection.execute(delete(tables.keys))
+    await take_over(settings, engine, entries[1:], behind=False)
+    assert (await aside(engine)).keys() == {case}
+
+
 async def test_nothing_is_decided_about_a_case_whose_key_is_lost(
     settings: Settings, engine: AsyncEngine
 ) -> None:
