@@ -32,6 +32,9 @@ class CodecError(Exception):
 class UnknownEventError(Exception):
     """A well-formed event of a type this release does not know: stop, do not skip."""
 
+    def __init__(self, event: str) -> None:
+        super().__init__(f"{event} is an event of a later release: update this process")
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -141,7 +144,7 @@ def from_body(name: str, version: int, content: bytes) -> Event:
     """
     event = event_types().get(name)
     if event is None:
-        raise UnknownEventError(name)
+        raise UnknownEventError(f"{name}.v{version}")
     found = _read(schema(f"{name}.v{version}"), schema(_subject(event)), content)
     made = cast("Event", _build(cast("Any", event))(found))
     if version == event.VERSION:

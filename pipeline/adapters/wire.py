@@ -69,7 +69,7 @@ def refuse_later(told: Mapping[str, str]) -> None:
         return
     known = event_types().get(said["name"])
     if known is None or int(said["version"]) > known.VERSION:
-        raise UnknownEventError(f"{said['name']}.v{said['version']}: update this process")
+        raise UnknownEventError(f"{said['name']}.v{said['version']}")
 
 
 def answer_id(order: UUID, event: Event) -> UUID:

@@ -37,6 +37,7 @@ from pipeline.app import SetupError
 from pipeline.policy import PolicyError
 from pipeline.response.as_json import as_json as written
 from pipeline.settings import Settings
+from schemas.codec import UnknownEventError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,6 +64,7 @@ PLAIN = (
     SetupError,
     StillRunningError,
     TopicsError,
+    UnknownEventError,
     table.SettingsError,
 )
 """Errors whose message already says what to do."""

@@ -77,7 +77,9 @@ async def test_an_event_of_a_later_release_stops_the_decider(tmp_path: Path) -> 
         assert await _ends(role) == 1
         said = role.log.read_text()
         assert "orchestrator.stopped" in said
-        assert "UnknownEventError: holdings_located.v2: update this process" in said
+        assert (
+            "Error: holdings_located.v2 is an event of a later release: update this process" in said
+        )
         again = rig.run("up")  # it is not skipped: the next start meets it again
         rig.roles.remove(again)
         assert await _ends(again) == 1
