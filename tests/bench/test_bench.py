@@ -30,10 +30,11 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def measured(bench: Bench) -> dict[str, Result]:
+async def measured(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     """Each scenario once, on one pipeline where it can be."""
     found = {name: await how(bench) for name, how in on_a_pipeline(SMALL).items()}
-    return found | {"memory": await measure("memory", SMALL, quietly)}
+    folder = tmp_path_factory.mktemp("memory")
+    return found | {"memory": await measure("memory", SMALL, folder, quietly)}
 
 
 def test_every_scenario_tells_figures_above_nothing_and_keeps_its_aims(
