@@ -8,7 +8,7 @@ WORKERS ?= 2
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak bench check format lock clean
+.PHONY: help setup demo test kit soak bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,11 +20,16 @@ demo: $(READY) ## Run the pipeline against sandboxes of the vendors; options in 
 
 test: $(READY) ## Run all tests; one folder, file or option with ARGS="tests/unit -x"
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pipeline.kafka.warm_up
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" --durations=60 --durations-min=10
 	$(BIN)/pytest -m alone
 else
 	$(BIN)/pytest $(ARGS)
 endif
+
+kit: $(READY) ## Put every mistake that a connector's author may make to the kit; prints which test sees it
+	$(BIN)/pytest -p no:randomly --ignore tests/conformance/test_mutants.py tests/conformance
+	HABEAS_KIT=1 $(BIN)/pytest -n $(WORKERS) -p no:randomly tests/conformance/test_mutants.py $(ARGS)
 
 soak: $(READY) ## Run the chaos tests in their long form; other luck with SEED=7, one file with ARGS="..."
 	HABEAS_SOAK=1 HABEAS_SEED=$(SEED) $(BIN)/pytest -s --randomly-seed=$(SEED) $(or $(ARGS),tests/chaos)

@@ -1,63 +1,83 @@
-"""Put the parts together: the only place where adapters meet stages and settings."""
+"""Put the parts together: the only place where rooms meet stages and settings."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.sdk import registry
+from connectors.sdk import registry, wall_clock
+from connectors.sdk.calls import Caller
 from connectors.sdk.interface import Capabilities, Connector
 from schemas.codec import Codec, locked
 from schemas.events import Event, SearchOrdered
 
-from . import flow, policy
-from .adapters import local_kafka, opening, registry_ids, topics, way_in
-from .adapters.behind import forget_recreated, refuse_if_behind
-from .adapters.caller import HostCaller
-from .adapters.decider import Decider
-from .adapters.edge import Edge
-from .adapters.host import run_host
-from .adapters.kafka_jars import no_progress
-from .adapters.key_files import KeyFiles
-from .adapters.mailer import FolderMailer
-from .adapters.objects import FolderObjects
-from .adapters.opening import OpenedResponse
-from .adapters.orchestrator import GROUP, Orchestrator
-from .adapters.producer import producer
-from .adapters.publisher import Publisher
-from .adapters.recovery import Recovered, Recovery
-from .adapters.register import wrapping
-from .adapters.register.case_keys import CaseKeys
-from .adapters.register.engine import connect, migrate, refuse_earlier, url_of
-from .adapters.report_reader import read_reports
-from .adapters.rotation import Rotation
-from .adapters.signer import FileSigner
+from . import disk, flow, modes, policy
 from .case.planned import OBSERVE_MODE
 from .case.rules import Rules
-from .grants import Grants
-from .policy import brake
-from .ports import LaterError, Work
+from .crypto.grants import Grants
+from .host.caller import HostCaller
+from .host.host import run_host
+from .host.report_reader import read_reports
+from .intake import senders, senders_file
+from .intake.edge import Edge
+from .intake.envelopes import Envelopes
+from .intake.roles import Role
+from .intake.senders_file import SendersFile
+from .kafka import acls, cluster, connection, positions, registry_ids, topics
+from .kafka.acls import Acl
+from .kafka.connection import Broker
+from .kafka.kafka_jars import no_progress
+from .kafka.kept_broker import kept
+from .kafka.producer import producer
+from .kafka.topics import Replication
+from .keys.key_files import KeyFiles
+from .keys.key_folder import KEYS
+from .orchestrator.decider import Decider
+from .orchestrator.publisher import Publisher
+from .orchestrator.rotation import Rotation
+from .policy import brake, check
+from .ports import LaterError, Webhook, Work
+from .recovery.recovery import Recovered, Recovery
+from .recovery.stale_register import forget_recreated, refuse_if_behind
+from .register import case_keys, opening, policies, wrapping
+from .register.case_keys import CaseKeys
+from .register.engine import connect, is_of_disk, migrate, refuse_earlier, url_of
+from .register.opening import OpenedResponse
+from .response.answer import BEYOND
 from .settings import Settings
 from .stages.assemble import Assemble
+from .stages.deliver import Deliver
 from .stages.locate import Locate
 from .stages.perform import Perform
 from .stages.publish_report import publish
 from .stages.send import Send
+from .storage.mailer import FolderMailer, prune_for_ever
+from .storage.objects import OBJECTS, FolderObjects
+from .storage.webhooks import Webhooks
 
-LOCAL = "cli"
-"""The intake and the console of this machine's command line."""
+DATA, REGISTER = "data", "register"
+"""What errors call the stores."""
+LOCAL, CONSOLE = "cli", "dpo"
+"""The intake and the console of this machine's command line: two senders, with a key each."""
 LOCAL_LEVEL = 2
+VOUCHED_HERE = frozenset({"email", "user_id"})
+"""What whoever uses this machine's command line may vouch for: they see who is logged in."""
+WEB = "web"
+"""The role that serves the pages, and the console that signs what people say there."""
+GROUP = flow.group(flow.ORCHESTRATOR)
 PUT_OFF = timedelta(hours=1)
 """How long a host that observes puts off what it is told to erase."""
 GARBAGE = (10_000, 10, 10)
@@ -65,6 +85,8 @@ GARBAGE = (10_000, 10, 10)
 at the young ones after each 700, the default, was a tenth of what a case costs.
 """
 Progress = Callable[[int, int], None]
+Above = Mapping[str, Callable[[Settings, str], Awaitable[None]]]
+"""Roles that stand above us, each with what runs it on (settings, broker) until cancelled."""
 
 
 class SetupError(Exception):
@@ -90,6 +112,11 @@ class Place:
         return self.root / "mail"
 
     @property
+    def instructions(self) -> Path:
+        """Mails to recipients: for them alone, and apart from those to people."""
+        return self.root / "instructions"
+
+    @property
     def reports(self) -> Path:
         return self.root / "reports"
 
@@ -103,17 +130,65 @@ class Place:
         return self.root / "broker"
 
     @property
-    def signing_key(self) -> Path:
-        return self.root / "keys" / "signing.key"
+    def cluster(self) -> Path:
+        """Holds the id of the cluster that this folder belongs to."""
+        return self.root / "cluster"
+
+    @property
+    def pages(self) -> Path:
+        """Holds the address of the web role while it serves."""
+        return self.root / "web"
 
     @property
     def public_key(self) -> Path:
-        return self.root / "keys" / "signing.pem"
+        """Of the signing key that is in force."""
+        return self.keys.signing().current_public
 
 
 def objects_of(settings: Settings) -> Path:
     """Where sealed objects lie: every host of a pipeline, and the response's, share it."""
     return Path(settings.objects) if settings.objects else settings.data / "objects"
+
+
+def objects(settings: Settings) -> FolderObjects:
+    """The sealed objects; their folder is made, unless it is named and so somebody's to mount.
+
+    Raises `SetupError`, and `DiskError`.
+    """
+    folder = objects_of(settings)
+    if settings.objects and not folder.is_dir():
+        raise SetupError(f"HABEAS_OBJECTS: {folder} is not there: mount it, or make it")
+    with disk.writing(OBJECTS, folder):
+        modes.make_folder(folder)
+    return FolderObjects(folder)
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Have the data folder for a whole pipeline, and no other. Raises `TakenError`, `DiskError`."""
+    with disk.writing(DATA, settings.data):
+        modes.make_folder(settings.data)
+    with disk.alone(settings.data):
+        yield
+
+
+async def refuse_lost_objects(settings: Settings) -> None:
+    """Raise `SetupError` if of the last answers given out none is in the folder of objects."""
+    folder = objects_of(settings)
+    async with register(settings, reading=True) as engine, engine.connect() as connection:
+        cases = await case_keys.answered(connection)
+    if cases and not any((folder / str(it)).is_dir() for it in cases):
+        raise SetupError(
+            f"{folder} has none of the answers that were given lately: mount it, bring it back from"
+            " its backup, or correct HABEAS_OBJECTS or HABEAS_DATA. Nothing was changed. If they"
+            f" are lost for good: mkdir -p {folder / str(cases[0])}"
+        )
+
+
+async def is_at_work(bootstrap: str) -> bool:
+    """Whether orchestrators of some pipeline decide, or have decided, on this broker."""
+    at_work = await positions.members(bootstrap, GROUP)
+    return bool(at_work or await positions.committed(bootstrap, GROUP))
 
 
 def systems(settings: Settings) -> tuple[str, ...]:
@@ -130,23 +205,24 @@ def capabilities(settings: Settings) -> dict[str, Capabilities]:
         raise SetupError(f"{error}. HABEAS_SYSTEMS names the systems to ask.") from None
 
 
+def catalogue(settings: Settings) -> dict[str, dict[str, str]]:
+    """By system: what its codes mean, those of what no search finds included."""
+    return {
+        system: {**able.reasons, **{BEYOND + code: says for code, says in able.beyond.items()}}
+        for system, able in capabilities(settings).items()
+    }
+
+
 def check_policy(settings: Settings) -> None:
-    """Raise `SetupError` if the policy does not say what some system holds, and as whom, or if a
-    limit is of no system.
+    """Raise `SetupError` if the policy is contradictory, or does not say what some system holds,
+    and as whom; or if a limit is of no system.
 
     Without a row nothing would be copied for anybody, and nothing kept.
     """
     known = rules(settings)
-    named = {it["system"] for it in known.policy.recipients}
-    for system, able in known.systems.items():
-        unmapped = ", ".join(known.policy.unmapped(able))
-        if unmapped:
-            raise SetupError(
-                f"{system}: the policy has no [[data]] row for {unmapped}. Add them to"
-                f" {policy.FILES[0]} in the folder that HABEAS_POLICY names (connectors/README.md)."
-            )
-        if system not in named:
-            raise SetupError(f"{system}: the policy does not name it in [[recipients]].")
+    wrong = check.faults(known.policy, known.systems)
+    if wrong:
+        raise SetupError("\n".join(map(str, wrong)))
     limited = {*known.limits.records, *known.limits.per_hour}
     installed = registry.systems()
     for it in sorted(limited.difference(installed)):  # it would limit nothing
@@ -168,6 +244,11 @@ def check_environment(
                 f"{error}. Set it, or name only the systems you have in HABEAS_SYSTEMS;"
                 " `habeas demo` shows everything without any."
             ) from None
+        if settings.clock_ahead and not registry.is_sandbox(system, environ):
+            raise SetupError(
+                f"HABEAS_CLOCK_AHEAD is set, and {system} is no sandbox: what falls due in years"
+                " would be erased there now. Unset it"
+            )
 
 
 def observes(settings: Settings, environ: Mapping[str, str] = os.environ, *alone: str) -> bool:
@@ -188,47 +269,122 @@ def policy_of(settings: Settings) -> policy.Policy:
 
 
 def rules(settings: Settings) -> Rules:
-    """What decisions rest on."""
+    """What decisions rest on, without what the register has: `rules_of` knows that too."""
     return Rules(
         policy=policy_of(settings),
         systems=capabilities(settings),
         settings=settings,
-        earlier={},
+        earlier=policy.earlier(map(Path, filter(None, settings.earlier_policies.split(",")))),
         limits=brake.load(Path(settings.brake) if settings.brake else None),
     )
+
+
+async def rules_of(settings: Settings, engine: AsyncEngine) -> Rules:
+    """What decisions rest on, with every policy that the register has."""
+    known = rules(settings)
+    async with engine.connect() as connection:
+        known.earlier.update(await policies.read(connection))
+    return known
 
 
 async def codec(settings: Settings) -> Codec:
     """The codec, with ids from the registry if one is set, else from the committed lock."""
     if not settings.schema_registry:
         return locked()
-    return Codec(await registry_ids.ids(settings.schema_registry))
+    return Codec(await registry_ids.ids(settings.schema_registry, registry_ids.access(settings)))
+
+
+def replication(settings: Settings) -> Replication:
+    """What is asked of the cluster."""
+    return Replication(settings.replication, settings.min_isr)
+
+
+def acls_of(settings: Settings, principal: str = acls.PRINCIPAL) -> list[Acl]:
+    """What every role, every intake and every console may do at the broker."""
+    known = senders.load(Place(settings.data).intakes)
+    named = {flow.INTAKE: list(known.intakes), flow.CONSOLE: list(known.consoles)}
+    return acls.of_route(flow.topics(systems(settings), settings), named, principal)
+
+
+def check_modes(settings: Settings) -> None:
+    """Raise `ModesError` if others on this machine could read or change what is ours."""
+    place = Place(settings.data)
+    public = place.keys.public()
+    secret = (it for it in place.keys.files() if it not in public)
+    register = settings.data.glob("register.db*")
+    modes.refuse_open(
+        (settings.data, place.intakes, *register, *secret),
+        (*place.keys.folders(), *public),
+        group_may_read=settings.group_may_read,
+    )
 
 
 async def prepare(settings: Settings, bootstrap: str) -> None:
-    """Make what is missing: data folder, keys, senders of this machine, register, topics."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make what is missing: data folder, keys, senders of this machine, register, topics.
+
+    Raises `OtherClusterError` before anything is made, and `DiskError`: what was made until then is
+    whole, and the next start goes on from there.
+    """
     place = Place(settings.data)
+    await refuse_other_cluster(settings, bootstrap)
+    with disk.writing(DATA, settings.data):
+        modes.make_folder(settings.data)
+        check_modes(settings)
+        files = place.keys
+        disk.refuse_read_only(KEYS, files.folders())
+        async with register(settings) as engine:
+            await migrate(engine)
+            hosts = (*systems(settings), *flow.OURS)
+            await Rotation(engine, files, settings).begin(hosts)
+            async with engine.begin() as connection:
+                await wrapping.lock(connection)  # of processes that start at once, one makes them
+                register_local(place)
+    await topics.create(bootstrap, flow.topics(systems(settings), settings), replication(settings))
+    with disk.writing(DATA, settings.data):
+        await cluster.remember(bootstrap, place.cluster)
+
+
+async def refuse_other_cluster(settings: Settings, bootstrap: str) -> None:
+    """Raise `OtherClusterError` if the broker is not of the cluster of this data folder."""
+    await cluster.refuse_other(bootstrap, Place(settings.data).cluster)
+
+
+def register_local(place: Place) -> None:
+    """Register this machine's intake, console and pages, with new keys if it has none.
+
+    Until there were roles both had the intake's name. A console of then keeps working, and the new
+    one has its key: with two keys one person at this machine would be two.
+    """
     files = place.keys
-    async with register(settings) as engine:
-        await migrate(engine)
-        hosts = (*systems(settings), flow.RESPONSE, flow.NOTICE)
-        await Rotation(engine, files, settings).begin(hosts)
-        async with engine.begin() as connection:
-            await wrapping.lock(connection)  # of processes that start at once, one makes them
-            FileSigner(place.signing_key, place.public_key)
-            intake, console = files.signer(f"intake-{LOCAL}"), files.signer(f"console-{LOCAL}")
-            way_in.register(place.intakes, "intakes", LOCAL, intake.public_key(), LOCAL_LEVEL)
-            way_in.register(place.intakes, "consoles", LOCAL, console.public_key())
-    await topics.create(bootstrap, flow.topics(systems(settings), settings))
+    files.copy_signer(f"console-{LOCAL}", f"console-{CONSOLE}")
+    intake, console = files.signer(f"intake-{LOCAL}"), files.signer(f"console-{CONSOLE}")
+    page = files.signer(f"console-{WEB}")
+    add = partial(senders_file.register, place.intakes)
+    kinds = sorted(VOUCHED_HERE)
+    add("intakes", LOCAL, intake.public_key(), level=LOCAL_LEVEL, vouches_for=kinds)
+    add("consoles", CONSOLE, console.public_key(), level=LOCAL_LEVEL, roles=[Role.DPO.value])
+    add("consoles", WEB, page.public_key(), level=LOCAL_LEVEL, roles=[Role.LINK.value])
 
 
 @asynccontextmanager
-async def register(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The register's engine, closed afterwards."""
-    engine = await connect(url_of(settings.register, settings.data))
+async def register(settings: Settings, *, reading: bool = False) -> AsyncIterator[AsyncEngine]:
+    """The register's engine, closed afterwards; one for `reading` can write nothing.
+
+    Raises `DiskError` where that of its file has no room.
+    """
+    url = url_of(settings.register, settings.data)
+    engine = await connect(
+        url,
+        reading=reading,
+        allow_plaintext=settings.allow_plaintext,
+        group_may_read=settings.group_may_read,
+    )
     try:
         yield engine
+    except DBAPIError as error:
+        if settings.register or not is_of_disk(error, settings.data):
+            raise
+        raise disk.full(REGISTER, settings.data) from None
     finally:
         await engine.dispose()
 
@@ -237,67 +393,117 @@ async def open_response(
     settings: Settings, engine: AsyncEngine, case: UUID, n: int | None, out: Path
 ) -> OpenedResponse:
     """Write a response to a file, as its subject receives it; None is the latest."""
-    files, objects = Place(settings.data).keys, FolderObjects(objects_of(settings))
-    return await opening.open_response(engine, files, objects, case=case, n=n, out=out)
+    files, found = Place(settings.data).keys, FolderObjects(objects_of(settings))
+    return await opening.open_response(engine, files, found, case=case, n=n, out=out)
 
 
 @asynccontextmanager
-async def broker(settings: Settings, progress: Progress = no_progress) -> AsyncIterator[str]:
-    """The broker's address: as set, or a local Apache Kafka that ends with us."""
+async def broker(settings: Settings, progress: Progress = no_progress) -> AsyncIterator[Broker]:
+    """The broker: as set, or a local Apache Kafka that ends with us, and that is started again if
+    it dies. Raises `SettingsError`, and as `kept`.
+    """
     if settings.broker:
-        yield settings.broker
+        yield connection.of(settings)
         return
     place = Place(settings.data)
-    started = await local_kafka.start(place.kafka, progress=progress)
-    place.running.write_text(started.bootstrap + "\n")
-    try:
-        yield started.bootstrap
-    finally:
-        place.running.unlink(missing_ok=True)
-        await started.stop()
+    async with kept(place.kafka, progress) as bootstrap:
+        tell(place.running, bootstrap)
+        try:
+            yield bootstrap
+        finally:
+            place.running.unlink(missing_ok=True)
 
 
-def broker_address(settings: Settings) -> str:
-    """The broker to talk to: as set, or the local one that runs on this data folder."""
+def tell(path: Path, address: str) -> None:
+    """Have other processes on this data folder find an address. Raises `DiskError`."""
+    with disk.writing(DATA, path.parent):
+        disk.write(path, f"{address}\n".encode())
+
+
+def broker_address(settings: Settings) -> Broker:
+    """The broker to talk to: as set, or the local one that runs on this data folder.
+
+    Raises `SettingsError`.
+    """
     if settings.broker:
-        return settings.broker
+        return connection.of(settings)
     running = Place(settings.data).running
     if not running.exists():
         raise SetupError(
             f"no broker: start `habeas up` on the data folder {settings.data}, or set HABEAS_BROKER"
         )
-    return running.read_text().strip()
+    return Broker(running.read_text().strip())
 
 
 @asynccontextmanager
-async def local_edge(settings: Settings) -> AsyncIterator[Edge]:
-    """This machine's intake and console, connected to the broker."""
+async def local_edge(
+    settings: Settings, name: str = LOCAL, signer: Ed25519PrivateKey | None = None
+) -> AsyncIterator[Edge]:
+    """This machine's intake, or with `CONSOLE` its console, connected to the broker; with a
+    `signer` the console of that name, whose key it is.
+
+    Raises as `local_signer`.
+    """
     place = Place(settings.data)
-    place.keys.pipeline().public(datetime.now(UTC))  # says what to do if nothing was set up yet
-    async with producer(broker_address(settings)) as out:
-        yield Edge(name=LOCAL, files=place.keys, codec=await codec(settings), producer=out)
+    if signer is None:
+        local_signer(place, name)
+    else:
+        refuse_unknown_console(place, name, signer)
+    bootstrap = broker_address(settings)
+    await refuse_other_cluster(settings, bootstrap)
+    async with producer(bootstrap) as out:
+        wire_codec = await codec(settings)
+        yield Edge(name=name, files=place.keys, codec=wire_codec, producer=out, signer=signer)
+
+
+def refuse_unknown_console(place: Place, name: str, signer: Ed25519PrivateKey) -> None:
+    """Raise `SetupError` if a key is not that of the console: what it signs would be refused."""
+    known, key = senders.load(place.intakes).consoles.get(name), signer.public_key()
+    if known is None or key.public_bytes_raw() not in {it.raw for it in known.keys}:
+        raise SetupError(
+            f"that key is not the one of [consoles.{name}] of {place.intakes}:"
+            " `habeas keys senders` lists them"
+        )
+
+
+def local_signer(place: Place, name: str) -> Ed25519PrivateKey:
+    """The key of this machine's intake or, with `CONSOLE`, its console.
+
+    Raises `SetupError` if `intakes.toml` does not know it: what it signs would be refused unseen.
+    """
+    place.keys.pipeline().public(wall_clock.now())  # says what to do if nothing was set up yet
+    section, kind = ("consoles", "console") if name == CONSOLE else ("intakes", "intake")
+    known = getattr(senders.load(place.intakes), section).get(name)
+    key = place.keys.signer(f"{kind}-{name}") if known else None
+    if key is None or key.public_key().public_bytes_raw() not in {it.raw for it in known.keys}:
+        raise SetupError(
+            f"[{section}.{name}] of {place.intakes} is not this machine's command line. Start"
+            " `habeas up` or `habeas run orchestrator`, which registers it; if somebody else has"
+            " that name there, give them another one first"
+        )
+    return key
 
 
 async def run_orchestrator(
     settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Decide until cancelled. Raises `RegisterBehindError` before anything is decided."""
+    from .orchestrator.orchestrator import Orchestrator  # noqa: PLC0415  no other role needs Faust
+
     place = Place(settings.data)
     wire_codec = await codec(settings)
-    async with register(settings) as engine, producer(bootstrap) as out:
-        await refuse_if_behind(engine, bootstrap, wire_codec, GROUP)
+    out_of = producer(bootstrap, settings.give_up_after / 2)
+    async with register(settings) as engine, out_of as out:
+        signing = place.keys.orchestrator()
+        await refuse_if_behind(engine, bootstrap, wire_codec, signing)
         await forget_recreated(engine, bootstrap)
-        publisher = Publisher(engine, out)
+        publisher = Publisher(engine, out, signing)
         files = place.keys
-        decider = Decider(
-            engine=engine,
-            codec=wire_codec,
-            rules=rules(settings),
-            way_in=way_in.WayIn(wire_codec, way_in.load(place.intakes), files.pipeline()),
-            keys=CaseKeys(files.wrapping()),
-            files=files,
-            publisher=publisher,
-            observe=observes(settings, environ),
+        known = await rules_of(settings, engine)
+        async with engine.begin() as connection:  # before any case is opened under it
+            await policies.keep(connection, known.policy, wall_clock.now())
+        decider = decider_of(
+            settings, engine, publisher, wire_codec, known, observe=observes(settings, environ)
         )
         await Orchestrator(
             decider=decider,
@@ -310,10 +516,44 @@ async def run_orchestrator(
         ).run()
 
 
+def decider_of(
+    settings: Settings,
+    engine: AsyncEngine,
+    publisher: Publisher,
+    codec: Codec,
+    known: Rules,
+    *,
+    observe: bool,
+) -> Decider:
+    """What decides on this register, with the keys of the data folder."""
+    place = Place(settings.data)
+    files = place.keys
+    return Decider(
+        engine=engine,
+        codec=codec,
+        rules=known,
+        envelopes=Envelopes(codec, SendersFile(place.intakes), files.pipeline()),
+        keys=CaseKeys(files.wrapping()),
+        files=files,
+        publisher=publisher,
+        observe=observe,
+    )
+
+
 async def recover(
-    settings: Settings, bootstrap: str, progress: Progress = no_progress, *, dry_run: bool = False
+    settings: Settings,
+    bootstrap: str,
+    progress: Progress = no_progress,
+    *,
+    dry_run: bool = False,
+    trust_unsigned: bool | None = None,
 ) -> Recovered:
-    """Bring a register that was restored from a backup up to what was decided since."""
+    """Bring a register that was restored from a backup up to what was decided since.
+
+    Raises `UnsignedLedgerError` if that is to be decided by a person, who did not.
+    """
+    place = Place(settings.data)
+    await refuse_other_cluster(settings, bootstrap)
     async with register(settings) as engine:
         await (refuse_earlier(engine) if dry_run else migrate(engine))
         recovery = Recovery(
@@ -321,8 +561,13 @@ async def recover(
             bootstrap=bootstrap,
             group=GROUP,
             codec=await codec(settings),
-            rules=rules(settings),
-            wrapping=Place(settings.data).keys.wrapping(),
+            rules=await rules_of(settings, engine),
+            wrapping=place.keys.wrapping(),
+            keys=place.keys.orchestrator(),
+            envelopes=Envelopes(
+                await codec(settings), SendersFile(place.intakes), place.keys.pipeline()
+            ),
+            trust_unsigned=trust_unsigned,
         )
         return await recovery.run(progress, dry_run=dry_run)
 
@@ -346,7 +591,7 @@ class ConnectorWork:
         if isinstance(order, SearchOrdered):
             stage = self._locate
         elif self._observe:
-            raise LaterError(datetime.now(UTC) + PUT_OFF, OBSERVE_MODE)
+            raise LaterError(wall_clock.now() + PUT_OFF, OBSERVE_MODE)
         return await stage(order, grants)
 
 
@@ -355,58 +600,127 @@ async def run_connector(
 ) -> None:
     """Be the host of a connector until cancelled."""
     wire_codec = await codec(settings)
-    objects = FolderObjects(objects_of(settings))
+    observe = observes(settings, environ, system)
     async with registry.connect(system, environ) as connector:
         caller = HostCaller(connector.capabilities, settings)
-        work = ConnectorWork(
-            connector,
-            Locate(connector, objects, wire_codec, caller),
-            Perform(connector, wire_codec, caller),
-            observe=observes(settings, environ, system),
-        )
+        work = connector_work(connector, settings, wire_codec, caller, observe=observe)
         await _host(work, settings, bootstrap, caller.share)
+
+
+def connector_work(
+    connector: Connector, settings: Settings, codec: Codec, caller: Caller, *, observe: bool
+) -> ConnectorWork:
+    """What the host of a connector does with its orders."""
+    return ConnectorWork(
+        connector,
+        Locate(connector, objects(settings), codec, caller),
+        Perform(connector, codec, caller),
+        observe=observe,
+    )
+
+
+def response_work(settings: Settings, codec: Codec) -> Assemble:
+    """What the host of responses does."""
+    return Assemble(
+        objects(settings),
+        Place(settings.data).keys.signing(),
+        rules(settings).at_hand(),
+        codec,
+        catalogue=catalogue(settings),
+    )
+
+
+def notice_work(settings: Settings, codec: Codec) -> Send:
+    """What the host of notices does."""
+    place, ours = Place(settings.data), policy_of(settings)
+    return Send(
+        FolderMailer(place.mail),
+        codec,
+        controller=ours.controller,
+        sender=ours.dpo,
+        customers={it.id: it.contact for it in ours.documents},
+        pages=lambda: settings.web_url or _read_address(place.pages),
+    )
+
+
+def recipients_work(settings: Settings, codec: Codec, webhook: Webhook) -> Deliver:
+    """What the host of recipients does: mails of a folder of its own, and webhooks."""
+    place = Place(settings.data)
+    return Deliver(
+        FolderMailer(place.instructions),
+        webhook,
+        place.keys.signing(),
+        codec,
+        policy_of(settings),
+        pages=lambda: settings.web_url or _read_address(place.pages),
+    )
 
 
 async def run_role(
     role: str, settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
 ) -> None:
-    """Run one role until cancelled: orchestrator, response, notice, reports, or a system's host."""
+    """Run one role until cancelled: orchestrator, reports, one of `flow.OURS`, a system's host."""
     place = Place(settings.data)
     match role:
         case "orchestrator":
             await run_orchestrator(settings, bootstrap, environ)
         case "response":
-            work = Assemble(
-                FolderObjects(objects_of(settings)),
-                FileSigner(place.signing_key, place.public_key),
-                rules(settings).policy,
-                await codec(settings),
-                catalogue={it: of.reasons for it, of in capabilities(settings).items()},
-            )
-            await _host(work, settings, bootstrap)
+            await _host(response_work(settings, await codec(settings)), settings, bootstrap)
         case "notice":
-            sender = rules(settings).policy.dpo
-            send = Send(FolderMailer(place.mail), await codec(settings), sender=sender)
-            await _host(send, settings, bootstrap)
+            await _run_notice(settings, bootstrap)
+        case "recipients":
+            await _run_recipients(settings, bootstrap)
         case "reports":
-            signer = FileSigner(place.signing_key, place.public_key)
-            out = partial(publish, signer=signer, folder=place.reports)
+            out = partial(publish, signer=place.keys.signing(), folder=place.reports)
             letters = _letters(place.keys)
-            await read_reports(bootstrap, await codec(settings), out, letters, settings)
+            await read_reports(
+                bootstrap,
+                await codec(settings),
+                publish=out,
+                pipeline_public=letters,
+                settings=settings,
+                keys=place.keys.orchestrator(),
+            )
         case _:
             await run_connector(role, settings, bootstrap, environ)
 
 
+async def _run_notice(settings: Settings, bootstrap: str) -> None:
+    """Send mail, and keep no mail longer than its time."""
+    mailer = FolderMailer(Place(settings.data).mail)
+    kept = min(settings.mail_kept, settings.package_key_lives)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(prune_for_ever(mailer, kept))
+        group.create_task(_host(notice_work(settings, await codec(settings)), settings, bootstrap))
+
+
+async def _run_recipients(settings: Settings, bootstrap: str) -> None:
+    """Tell recipients, and keep no mail to them longer than its time."""
+    mailer = FolderMailer(Place(settings.data).instructions)
+    async with Webhooks() as webhooks, asyncio.TaskGroup() as group:
+        deliver = recipients_work(settings, await codec(settings), webhooks)
+        group.create_task(prune_for_ever(mailer, settings.mail_kept))
+        group.create_task(_host(deliver, settings, bootstrap))
+
+
+def _read_address(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""
+
+
 def roles(settings: Settings) -> tuple[str, ...]:
     """Every role that a whole pipeline has."""
-    return ("orchestrator", *systems(settings), flow.RESPONSE, flow.NOTICE, "reports")
+    return ("orchestrator", *systems(settings), *flow.OURS, "reports", WEB)
 
 
 async def run_everything(
-    settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
+    settings: Settings,
+    bootstrap: str,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    above: Above,
 ) -> None:
     """Run every role in this process until cancelled; one that fails stops all."""
-    await run_roles(roles(settings), settings, bootstrap, environ)
+    await run_roles(roles(settings), settings, bootstrap, environ, above=above)
 
 
 async def run_roles(
@@ -414,17 +728,39 @@ async def run_roles(
     settings: Settings,
     bootstrap: str,
     environ: Mapping[str, str] = os.environ,
+    *,
+    above: Above,
 ) -> None:
-    """Run these roles in this process until cancelled; one that fails stops all."""
+    """Run these roles in this process until cancelled; one that fails stops all.
+
+    Raises `OtherClusterError` before any begins.
+    """
+    check_modes(settings)
+    await cluster.remember(bootstrap, Place(settings.data).cluster)
     gc.set_threshold(*GARBAGE)
     async with asyncio.TaskGroup() as group:
         for role in which:
-            group.create_task(run_role(role, settings, bootstrap, environ), name=role)
+            group.create_task(_run(role, settings, bootstrap, environ, above), name=role)
+
+
+async def _run(
+    role: str, settings: Settings, bootstrap: str, environ: Mapping[str, str], above: Above
+) -> None:
+    """Run a role until cancelled. Raises `SetupError` if it ends in another way, without a word."""
+    task = asyncio.current_task()
+    with suppress(asyncio.CancelledError):
+        if role in above:
+            await above[role](settings, bootstrap)
+        else:
+            await run_role(role, settings, bootstrap, environ)
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    raise SetupError(f"{role} ended by itself, and nothing says why: start it again")
 
 
 def _letters(files: KeyFiles) -> Callable[[], tuple[str, X25519PublicKey]]:
     """What dead letters are sealed to, whenever one is asked for."""
-    return lambda: files.letters().public(datetime.now(UTC))
+    return lambda: files.letters().public(wall_clock.now())
 
 
 async def _host(

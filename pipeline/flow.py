@@ -6,9 +6,10 @@ Wiring, topics with their settings, and the picture in the README are made from 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from schemas import events as e
 from schemas.derive import event_name
@@ -19,13 +20,18 @@ from .case.rules import Given, Rules
 from .settings import Settings
 from .stages.aggregate import aggregate
 from .stages.fan_out import fan_out
+from .stages.forward import forward
 from .stages.identify import identify
+from .stages.inform import inform
+from .stages.instruct import instruct
 from .stages.notify import notify
 from .stages.open import open_case
 from .stages.plan import plan
+from .stages.record import record
 from .stages.report import report
 from .stages.respond import respond
 from .stages.search import search
+from .stages.tell import tell
 
 Stage = Callable[[Case, Event, Rules, Given], Iterator[Event]]
 
@@ -36,12 +42,34 @@ DECISIONS = PREFIX + "decisions"
 REPORTS = PREFIX + "reports"
 LEDGER = PREFIX + "ledger"
 DEAD_LETTERS = PREFIX + "dead-letters"
-RESPONSE, NOTICE = "response", "notice"
+DECIDED = (REQUESTS, RESULTS, DECISIONS)
+"""The topics that the decider reads."""
+RESPONSE, NOTICE, RECIPIENTS = "response", "notice", "recipients"
+OURS = (RESPONSE, NOTICE, RECIPIENTS)
+"""Hosts that speak to no vendor: their orders are worked on like a system's."""
+SIGNED = frozenset({REPORTS, LEDGER})
+"""Topics that the orchestrator signs what it says on: their readers hold no key of a case."""
+
+ORCHESTRATOR, REPORTER, WEB = "orchestrator", "reports", "web"
+INTAKE, CONSOLE = "intake", "console"
+"""Roles of which each has a name of its own behind it, as in `intakes.toml`."""
+RECOVERER, LETTER_READER = "recover", "dead-letters"
+"""Who gives the commands `habeas recover` and `habeas dead-letters`."""
 
 
 def work(system: str) -> str:
-    """The topic of one system's orders; `response` and `notice` are worked on like systems."""
+    """The topic of the orders to one system, or to one of `OURS`."""
     return f"{PREFIX}work.{system}"
+
+
+def host(system: str) -> str:
+    """The role that works on one system's orders."""
+    return f"host.{system}"
+
+
+def group(role: str) -> str:
+    """The consumer group of a role, and the name that it has at the broker (its principal)."""
+    return f"habeas.{role}"
 
 
 class Where(StrEnum):
@@ -63,26 +91,60 @@ class Step:
     stage: Stage | None = None
 
 
+BY_PEOPLE: tuple[type[Event], ...] = (
+    e.IdentityProved,
+    e.IdentityRejected,
+    e.WhoseDecided,
+    e.PlanApproved,
+    e.PlanChanged,
+    e.RefusalProposed,
+    e.RequestRefused,
+    e.FeeAsked,
+    e.FeeSettled,
+    e.ItemSettled,
+    e.DeadlineExtended,
+    e.ClockPaused,
+    e.ClockResumed,
+    e.ClaimWithdrawn,
+)
+"""What people decide, at a console; `intake/roles.py` says who what."""
+
 ROUTE: tuple[Step, ...] = (
     Step(name="intake", where=Where.EDGE, says=(e.RequestReceived,)),
     Step(
         name="open",
         where=Where.DECIDE,
-        reads=(e.RequestReceived,),
+        reads=(e.RequestReceived, e.FollowUpOpened),
         says=(e.CaseOpened, e.IdentityAsked, e.IdentityVerified),
         stage=open_case,
     ),
     Step(
         name="identify",
         where=Where.DECIDE,
-        reads=(e.IdentityProved, e.IdentityOverdue),
-        says=(e.IdentityVerified, e.IdentityRefused),
+        reads=(
+            e.CaseOpened,
+            e.IdentityProved,
+            e.IdentityRejected,
+            e.IdentityOverdue,
+            e.WhoseDecided,
+            e.HoldingsLocated,
+            e.TaskCompleted,
+        ),
+        says=(e.IdentityVerified, e.IdentityRefused, e.ConfirmationAsked, e.ClockResumed),
         stage=identify,
     ),
     Step(
         name="search",
         where=Where.DECIDE,
-        reads=(e.IdentityVerified, e.HoldingsLocated, e.OrderDue),
+        reads=(
+            e.IdentityVerified,
+            e.IdentityProved,
+            e.WhoseDecided,
+            e.HoldingsLocated,
+            e.TaskCompleted,
+            e.ItemSettled,
+            e.OrderDue,
+        ),
         says=(e.SearchOrdered,),
         stage=search,
     ),
@@ -91,6 +153,13 @@ ROUTE: tuple[Step, ...] = (
         where=Where.HOST,
         reads=(e.SearchOrdered,),
         says=(e.HoldingsLocated, e.SearchFailed, e.OrderDeferred),
+    ),
+    Step(
+        name="forward",
+        where=Where.DECIDE,
+        reads=(e.HoldingsLocated, e.TaskCompleted, e.WhoseDecided),
+        says=(e.DocumentsFound,),
+        stage=forward,
     ),
     Step(
         name="plan",
@@ -105,6 +174,8 @@ ROUTE: tuple[Step, ...] = (
             e.PlanChanged,
             e.TaskCompleted,
             e.TaskDeclined,
+            e.WhoseDecided,
+            e.FeeSettled,
         ),
         says=(e.PlanMade, e.ApprovalAsked, e.PlanApproved, e.PlanObserved),
         stage=plan,
@@ -112,7 +183,7 @@ ROUTE: tuple[Step, ...] = (
     Step(
         name="fan out",
         where=Where.DECIDE,
-        reads=(e.PlanApproved, e.ResponseSigned, e.ClaimWithdrawn, e.OrderDue),
+        reads=(e.PlanApproved, e.ResponseSigned, e.ClaimWithdrawn, e.FeeSettled, e.OrderDue),
         says=(e.TaskOrdered,),
         stage=fan_out,
     ),
@@ -122,6 +193,30 @@ ROUTE: tuple[Step, ...] = (
         reads=(e.TaskOrdered,),
         says=(e.TaskCompleted, e.TaskDeclined, e.OrderDeferred),
     ),
+    Step(
+        name="instruct",
+        where=Where.DECIDE,
+        reads=(
+            e.IdentityVerified,
+            e.IdentityProved,
+            e.WhoseDecided,
+            e.HoldingsLocated,
+            e.TaskCompleted,
+            e.PlanApproved,
+            e.ClaimSettled,
+            e.RecipientOverdue,
+            e.OrderDue,
+        ),
+        says=(e.InstructionOrdered,),
+        stage=instruct,
+    ),
+    Step(
+        name="deliver",
+        where=Where.HOST,
+        reads=(e.InstructionOrdered,),
+        says=(e.InstructionSent, e.InstructionFailed, e.OrderDeferred),
+    ),
+    Step(name="acknowledge", where=Where.EDGE, says=(e.RecipientAcknowledged,)),
     Step(
         name="aggregate",
         where=Where.DECIDE,
@@ -135,6 +230,14 @@ ROUTE: tuple[Step, ...] = (
             e.PlanChanged,
             e.ApprovalOverdue,
             e.OrderDue,
+            e.ResponseSigned,
+            e.WhoseDecided,
+            e.FeeSettled,
+            e.ItemSettled,
+            e.InstructionSent,
+            e.InstructionFailed,
+            e.RecipientAcknowledged,
+            e.RecipientOverdue,
         ),
         says=(e.ClaimSettled, e.ObligationOpened),
         stage=aggregate,
@@ -158,15 +261,33 @@ ROUTE: tuple[Step, ...] = (
         reads=(
             e.CaseOpened,
             e.IdentityAsked,
+            e.ConfirmationAsked,
+            e.DocumentsFound,
             e.IdentityRefused,
             e.ApprovalAsked,
             e.ResponseSigned,
             e.RequestRefused,
             e.DeadlineExtended,
+            e.InstructionFailed,
+            e.RecipientOverdue,
             e.OrderDue,
         ),
         says=(e.NoticeOrdered,),
         stage=notify,
+    ),
+    Step(
+        name="tell",
+        where=Where.DECIDE,
+        reads=(e.FeeAsked, e.ClaimWithdrawn, e.TaskCompleted, e.PeopleNeeded),
+        says=(e.NoticeOrdered,),
+        stage=tell,
+    ),
+    Step(
+        name="inform",
+        where=Where.DECIDE,
+        reads=(e.CaseOpened, e.ClockPaused, e.ClockResumed, e.ReminderDue, e.ProgressDue),
+        says=(e.NoticeOrdered,),
+        stage=inform,
     ),
     Step(
         name="send",
@@ -174,10 +295,21 @@ ROUTE: tuple[Step, ...] = (
         reads=(e.NoticeOrdered,),
         says=(e.NoticeSent, e.NoticeFailed, e.OrderDeferred),
     ),
+    Step(name="confirm", where=Where.EDGE, says=(e.IdentityProved,)),
     Step(
         name="report",
         where=Where.DECIDE,
-        reads=(e.ClaimSettled, e.ResponseSigned, e.NoticeSent, e.NoticeFailed),
+        reads=(
+            e.ClaimSettled,
+            e.ResponseSigned,
+            e.NoticeSent,
+            e.NoticeFailed,
+            e.InstructionSent,
+            e.InstructionFailed,
+            e.RecipientAcknowledged,
+            e.RecipientOverdue,
+            e.OrderDue,
+        ),
         says=(e.CaseReported,),
         stage=report,
     ),
@@ -189,28 +321,40 @@ ROUTE: tuple[Step, ...] = (
             e.OrderDue,
             e.SearchOverdue,
             e.IdentityOverdue,
+            e.ConfirmationOverdue,
             e.ApprovalOverdue,
+            e.RecipientOverdue,
             e.DeadlineNear,
+            e.PeopleNeeded,
+            e.ReminderDue,
+            e.ProgressDue,
+            e.ObligationDue,
+            e.FollowUpOpened,
+            e.ObligationClosed,
             e.KeyDestroyed,
         ),
     ),
+    Step(name="DPO", where=Where.EDGE, says=BY_PEOPLE),
     Step(
-        name="DPO",
-        where=Where.EDGE,
-        reads=(),
-        says=(
-            e.IdentityProved,
-            e.PlanApproved,
-            e.PlanChanged,
-            e.RequestRefused,
-            e.DeadlineExtended,
-            e.ClaimWithdrawn,
-        ),
+        name="record",
+        where=Where.DECIDE,
+        reads=BY_PEOPLE,
+        says=(e.DecisionRecorded,),
+        stage=record,
     ),
 )
 
 FINAL: frozenset[type[Event]] = frozenset(
-    {e.PlanMade, e.ObligationOpened, e.CaseReported, e.KeyDestroyed}
+    {
+        e.PlanMade,
+        e.ObligationOpened,
+        e.ObligationDue,
+        e.ObligationClosed,
+        e.CaseReported,
+        e.KeyDestroyed,
+        e.ConfirmationOverdue,
+        e.DecisionRecorded,
+    }
 )
 """Read by people and other teams, and by the fold, but by no step."""
 
@@ -230,38 +374,66 @@ def topic_of(event: Event) -> str | None:
             return work(RESPONSE)
         case e.NoticeOrdered():
             return work(NOTICE)
+        case e.InstructionOrdered():
+            return work(RECIPIENTS)
         case e.CaseReported():
             return REPORTS
         case _:
             return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def replayed(systems: tuple[str, ...]) -> frozenset[str]:
+    """The topics on which a record that was put aside may be sent once more."""
+    orders = (work(it) for it in (*systems, *OURS))
+    return frozenset({REQUESTS, RESULTS, DECISIONS, *orders})
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """A topic and the settings it is created with. `retention` None keeps records for ever."""
 
     name: str
-    partitions: int
     retention: timedelta | None
-    about: str
+    writers: tuple[str, ...] = ()
+    """Roles. Every intake and every console is a principal of its own."""
+    readers: tuple[str, ...] = ()
+    partitions: int = field(kw_only=True)
+    about: str = field(kw_only=True)
 
 
 def topics(systems: tuple[str, ...], settings: Settings) -> tuple[Topic, ...]:
     """Every topic of the route. All are keyed by case."""
-    days = timedelta(days=1)
-    orders = (*systems, RESPONSE, NOTICE)
-
-    def topic(name: str, retention: timedelta | None, about: str) -> Topic:
-        return Topic(name=name, partitions=settings.partitions, retention=retention, about=about)
-
+    days, kept = timedelta(days=1), settings.incoming_kept
+    hosts = {it: host(it) for it in (*systems, *OURS)}
+    all_hosts, decider = tuple(hosts.values()), (ORCHESTRATOR,)
+    puts_aside = (*decider, *all_hosts, REPORTER)
+    topic = partial(Topic, partitions=settings.partitions)
+    orders = (
+        topic(work(it), 2 * days, decider, (role,), about=f"orders to the {it} host")
+        for it, role in hosts.items()
+    )
     return (
-        topic(REQUESTS, settings.incoming_kept, "what intakes publish: the public contract"),
-        *(topic(work(it), 2 * days, f"orders to the {it} host") for it in orders),
-        topic(RESULTS, settings.incoming_kept, "what hosts answer"),
-        topic(DECISIONS, settings.incoming_kept, "what the DPO decides"),
-        topic(REPORTS, 90 * days, "completion reports"),
-        topic(LEDGER, None, "every case event, for audit and recovery"),
-        topic(DEAD_LETTERS, settings.dead_letters_kept, "records that nobody can read"),
+        topic(
+            REQUESTS, kept, (INTAKE,), decider, about="what intakes publish: the public contract"
+        ),
+        *orders,
+        topic(RESULTS, kept, all_hosts, decider, about="what hosts answer"),
+        topic(DECISIONS, kept, (CONSOLE, WEB), decider, about="what the DPO decides"),
+        topic(REPORTS, 90 * days, decider, (REPORTER,), about="completion reports"),
+        topic(
+            LEDGER,
+            None,
+            decider,
+            (*decider, RECOVERER),
+            about="every case event, for audit and recovery",
+        ),
+        topic(
+            DEAD_LETTERS,
+            settings.dead_letters_kept,
+            puts_aside,
+            (LETTER_READER,),
+            about="records that nobody can read",
+        ),
     )
 
 

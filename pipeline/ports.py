@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
 from typing import Protocol
 
 from schemas.events import Event
 
-from .grants import Grants
+from .crypto.grants import Grants
 
 
 class LaterError(Exception):
@@ -60,12 +61,29 @@ class Mailer(Protocol):
         ...
 
 
-class Signer(Protocol):
-    @property
-    def key_id(self) -> str:
-        """Hex SHA-256 of the raw public key."""
+class Webhook(Protocol):
+    async def post(self, address: str, content: bytes, key: str) -> tuple[int, str]:
+        """Hand over a document; what HTTP answered, and the other side's id for it.
+
+        `key`, derived from the order, makes a repeat harmless. Raises `LaterError` if they may
+        take it later, `UnreachableError` if not.
+        """
         ...
 
-    def sign(self, content: bytes) -> bytes:
-        """The Ed25519 signature over `content`."""
+
+class UnreachableError(Exception):
+    """They do not take it, however often it is sent. The message is a plain code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """An Ed25519 signature, and the id of the key that made it (`crypto.trusted_keys.key_id`)."""
+
+    key_id: str
+    value: bytes
+
+
+class Signer(Protocol):
+    def sign(self, content: bytes) -> Signature:
+        """The signature over `content`, by the key that is in force now."""
         ...

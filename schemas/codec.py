@@ -94,8 +94,8 @@ class Codec:
 
     def unframe(self, value: bytes) -> tuple[Schema, bytes]:
         """The schema that a frame names, and what follows it. Raises `CodecError`."""
-        if len(value) < FRAME.size:
-            raise CodecError("shorter than a frame")
+        if not FRAME.size <= len(value) <= MAX_BYTES:
+            raise CodecError("shorter than a frame, or longer than a record")
         magic, number = FRAME.unpack_from(value)
         if magic != MAGIC:
             raise CodecError(f"frame starts with {magic}, not 0")

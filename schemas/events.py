@@ -15,8 +15,12 @@ from uuid import UUID
 from .records import (
     Actor,
     ClaimRow,
+    ClosedRow,
     CoverageRow,
+    DocumentRow,
     DoneRow,
+    DueRow,
+    EntryRow,
     ExportRow,
     FactRow,
     FoundRow,
@@ -24,12 +28,22 @@ from .records import (
     IdentifierRow,
     LedgerEntry,
     ObligationRow,
+    OutcomeRow,
     Person,
+    PlaceRow,
     PlanRow,
+    RecipientRow,
     ResponseRow,
     Sealed,
+    SealedEntries,
+    SealedNotice,
+    StepRow,
     SystemRow,
     TaskRow,
+    UsedRow,
+    VerdictRow,
+    WaitRow,
+    WithheldRow,
 )
 
 
@@ -58,6 +72,7 @@ class RequestReceived(Event):
     """Somebody asks for something. The public contract: intake teams write it."""
 
     SEALS: ClassVar[type | None] = Person
+    VERSION: ClassVar[int] = 2
 
     claims: tuple[str, ...]
     """Rights asked for, by their GDPR names: `access`, `erasure`."""
@@ -77,10 +92,27 @@ class IdentityProved(Event):
     """The person used the link, or the console vouches for them."""
 
     SEALS: ClassVar[type | None] = Actor
+    VERSION: ClassVar[int] = 3
 
     by: str
     level: int
     method: str
+    tag: bytes = b""
+    """The identifier that it proves; empty for the first e-mail of the request."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhoseDecided(Event):
+    """The DPO says of identifiers or holdings whose they are, or has the person asked."""
+
+    SEALS: ClassVar[type | None] = Actor
+    VERSION: ClassVar[int] = 2
+
+    by: str
+    verdicts: tuple[VerdictRow, ...]
     key: str = ""
     sealed: bytes = b""
     signature: bytes = b""
@@ -91,6 +123,7 @@ class PlanApproved(Event):
     """The plan with this digest may be carried out. `by` is `policy`, or a console's name."""
 
     SEALS: ClassVar[type | None] = Actor
+    VERSION: ClassVar[int] = 2
 
     by: str
     digest: bytes
@@ -104,6 +137,7 @@ class PlanChanged(Event):
     """The DPO wants these holdings left to a human; a new plan is made."""
 
     SEALS: ClassVar[type | None] = Actor
+    VERSION: ClassVar[int] = 2
 
     by: str
     digest: bytes
@@ -115,13 +149,17 @@ class PlanChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused(Event):
-    """The DPO refuses the request (GDPR Art. 12(4), 12(5)); `reason` is a DPV justification."""
+    """A second person refuses the request, as a first one proposed (GDPR Art. 12(4), 12(5))."""
 
     SEALS: ClassVar[type | None] = Actor
+    VERSION: ClassVar[int] = 2
 
     by: str
     reason: str
+    """A DPV justification: the proposal's ground."""
     key: str = ""
+    proposal: bytes = b""
+    """Digest of the proposal. Without one nobody refuses any more: in version 1 one person did."""
     sealed: bytes = b""
     signature: bytes = b""
 
@@ -131,9 +169,41 @@ class DeadlineExtended(Event):
     """The DPO extends the answer to three months from receipt (GDPR Art. 12(3))."""
 
     SEALS: ClassVar[type | None] = Actor
+    VERSION: ClassVar[int] = 2
 
     by: str
     reason: str
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockPaused(Event):
+    """The person was asked, at `at`, for what is needed to go on: the time of Art. 12(3) stops.
+
+    `why` is `identity` (GDPR Art. 12(6)), `clarification` (recital 63) or `fee` (Art. 12(5)).
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    why: str
+    at: datetime
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockResumed(Event):
+    """What the person was asked for, for this `why`, was there in full at `at`."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    why: str
+    at: datetime
     key: str = ""
     sealed: bytes = b""
     signature: bytes = b""
@@ -144,9 +214,118 @@ class ClaimWithdrawn(Event):
     """The person no longer asks for this."""
 
     SEALS: ClassVar[type | None] = Actor
+    VERSION: ClassVar[int] = 2
 
     by: str
     right: str
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientAcknowledged(Event):
+    """A recipient says something of what they were told. It is their word, and proves nothing."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    recipient: str
+    right: str
+    at: datetime
+    says: str = "received"
+    """`received` (they have the instruction), `done`, or `nothing` (they hold nothing)."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRejected(Event):
+    """A person does not believe that who asks is who they say. `reason` is a DPV justification."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    reason: str
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalProposed(Event):
+    """A first person wants the request refused, or a fee for it (GDPR Art. 12(5)).
+
+    Nothing follows until a second one confirms it. The reasons, which the person is to read, and
+    the evidence are sealed.
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    """When it was said: to propose the same again later is another proposal."""
+    reason: str
+    """The ground: the DPV term for manifestly unfounded, or for manifestly excessive."""
+    fee: int = 0
+    """In hundredths of `currency` (ISO 4217); 0 is to refuse."""
+    currency: str = ""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeAsked(Event):
+    """A second person asks for a fee, as a first one proposed: the request rests meanwhile."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    proposal: bytes
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeSettled(Event):
+    """The fee is paid, or waived: the request goes on."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    proposal: bytes
+    how: str
+    """`paid` or `waived`."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSettled(Event):
+    """A person settles what is open of a claim: they did it by hand, or it cannot be done.
+
+    What they did by hand is looked for again: only that proves it. It is all that a system has of
+    one kind and that is open for this reason.
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    right: str
+    system: str
+    kind: str
+    """Of holdings; `system` if it is the whole of a system, which could not be searched."""
+    was: OutcomeRow
+    """Its outcome: what was open, and why."""
+    how: str
+    """`done` or `not_possible`."""
+    reason: str = ""
+    """Why it is not possible, as a code."""
     key: str = ""
     sealed: bytes = b""
     signature: bytes = b""
@@ -160,6 +339,7 @@ class CaseOpened(Event):
     """A request was taken in: from here on its personal part is under the case's own key."""
 
     SEALS: ClassVar[type | None] = Sealed
+    VERSION: ClassVar[int] = 2
 
     claims: tuple[str, ...]
     received_at: datetime
@@ -174,10 +354,34 @@ class CaseOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecorded(Event):
+    """Who took a decision, in which role and why, under the case's own key: as long as it lives."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    name: str
+    """Of the decision's event."""
+    by: str
+    """The console."""
+    roles: tuple[str, ...]
+    login: bytes
+    """A tag of who was logged in there, equal throughout a case."""
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityAsked(Event):
     """Nobody vouches for the person: they are asked to prove who they are. No vendor is called."""
 
     level: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationAsked(Event):
+    """The person is asked to confirm addresses, by a link to each; until then none is used."""
+
+    tags: tuple[bytes, ...]
     expires_at: datetime
 
 
@@ -201,6 +405,7 @@ class SearchOrdered(Event):
     """Look for the person in one system; export while looking, where an access asks for it."""
 
     SEALS: ClassVar[type | None] = Sealed
+    VERSION: ClassVar[int] = 3
 
     order: UUID
     system: str
@@ -212,11 +417,35 @@ class SearchOrdered(Event):
     run_limit: int
     """Seconds a host may work on it from its start."""
     answer_by: datetime
-    """The search budget ends: without an answer by then, what the system holds is unknown."""
+    """The search budget ends: without an answer by then, what the system holds is unknown.
+
+    Of a `verify`: what had to be gone by then, and is still there, stays.
+    """
     export_kinds: tuple[str, ...] = ()
     identifiers: tuple[IdentifierRow, ...] = ()
     known: tuple[HoldingRow, ...] = ()
+    """What earlier rounds found. One that was not exported is theirs by now, and is to be.
+
+    Of a `verify`: what to look for.
+    """
+    trusted: tuple[str, ...] = ()
+    """Fields, as `kind.field`, that the policy trusts to say who somebody is."""
+    documents: tuple[PlaceRow, ...] = ()
+    """Places of which nothing is copied: we hold it as a processor."""
     sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsFound(Event):
+    """Documents of a customer bear an identifier of the person: the customer is told.
+
+    We are their processor (GDPR Art. 28(3)(e)): for the person they are neither copied nor erased.
+    """
+
+    of: str
+    """The policy's row that says whose they are."""
+    system: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +481,7 @@ class TaskOrdered(Event):
     """Carry out an approved plan in one system."""
 
     SEALS: ClassVar[type | None] = Sealed
+    VERSION: ClassVar[int] = 3
 
     order: UUID
     system: str
@@ -264,6 +494,8 @@ class TaskOrdered(Event):
     identifiers: tuple[IdentifierRow, ...] = ()
     facts: tuple[FactRow, ...] = ()
     """What this system told and the plan rests on. If it tells otherwise now, nothing is done."""
+    documents: tuple[PlaceRow, ...] = ()
+    """Places where what is found is a customer's."""
     sealed: bytes = b""
 
 
@@ -271,11 +503,14 @@ class TaskOrdered(Event):
 class ClaimSettled(Event):
     """Every (holding, category) of the claim is proved, kept, dated or open; no attempt is left."""
 
+    VERSION: ClassVar[int] = 2
+
     right: str
     outcome: str
     at: datetime
     found: tuple[FoundRow, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
+    recipients: tuple[RecipientRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +518,7 @@ class ObligationOpened(Event):
     """What remains to be done later, with all that is needed to do it sealed under its own key."""
 
     SEALS: ClassVar[type | None] = Sealed
+    VERSION: ClassVar[int] = 2
 
     obligation: UUID
     system: str
@@ -291,7 +527,51 @@ class ObligationOpened(Event):
     rows: tuple[TaskRow, ...] = ()
     rule: str | None = None
     until: datetime | None = None
+    look_at: datetime | None = None
+    """When it is looked at again."""
+    follow_up: UUID | None = None
+    """Id of the case that will look, and owner of the key; None is the obligation's own id."""
+    times: int = 0
+    """How often it was looked at before and found undone."""
     sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationDue(Event):
+    """What a case put off is looked at again now: in a case of its own, `follow_up`."""
+
+    follow_up: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpOpened(Event):
+    """A case that nobody asks for: it looks at what `parent` put off. The first of its events.
+
+    It has the obligations' own key as its record key, and needs nothing else of its parent's.
+    """
+
+    parent: UUID
+    request: UUID
+    """The case that the person asked for, however often it was followed up since."""
+    asked_at: datetime
+    """When that request was received."""
+    opened_at: datetime
+    level: int
+    method: str
+    identifiers: tuple[UsedRow, ...] = ()
+    """What was known to be the person's, and how, by the tags of this case."""
+    said: tuple[bytes, ...] = ()
+    """Holdings of which the DPO said that they are theirs."""
+    obligations: tuple[DueRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationClosed(Event):
+    """What `follow_up` looked at is done or renewed: said in its ledger and in its parent's."""
+
+    follow_up: UUID
+    at: datetime
+    closed: tuple[ClosedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +579,7 @@ class ResponseOrdered(Event):
     """Assemble and sign what the subject receives."""
 
     SEALS: ClassVar[type | None] = Sealed
+    VERSION: ClassVar[int] = 3
 
     order: UUID
     n: int
@@ -318,14 +599,27 @@ class ResponseOrdered(Event):
     coverage: tuple[CoverageRow, ...] = ()
     obligations: tuple[ObligationRow, ...] = ()
     exports: tuple[ExportRow, ...] = ()
+    withheld: tuple[WithheldRow, ...] = ()
+    """What a host has copied, and of which it is not known by now whose it is."""
+    identifiers: tuple[UsedRow, ...] = ()
+    policy_files: tuple[str, ...] = ()
+    """The texts of the case's policy, where it is not the one in force: its host may lack it."""
+    documents: tuple[FoundRow, ...] = ()
+    """What customers uploaded, and we hold for them: neither copied nor erased for the person."""
+    steps: tuple[StepRow, ...] = ()
+    """How `due_at` was counted."""
+    follows: UUID | None = None
+    """The request that this follows up: nobody asked anew, and it is an answer to that one."""
+    recipients: tuple[RecipientRow, ...] = ()
     sealed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeOrdered(Event):
-    """Tell somebody something, by mail. `to` is `subject` or `dpo`."""
+    """Tell somebody something, by mail. `to` is `subject`, `dpo` or `customer`."""
 
-    SEALS: ClassVar[type | None] = Sealed
+    SEALS: ClassVar[type | None] = SealedNotice
+    VERSION: ClassVar[int] = 3
 
     order: UUID
     n: int
@@ -343,12 +637,61 @@ class NoticeOrdered(Event):
     """How many a plan touches."""
     reason: str = ""
     """Why, as a DPV term, where the law asks for it."""
+    identifier: bytes = b""
+    """Tag of the address that it goes to; empty for the first that is proved."""
+    fee: int = 0
+    """In hundredths of `currency` (ISO 4217)."""
+    currency: str = ""
+    acted: tuple[str, ...] = ()
+    """Systems that had done something already when the request was withdrawn."""
+    told: tuple[str, ...] = ()
+    """Systems that had been told to, and have not answered yet."""
+    items: int = 0
+    """How many things wait for a person."""
+    documents: str = ""
+    """The policy's row about the documents that a customer is told of."""
+    waits: tuple[WaitRow, ...] = ()
+    """What the answer waits for."""
+    follows: UUID | None = None
+    """The request that it is about, where the case follows that one up."""
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionOrdered(Event):
+    """Tell a recipient, under our signature, what they are to do about the person, or to know."""
+
+    SEALS: ClassVar[type | None] = Sealed
+
+    order: UUID
+    n: int
+    attempt: int
+    recipient: str
+    """As the policy names them; how to reach them is looked up when it is sent."""
+    right: str
+    asks: str
+    """`copy`, `erase` (GDPR Art. 28(3)), or `inform` (Art. 19: they decide for themselves)."""
+    not_after: datetime
+    run_limit: int
+    at: datetime
+    """When it was ordered."""
+    answer_by: datetime
+    """When the recipient is reminded, or no longer waited for."""
+    expires_at: datetime
+    """Until when the link to acknowledge works."""
+    reminder: int = 0
+    """How often they were told before without a word from them."""
+    copy_first: bool = False
+    """Whether a copy was asked for as well, which comes before any erasing."""
+    identifiers: tuple[IdentifierRow, ...] = ()
     sealed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseReported(Event):
     """The DPO's completion report: `n` replaces `n - 1`. No personal data beyond the case id."""
+
+    VERSION: ClassVar[int] = 3
 
     n: int
     state: str
@@ -370,6 +713,13 @@ class CaseReported(Event):
     conflicts: int = 0
     """Answers that contradicted the first complete one to the same order."""
     head: bytes = b""
+    documents: tuple[FoundRow, ...] = ()
+    """What customers uploaded, and we hold for them."""
+    steps: tuple[StepRow, ...] = ()
+    """How `due_at` was counted."""
+    follows: UUID | None = None
+    """The request that this case follows up."""
+    recipients: tuple[RecipientRow, ...] = ()
 
 
 # The clock.
@@ -395,6 +745,13 @@ class IdentityOverdue(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationOverdue(Event):
+    """The person did not confirm these addresses in time: they are not searched with."""
+
+    tags: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalOverdue(Event):
     """Nobody approved the plan in time: it is made and asked for anew."""
 
@@ -402,8 +759,35 @@ class ApprovalOverdue(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientOverdue(Event):
+    """A recipient is to be told, or reminded, or was waited for in vain."""
+
+    recipient: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineNear(Event):
     """The month is almost over and something is not settled: an interim answer is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleNeeded(Event):
+    """Something of the case waits for a person: for the first time, or `again` as time runs out."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReminderDue(Event):
+    """The answer is due in so many days, and is not given: the DPO is told what it waits for."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressDue(Event):
+    """The answer takes longer, and the person was not written to for a while: they are told so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,6 +809,7 @@ class HoldingsLocated(Event):
     """What one system holds, in parts of at most 500 rows. An answer counts when all parts came."""
 
     SEALS: ClassVar[type | None] = Sealed
+    VERSION: ClassVar[int] = 3
 
     order: UUID
     system: str
@@ -436,8 +821,13 @@ class HoldingsLocated(Event):
     gone: tuple[bytes, ...] = ()
     facts: tuple[FactRow, ...] = ()
     identifiers: tuple[IdentifierRow, ...] = ()
+    """Whatever the holdings bear, a row for every spelling; their values are sealed."""
+    asked: tuple[bytes, ...] = ()
+    """Tags of the identifiers that this system could be asked by."""
     exports: tuple[ExportRow, ...] = ()
     calls: int = 0
+    documents: tuple[DocumentRow, ...] = ()
+    """Which of the holdings are customers' documents."""
     sealed: bytes = b""
 
 
@@ -473,6 +863,7 @@ class TaskCompleted(Event):
     """What was done, and what a look afterwards found: two lists from separate calls."""
 
     SEALS: ClassVar[type | None] = Sealed
+    VERSION: ClassVar[int] = 3
 
     order: UUID
     system: str
@@ -482,15 +873,21 @@ class TaskCompleted(Event):
     done: tuple[DoneRow, ...] = ()
     looked: tuple[HoldingRow, ...] = ()
     gone: tuple[bytes, ...] = ()
+    identifiers: tuple[IdentifierRow, ...] = ()
+    """Whatever the holdings looked at bear."""
     looked_failed: str = ""
     """Why the look afterwards could not be made; nothing is proved then."""
     calls: int = 0
+    documents: tuple[DocumentRow, ...] = ()
+    """Which of the holdings looked at are customers' documents."""
     sealed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDeclined(Event):
     """The system is not as the plan took it to be: nothing was done."""
+
+    VERSION: ClassVar[int] = 2
 
     order: UUID
     system: str
@@ -503,6 +900,8 @@ class TaskDeclined(Event):
 class ResponseSigned(Event):
     """A package lies sealed in the object store."""
 
+    VERSION: ClassVar[int] = 2
+
     order: UUID
     system: str
     n: int
@@ -512,6 +911,8 @@ class ResponseSigned(Event):
     """SHA-256 over the package as the subject opens it."""
     size: int
     records: int
+    left_out: tuple[str, ...] = ()
+    """Systems whose copy is not in it, although they listed one: it was not as it was listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -534,14 +935,50 @@ class NoticeFailed(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionSent(Event):
+    """The instruction was handed over."""
+
+    SEALS: ClassVar[type | None] = Sealed
+
+    order: UUID
+    system: str
+    at: datetime
+    digest: bytes
+    """HMAC under the order's grant over what was signed: a plain hash would tell who guesses right
+    whom it is about, since little else of it is unknown.
+    """
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionFailed(Event):
+    """The instruction cannot be sent. `reason` is a code."""
+
+    order: UUID
+    system: str
+    reason: str
+
+
 # Beside the route. A record of the ledger has what one batch decided of a case.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerAppended(Event):
-    """The entries that one decision added to a case's ledger, for audit and recovery."""
+    """What one decision added to a case's ledger, for recovery. It outlives the case's keys.
 
-    entries: tuple[LedgerEntry, ...]
+    So what is said of a case lies sealed under its record key; what is clear orders and counts it.
+    """
+
+    SEALS: ClassVar[type | None] = SealedEntries
+    VERSION: ClassVar[int] = 2
+
+    entries: tuple[LedgerEntry, ...] = ()
+    """What is read without a key: that a key was destroyed; in version 1, everything."""
+    rows: tuple[EntryRow, ...] = ()
+    """What is sealed."""
+    sealed: bytes = b""
+    """Empty if nobody had the case's record key any more: then nobody reads what `rows` say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

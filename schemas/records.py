@@ -16,8 +16,24 @@ class IdentifierRow:
     """An identifier of the person, without its value."""
 
     tag: bytes
+    """The same for every spelling that means the same."""
     kind: str
     strong: bool = True
+    level: int | None = None
+    """How surely the intake vouches for this very identifier, where that was said."""
+    spelling: bytes = b""
+    """A tag of how it is written; empty if it was asked for in every form that this has."""
+    use: str = "ask"
+    """In an order: `ask` for it, or only know that what `bears` it is theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BorneRow:
+    """What a record bears about who it is of: which identifier, in which of the vendor's fields."""
+
+    tag: bytes
+    kind: str
+    field: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +44,9 @@ class HoldingRow:
     kind: str
     categories: tuple[str, ...] = ()
     exported: bool = False
+    bears: tuple[BorneRow, ...] = ()
+    part_of: bytes = b""
+    """Tag of the holding that owns it; empty if it stands for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +61,47 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactRow:
-    """A fact that a system told. `value` is `true`, `false` or an ISO date."""
+    """A fact that a system told. `value` is `true`, `false` or an ISO date.
+
+    A date that there is none of is told as `false`: nobody was ever in contact.
+    """
 
     name: str
     value: str
+    read: str = ""
+    """The vendor's field that it was read from: `subscription.ended_at`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodRow:
+    """How long something is kept, reckoned: `years` from the day it `began`. Days are ISO dates."""
+
+    anchor: str
+    """What the policy lets it run from: `relationship_end`, `last_contact`, `tax_year_end`."""
+    fact: str
+    told: str
+    """The fact's own date; the period may begin later, with the end of that year."""
+    system: str
+    read: str
+    began: str
+    years: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRow:
+    """Where customers' documents lie, in an order: what their holdings' ids begin with."""
+
+    id: str
+    """Of the policy's row."""
+    begins: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """A holding that is a customer's document. `of` is the policy's row that says so."""
+
+    tag: bytes
+    of: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +112,8 @@ class OutcomeRow:
     rule: str | None = None
     until: datetime | None = None
     reason: str | None = None
+    period: PeriodRow | None = None
+    """Of what is kept until a date: how that is reckoned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +169,8 @@ class SystemRow:
     rounds: int = 0
     found: int = 0
     calls: int = 0
+    beyond: tuple[str, ...] = ()
+    """What a search there can never find, by the connector's codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +206,63 @@ class ObligationRow:
     count: int
     rule: str | None = None
     until: datetime | None = None
+    look_at: datetime | None = None
+    """When it is looked at again, by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRow:
+    """An obligation that is looked at again: its rows, by the tags of the case that looks."""
+
+    obligation: UUID
+    system: str
+    state: str
+    """`kept` or `dated`."""
+    rows: tuple[TaskRow, ...] = ()
+    rule: str | None = None
+    until: datetime | None = None
+    times: int = 0
+    """How often it was looked at before and found undone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedRow:
+    """An obligation that was looked at, and how that ended."""
+
+    obligation: UUID
+    how: str
+    """`done` (it is gone, and proved so), `by hand` (a person says what became of it), `renewed`
+    (by a new one, for a later date), or `unreadable` (its key is gone: nobody knows any more what
+    it is about).
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedRow:
+    """What became of an identifier, for the person to read. `how` says how it was confirmed."""
+
+    tag: bytes
+    kind: str
+    how: str
+    """`vouched`, `link`, `policy` or `dpo` where it was used; else `unconfirmed`, `unproved`,
+    `waiting`, `found` (beside another one, and not used), `shared` (a phone) or `another`.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithheldRow:
+    """A holding in a system's exports that a response leaves out."""
+
+    system: str
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """A person's decision about an identifier or a holding: `same`, `other` or `ask`."""
+
+    tag: bytes
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +277,54 @@ class ResponseRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """A step by which a date was counted: from the end of one day to the end of another.
+
+    `rule` is a code of `pipeline/case/deadline.py`.
+    """
+
+    rule: str
+    article: str
+    since: datetime
+    until: datetime
+    days: int = 0
+    """How many days it added, where it adds days."""
+    why: str = ""
+    """What the person was asked for, where the time stood still."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRow:
+    """What an answer waits for: `identity`, `whose`, `approval`, `search`, `task`, `pause`..."""
+
+    what: str
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientRow:
+    """What a recipient without a connector was told for one right, and what they said."""
+
+    recipient: str
+    name: str
+    right: str
+    asks: str
+    """`copy`, `erase`, `inform`, or empty where nothing is asked of them."""
+    state: str
+    """`ordered`, `asked`, `acknowledged`, `unanswered`, `failed`, or `not_told`."""
+    asked_at: datetime | None = None
+    """When they were first told."""
+    reminders: int = 0
+    until: datetime | None = None
+    """When they are reminded, or no longer waited for."""
+    acknowledged_at: datetime | None = None
+    says: str = ""
+    """`received`, `done` or `nothing`."""
+    reason: str = ""
+    """Why they were not told, as a code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
     """One event of a case's ledger, without the frame it travelled in."""
 
@@ -169,6 +334,16 @@ class LedgerEntry:
     version: int
     body: bytes
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """An event of a case's ledger, without what it says and when."""
+
+    number: int
+    id: UUID
+    type: str
+    version: int
 
 
 # What lies sealed. Every sealed field of an event is one of these, under a schema of its own.
@@ -215,6 +390,10 @@ class Person:
     language: str = "en"
     identifiers: tuple[SealedIdentifier, ...] = ()
     """Here `tag` is empty: intakes have no key to make one."""
+    levels: tuple[int, ...] = ()
+    """How surely the intake vouches for each identifier, in their order. Without it, the request's
+    level is the first e-mail's, and nothing is vouched for the others.
+    """
 
     def __repr__(self) -> str:
         return f"<Person {len(self.identifiers)} identifiers>"
@@ -222,9 +401,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """The sealed part of a decision: who took it."""
+    """The sealed part of a decision: who took it, and why."""
 
     login: str
+    says: str = ""
+    """The reasons, in their own words. Of a refusal or a fee the person reads them."""
+    evidence: str = ""
+    """What shows it: a reference, or what was seen."""
 
     def __repr__(self) -> str:
         return "<Actor>"
@@ -244,3 +427,34 @@ class Sealed:
 
     def __repr__(self) -> str:
         return f"<Sealed {len(self.identifiers)} identifiers, {len(self.holdings)} holdings>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedNotice(Sealed):
+    """The sealed part of a notice: whom it goes to, and what a person wrote for them to read."""
+
+    says: str = ""
+
+    def __repr__(self) -> str:
+        return "<SealedNotice>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBody:
+    """What an event of a ledger says, and when it was said."""
+
+    body: bytes
+    at: datetime
+
+    def __repr__(self) -> str:
+        return f"<SealedBody {len(self.body)} bytes>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedEntries:
+    """The sealed part of a record of the ledger: one body for each of its rows, in their order."""
+
+    bodies: tuple[SealedBody, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<SealedEntries {len(self.bodies)}>"

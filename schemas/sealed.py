@@ -71,6 +71,11 @@ def seal_event(  # noqa: PLR0917  what is sealed, with what, for whom: in the or
     return with_sealed(event, sealed)
 
 
+def check_sealed(event: Event, key: bytes, system: str) -> None:
+    """Raise `SealError` unless what is sealed in an event opens under this key, in this place."""
+    _opened(event, key, event.sealed, system)  # type: ignore[attr-defined]
+
+
 def unseal_event(codec: Codec, event: Event, key: bytes, system: str) -> Any:
     """What is sealed in an event: an object of its `SEALS` class. Raises `SealError`."""
     sealed: bytes = event.sealed  # type: ignore[attr-defined]

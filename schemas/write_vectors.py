@@ -73,7 +73,9 @@ EXAMPLES = (
                 SealedIdentifier(tag=b"", kind="email", value="zoe.luczak@example.org"),
                 SealedIdentifier(tag=b"", kind="phone", value="+48 22 555 01 23"),
                 SealedIdentifier(tag=b"", kind="user_id", value="usr_0042"),
+                SealedIdentifier(tag=b"", kind="email", value="łuczak@bücher.example"),
             ),
+            levels=(2, 0, 1, 0),
         ),
     ),
 )
@@ -133,7 +135,12 @@ def _vector(codec: Codec, example: Example) -> dict[str, Any]:
 
 def _person(person: Person) -> dict[str, Any]:
     rows = [{**asdict(it), "tag": it.tag.hex()} for it in person.identifiers]
-    return {"name": person.name, "language": person.language, "identifiers": rows}
+    return {
+        "name": person.name,
+        "language": person.language,
+        "identifiers": rows,
+        "levels": list(person.levels),
+    }
 
 
 def _bytes(codec: Codec, event: RequestReceived, person: Person) -> dict[str, str]:

@@ -48,7 +48,7 @@ async def alone(
 ) -> AsyncIterator[Alone]:
     """Run everything for one system; `first` is what is held of `first@example.org`."""
     async with Rig(folder, systems=(system,)) as rig:
-        rig.run("run", "orchestrator", "notice", "reports")
+        rig.run("run", "orchestrator", "notice", "recipients", "reports")
         host, response = rig.run("run", "host", system), rig.run("run", "response")
         rig.sandboxes[system].seed(first)
         await rig.settled(await rig.submit("access", email="first@example.org"))

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID, uuid4
@@ -20,13 +22,16 @@ from uuid import UUID, uuid4
 from connectors.sdk import registry
 from connectors.sdk.sandbox import Sandbox
 from pipeline import app, flow
-from pipeline.adapters import local_kafka
-from pipeline.adapters.incoming import Incoming, read_to_end
-from pipeline.adapters.register import reading
 from pipeline.case.case import Case
-from pipeline.cli.console import NO_BROKER
+from pipeline.cli.console import GAVE_UP, NO_BROKER
+from pipeline.kafka import local_kafka
+from pipeline.kafka.incoming import Incoming, read_to_end
+from pipeline.register import reading
 from pipeline.settings import Settings
-from tests.fakes.person import with_email
+from tests.commands import give
+from tests.fakes.cluster import Cluster
+from tests.fakes.person import with_email, with_emails
+from tests.fakes.proxy import Proxy
 
 FIVE = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
 PATIENCE = 100.0
@@ -59,11 +64,12 @@ class Role:
             )
 
     def again(self) -> None:
-        """Start it again if it was killed, or met no broker; any other end is an error."""
+        """Start it again if it was killed, gave up, or met no broker; other ends are errors."""
         if self.process is None or self.process.poll() is None:
             return
         tail = self.log.read_text()[-3000:]
-        if self.process.returncode == 1 and tail.rstrip().endswith(NO_BROKER):
+        met_none = self.process.returncode == 1 and tail.rstrip().endswith(NO_BROKER)
+        if met_none or self.process.returncode == GAVE_UP:
             self.start()
             return
         if self.process.returncode != -signal.SIGKILL:
@@ -110,41 +116,53 @@ class Rig:
     """As `HABEAS_REGISTER` says it."""
     options: Mapping[str, str] = field(default_factory=dict)
     """More `HABEAS_*` variables."""
+    own_broker: bool = False
+    """No Kafka is started, and nothing prepared: `habeas up` has its own."""
+    way: Proxy | None = None
+    """What stands between the roles and the broker; None: nothing."""
+    cluster: Cluster | None = None
+    """Brokers that run; None starts one for this pipeline."""
     sandboxes: dict[str, Sandbox] = field(default_factory=dict)
     roles: list[Role] = field(default_factory=list)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
-        self.kafka = kafka = await local_kafka.start(self.folder / "kafka")
-        self._stack.push_async_callback(self._stop_kafka)
+        self.bootstrap = self.cluster.bootstrap if self.cluster is not None else ""
+        if self.cluster is None and not self.own_broker:
+            self.kafka = await self._start_kafka()
+            self.bootstrap = self.kafka.bootstrap
+            self._stack.push_async_callback(self._stop_kafka)
         environ: dict[str, str] = {
             "HABEAS_DATA": str(self.folder / "data"),
-            "HABEAS_BROKER": kafka.bootstrap,
+            "HABEAS_BROKER": self.bootstrap,
             "HABEAS_SYSTEMS": ",".join(self.systems),
             "HABEAS_PARTITIONS": "3",
             "HABEAS_REGISTER": self.register,
             "HABEAS_SWEEP": "0.2",
+            "HABEAS_WEB_LISTEN": "127.0.0.1:0",
             "HABEAS_SESSION_TIMEOUT": str(SESSION.total_seconds()),
             "TMPDIR": str(self.folder / "tmp"),
             **self.options,
         }
-        (self.folder / "data").mkdir()
-        (self.folder / "tmp").mkdir()
+        (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "tmp").mkdir(exist_ok=True)
         for system in self.systems:
             made = registry.load(registry.SANDBOXES, system)()
             self.sandboxes[system] = await self._stack.enter_async_context(made)
             environ.update(made.environ(restricted=system in self.restricted))
         self.environ = environ
-        self.bootstrap = kafka.bootstrap
         self.settings = replace(
             Settings(),
             data=self.folder / "data",
-            broker=kafka.bootstrap,
+            broker=self.bootstrap,
             register=self.register,
             systems=",".join(self.systems),
             partitions=int(environ["HABEAS_PARTITIONS"]),
+            replication=int(environ.get("HABEAS_REPLICATION", "0")),
+            min_isr=int(environ.get("HABEAS_MIN_ISR", "0")),
         )
-        await app.prepare(self.settings, kafka.bootstrap)
+        if not self.own_broker:
+            await app.prepare(self.settings, self.bootstrap)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -154,6 +172,12 @@ class Rig:
             await asyncio.to_thread(it.stop)
         await self._stack.aclose()
 
+    async def _start_kafka(self, port: int | None = None) -> local_kafka.LocalKafka:
+        folder = self.folder / "kafka"
+        if self.way is None:
+            return await local_kafka.start(folder, port=port)
+        return await local_kafka.start(folder, port=self.way.target, demands=self.way.demands)
+
     async def _stop_kafka(self) -> None:
         await self.kafka.stop()
 
@@ -162,7 +186,7 @@ class Rig:
         os.kill(self.kafka.pid, signal.SIGKILL)
         await asyncio.sleep(seconds)
         port = int(self.bootstrap.rpartition(":")[2])
-        self.kafka = await local_kafka.start(self.folder / "kafka", port=port)
+        self.kafka = await self._start_kafka(port)
 
     def run(self, *arguments: str, **environ: str) -> Role:
         """Start a role: `up`, or `run freshdesk`."""
@@ -177,15 +201,7 @@ class Rig:
 
     async def habeas(self, *arguments: str, **environ: str) -> tuple[int, str, str]:
         """A command, as a person gives it: its exit code, what it printed, and its errors."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pipeline.cli", *arguments),
-            env={**os.environ, **self.environ, **environ},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        return await give(arguments, {**os.environ, **self.environ, **environ})
 
     async def hold(self, *arguments: str) -> Any:
         """`habeas hold`: what it printed."""
@@ -212,17 +228,19 @@ class Rig:
         *claims: str,
         email: str,
         name: str = "",
+        further: str = "",
         level: int = 2,
         case: UUID | None = None,
         at: datetime | None = None,
     ) -> UUID:
-        """Publish a request as an intake does."""
+        """Publish a request as an intake does; it vouches for a further address as well."""
         case = case or uuid4()
+        one = with_email(email, name)
         async with app.local_edge(self.settings) as edge:
             await edge.request(
                 case,
                 claims,
-                with_email(email, name),
+                with_emails(email, further, level=level) if further else one,
                 level=level,
                 received_at=at or datetime.now(UTC),
             )
@@ -259,6 +277,10 @@ class Rig:
             while not holds():  # noqa: ASYNC110  other processes make it so
                 await asyncio.sleep(LOOK_EVERY)
 
+    def mails(self, case: UUID) -> list[EmailMessage]:
+        """The mails that name a case in their text: no file's name tells whose it is."""
+        return mails_of(self.settings.data / "mail", case)
+
     async def settled(self, case: UUID | str, patience: float = PATIENCE) -> Case:
         """Wait until every claim is answered and reported, with nothing under way."""
         return await self.until(UUID(str(case)), is_settled, patience)
@@ -280,6 +302,21 @@ class Rig:
     def tail(self) -> str:
         """The end of every log."""
         return "\n".join(f"{it.log.name}: {it.log.read_text()[-1500:]}" for it in self.roles)
+
+
+def mails_of(folder: Path, case: UUID | None = None) -> list[EmailMessage]:
+    """The mails in a folder, the oldest first; those that name a case in their text."""
+    paths = sorted(folder.glob("*.eml"), key=lambda it: it.stat().st_mtime_ns)
+    found = (message_from_bytes(it.read_bytes(), policy=policy.default) for it in paths)
+    mails = [it for it in found if isinstance(it, EmailMessage)]
+    return [it for it in mails if case is None or str(case) in text_of(it)]
+
+
+def text_of(mail: EmailMessage) -> str:
+    """What a mail says in plain text, in one line."""
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return " ".join(str(body.get_content()).split())
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from http import HTTPStatus
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
+from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped]
+from botocore.compat import unquote_str  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
@@ -29,8 +31,11 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from connectors.sdk.calls import Call, call, witness
+from connectors.sdk.ceilings import Ceilings
 from connectors.sdk.http import UnauthorisedError, retry_after
 from connectors.sdk.interface import RetryableError, TerminalError
+
+from .bounded import BoundedSession
 
 Row = Mapping[str, Any]
 
@@ -50,6 +55,9 @@ NEXT: Mapping[str, Mapping[str, str]] = {
     "list_parts": {"PartNumberMarker": "NextPartNumberMarker"},
 }
 """How each list goes on: what to ask with, and where the answer says it."""
+
+QUOTED = "list_multipart_uploads"
+"""The list whose names botocore neither asks to be quoted nor unquotes: XML cannot say them all."""
 
 ABSENT = frozenset({"NoSuchKey", "NoSuchUpload", "NoSuchVersion"})
 THROTTLED = frozenset({"RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"})
@@ -83,6 +91,8 @@ _BROKEN = (
     OSError,
     ResponseParserError,
 )
+_ODD = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What botocore lets out where an answer is not of its shape, such as a date that is none."""
 
 # At DEBUG both write addresses and bodies, and urllib3 an address with some warnings: keys name
 # people.
@@ -101,8 +111,9 @@ class S3Error(TerminalError):
 class S3:
     """One account's S3, or something that speaks it at `url`."""
 
-    def __init__(self, url: str, region: str, key_id: str, secret: str) -> None:
+    def __init__(self, url: str, region: str, key_id: str, secret: str, ceilings: Ceilings) -> None:
         """Without `key_id` boto3 looks for credentials by itself, such as a role's."""
+        self._seconds = ceilings.answer_seconds
         self._client = _session().client(
             "s3",
             endpoint_url=url or None,
@@ -114,11 +125,18 @@ class S3:
                 read_timeout=READ,
                 max_pool_connections=WORKERS,
                 retries={"mode": "standard", "total_max_attempts": 1},  # the host repeats
+                # Credentials go where our own settings say, whatever is in AWS_ENDPOINT_URL.
+                ignore_configured_endpoint_urls=True,
                 s3={"addressing_style": "path" if url else "auto"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",  # there is none of a part of a body
             ),
         )
+        # Redirected, boto3 asks where the bucket lives; redirected again it asks so without an end.
+        self._client.meta.events.register("before-call.s3.HeadBucket", _lives_where_told)
+        # boto3 takes no session from outside.
+        endpoint = self._client._endpoint  # noqa: SLF001
+        endpoint.http_session = BoundedSession(endpoint.http_session, ceilings)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="s3")
 
     async def ask(self, operation: str, due: str = "", /, **given: Any) -> Row | None:
@@ -132,18 +150,19 @@ class S3:
     async def pages(self, operation: str, **given: Any) -> AsyncIterator[Row]:
         """Every page of a list. None where there is no such upload."""
         following: dict[str, Any] = {}
-        for _ in range(LAST_PAGE):
+        ways: set[tuple[Any, ...]] = set()
+        if operation == QUOTED:
+            given |= {"EncodingType": "url"}
+        while len(ways) < LAST_PAGE and tuple(following.values()) not in ways:
+            ways.add(tuple(following.values()))  # some gateways go round in circles
             page = await self.ask(operation, "IsTruncated", **given, **following)
             if page is None:
                 return
             yield page
             if not page["IsTruncated"]:
                 return
-            before = following
             told = {ask: page.get(said) for ask, said in NEXT[operation].items()}
             following = {ask: it for ask, it in told.items() if it not in (None, "")}
-            if following == before:  # some gateways go round in circles
-                break
         raise TerminalError(f"{operation}: does not end")
 
     async def close(self) -> None:
@@ -156,14 +175,15 @@ class S3:
         loop = asyncio.get_running_loop()
         status = request_id = None
         try:
-            said = await loop.run_in_executor(self._threads, self._send, operation, given)
+            async with asyncio.timeout(self._seconds):
+                said = await loop.run_in_executor(self._threads, self._send, operation, given)
             status, request_id = _told(said)
         except _BROKEN as error:
             raise RetryableError(f"{operation}: {type(error).__name__}") from None
         except (NoCredentialsError, PartialCredentialsError) as error:
             failed = f"{operation}: {type(error).__name__}"
             raise UnauthorisedError(failed, reason="unauthorised") from None
-        except (BotoCoreError, UnicodeError) as error:  # the cause quotes what was asked
+        except (BotoCoreError, UnicodeEncodeError) as error:  # the cause quotes what was asked
             raise TerminalError(f"{operation}: {type(error).__name__}") from None
         finally:
             witness(Call(method, route, status, request_id))
@@ -184,7 +204,24 @@ class S3:
                 said["Body"] = said["Body"].read()
         except ClientError as error:
             said = error.response
+        except UnicodeEncodeError:
+            raise
+        except _ODD as error:
+            raise ResponseParserError(type(error).__name__) from None
         return said
+
+
+def due(row: Row, name: str) -> Any:
+    """What S3 never leaves out. Raises `RetryableError` where it is not there, or empty."""
+    value = row.get(name)
+    if value in (None, ""):
+        raise RetryableError(f"S3: an answer without {name}")
+    return value
+
+
+def _lives_where_told(**_: Any) -> tuple[AWSResponse, Row]:
+    """An answer that names no region, and nothing is sent."""
+    return AWSResponse("", HTTPStatus.OK, {}, None), {"ResponseMetadata": {"HTTPHeaders": {}}}
 
 
 @cache
@@ -206,7 +243,14 @@ def _read(operation: str, due: str, given: Mapping[str, Any], said: Row) -> Row 
         raise _refused(operation, said)
     if due and due not in said:  # boto3 takes some gateway's page for an empty answer
         raise RetryableError(f"{operation}: unreadable")
+    if operation == QUOTED and said.get("EncodingType") == "url":
+        return _unquoted(said)
     return said
+
+
+def _unquoted(page: Row) -> Row:
+    rows = [{**it, "Key": unquote_str(it.get("Key", ""))} for it in page.get("Uploads", ())]
+    return {**page, "Uploads": rows, "NextKeyMarker": unquote_str(page.get("NextKeyMarker", ""))}
 
 
 def _is_absent(said: Row) -> bool:
@@ -217,18 +261,25 @@ def _is_absent(said: Row) -> bool:
     )
 
 
+def _is_nameless(code: str, status: int | None) -> bool:
+    """Whether it is no word of S3's, which names what is wrong: a gateway's page, or half of one.
+
+    A HEAD has no name for it either: it is asked only of what a GET was answered for just before.
+    """
+    return code.isdecimal() and (status or 0) >= HTTPStatus.BAD_REQUEST
+
+
 def _refused(operation: str, said: Row) -> RetryableError | TerminalError:
     """What an error of S3 means."""
     code, (status, _) = str(said["Error"].get("Code", "")), _told(said)
     failed = f"{operation}: {status}"
-    is_page = status == HTTPStatus.NOT_FOUND and code.isdecimal()  # S3 says what is not there
-    if code in LATER or status in _LATER_STATUS or is_page:
+    if code in _UNAUTHORISED or status == HTTPStatus.UNAUTHORIZED:
+        return UnauthorisedError(failed, reason="unauthorised")
+    if code in LATER or status in _LATER_STATUS or _is_nameless(code, status):
         headers = said["ResponseMetadata"].get("HTTPHeaders", {})
         wait = retry_after({"Retry-After": headers.get("retry-after", "")})
         if wait is None and code in THROTTLED:
             wait = timedelta(0)  # slow down: for how long, S3 does not say
         return RetryableError(failed, retry_after=wait)
-    if code in _UNAUTHORISED or status == HTTPStatus.UNAUTHORIZED:
-        return UnauthorisedError(failed, reason="unauthorised")
     reason = "forbidden" if status == HTTPStatus.FORBIDDEN else "refused"
     return S3Error(failed, reason=reason, code=code)

@@ -2,9 +2,9 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 
-Found are keys under configured prefixes. Beyond it: files that name a person inside or in a tag
-only, rows in files of many people, and copies elsewhere (replicas, backups, inventories, access
-logs): S3 does not pass on the deletion of a version. A replica's bucket can be configured itself.
+Found are keys under configured prefixes, and each bears the identifier in its prefix. S3 does not
+pass on the deletion of a version: a replica's bucket can be configured itself. What the connector
+can never find is in `BEYOND`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from connectors.sdk.http import UnauthorisedError
+from connectors.sdk import wall_clock
+from connectors.sdk.http import Ceilings, UnauthorisedError
 from connectors.sdk.interface import (
     Blocked,
     Capabilities,
@@ -25,6 +27,7 @@ from connectors.sdk.interface import (
     Erased,
     Failed,
     Holding,
+    Identifier,
     Limit,
     NeedsHuman,
     NotSupported,
@@ -38,9 +41,10 @@ from connectors.sdk.interface import (
 )
 from connectors.sdk.registry import SettingsError, variable
 
-from .client import ABSENT, LATER, S3, Row, S3Error
+from .catalogue import BEYOND, REASONS
+from .client import ABSENT, LATER, S3, Row, S3Error, due
 from .files import PIECE, Files
-from .places import Place, Template, prefixes
+from .places import Place, Template, bears, is_usable, prefixes
 
 FILE = frozenset({Category.PROFILE, Category.USAGE})
 """A file is one whole: what the person gave us (profile), and that they did (usage)."""
@@ -49,22 +53,13 @@ KINDS: Mapping[str, frozenset[Category]] = {
     "upload": FILE,
     "delete_marker": frozenset({Category.USAGE}),  # last: it hides the versions below it
 }
-REASONS = {
-    "archived": "The file is in an archive and must be restored in S3 before it can be copied.",
-    "forbidden": "S3 does not allow our key to delete this, or it is locked and we may not see it.",
-    "hides": "It hides a version of the file that is still there, and can go only after that.",
-    "indivisible": "A file can only be deleted as a whole.",
-    "legal_hold": "Lift the legal hold on the file in S3 if it is over, then order the task again.",
-    "object_lock": "S3 keeps the file until this date (Object Lock).",
-    "refused": "S3 refused the request.",
-}
 
 
 class Aws(Connector):
     """The buckets of one AWS account in one region, or of something that speaks S3."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
-    class Settings:
+    class Settings(Ceilings):
         """`prefixes` are `bucket/uploads/{email}/`: one identifier in each, and `/` at the end.
 
         `url` is for what speaks S3 elsewhere. Without a key, boto3 finds credentials of AWS.
@@ -75,6 +70,7 @@ class Aws(Connector):
         url: str = ""
         access_key_id: str = ""
         secret_access_key: str = field(default="", repr=False)
+        answer_bytes: int = 8 * 1024 * 1024  # a list's 1,000 keys are half of it, a piece less
 
     capabilities = Capabilities(
         system="aws",
@@ -82,6 +78,8 @@ class Aws(Connector):
         kinds=KINDS,
         limits=(Limit(calls=3500, per=timedelta(seconds=1)),),  # deletions; reads may be more
         credentials=Credentials(live=("AKIA", "ASIA")),  # IAM's unique ids: users, and STS
+        asked_by=frozenset({"email", "phone", "user_id"}),  # of these, what the prefixes hold
+        beyond=BEYOND,
         reasons=REASONS,
     )
 
@@ -91,37 +89,48 @@ class Aws(Connector):
             # Never let credentials that lie around go to another address than AWS's.
             raise SettingsError(f"{variable('aws', 'access_key_id')} is not set, and the URL is")
         self._s3 = S3(
-            settings.url, settings.region, settings.access_key_id, settings.secret_access_key
+            settings.url,
+            settings.region,
+            settings.access_key_id,
+            settings.secret_access_key,
+            settings,
         )
         self._files = Files(self._s3)
 
     async def check(self) -> None:
         """Lists versions and uploads under each prefix, and reads an object that is not there.
 
-        S3 says that a key is missing only to those who may read it.
+        S3 says that a key is missing only to those who may read it, and its tags.
         """
         for it in self._templates:
             under = {"Bucket": it.bucket, "Prefix": it.canary}
             await self._s3.ask("list_object_versions", "IsTruncated", MaxKeys=1, **under)
             await self._s3.ask("list_multipart_uploads", "IsTruncated", MaxUploads=1, **under)
-            await self._files.read(Place(it.bucket, f"{it.canary}canary", "null"))
+            nothing = Place(it.bucket, f"{it.canary}canary", "null")
+            await self._files.read(nothing)
+            await self._files.tags(nothing)
+
+    def usable(self, subject: Subject) -> tuple[Identifier, ...]:
+        """Those of a kind that a prefix holds, and that a folder can be called by."""
+        return tuple(it for it in subject.identifiers if is_usable(self._templates, it))
 
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:
         """Everything under each prefix that an identifier of the subject makes."""
         seen = set(known)
         for holding in known:
-            there = await self._there(holding.kind, Place.of(holding))
-            found = Holding(holding.kind, holding.id, KINDS[holding.kind])
-            yield Page(gone=(holding,)) if there is None else Page(holdings=(found,))
+            place = Place.of(holding)
+            there = await self._there(holding.kind, place) is not None
+            found = self._held(holding.kind, place, holding.id)
+            yield Page(holdings=(found,)) if there else Page(gone=(holding,))
         for bucket, prefix in prefixes(self._templates, subject):
             async for listed in self._files.under(bucket, prefix):
-                every = (place.holding(kind, KINDS[kind]) for kind, place, _ in listed)
+                every = (self._held(kind, place, place.handle(kind)) for kind, place, _ in listed)
                 fresh = tuple(it for it in every if it not in seen)
                 seen.update(fresh)
                 yield Page(holdings=fresh)
 
     async def export(self, holding: Holding) -> AsyncIterator[Record]:
-        """What S3 says of it, and then a file's content, in pieces to be put together."""
+        """What S3 says of it, and then the file."""
         place = Place.of(holding)
         if holding.kind == "upload":
             async for parts in self._files.parts(place):
@@ -129,14 +138,10 @@ class Aws(Connector):
         elif holding.kind == "delete_marker":
             row = await self._files.row(holding.kind, place)
             if row is not None:
-                yield _record(holding, place, {"LastModified": row["LastModified"]})
+                yield _record(holding, place, {"LastModified": due(row, "LastModified")})
         else:
-            first = await self._files.read(place, PIECE)
-            if first is None:
-                return
-            yield _record(holding, place, await self._files.about(place, first))
-            async for body in self._files.pieces(place, first):
-                yield Record(holding, body, first.get("ContentType") or "binary/octet-stream")
+            async for record in self._file(holding, place):
+                yield record
 
     async def erase(
         self, holding: Holding, keep: frozenset[Category] = frozenset()
@@ -156,6 +161,24 @@ class Aws(Connector):
     async def __aexit__(self, *_: object) -> None:
         await self._s3.close()
 
+    async def _file(self, holding: Holding, place: Place) -> AsyncIterator[Record]:
+        """What is said of a file, and the file itself: in pieces, or why it is missing."""
+        file = await self._files.open(place, PIECE)
+        if file is None:
+            return
+        yield _record(holding, place, await self._files.about(place, file))
+        told = partial(Record, holding, content_type=file.content_type, name=place.name)
+        if file.said.get("MissingMeta"):  # metadata that headers cannot say
+            yield told(body=b"", missing="metadata")
+        if file.missing:
+            yield told(body=b"", missing=file.missing)
+            return
+        async for body, more in self._files.pieces(place, file):
+            yield told(body=body, more=more)
+
+    def _held(self, kind: str, place: Place, id_: str) -> Holding:
+        return Holding(kind, id_, KINDS[kind], bears(self._templates, place))
+
     async def _stays(self, kind: str, place: Place) -> Outcome | None:
         """Why it cannot go, or that it has gone; None if it can.
 
@@ -166,7 +189,7 @@ class Aws(Connector):
             return Erased()
         if kind == "object":
             return _locked(there, "object_lock")
-        if kind == "delete_marker" and there["IsLatest"]:
+        if kind == "delete_marker" and due(there, "IsLatest"):
             async for beside, version, _ in self._files.beside(place):
                 below = await self._files.row(beside, version) if beside == "object" else None
                 if below is not None:
@@ -188,7 +211,7 @@ class Aws(Connector):
         if kind == "upload":
             await self._s3.ask("abort_multipart_upload", **place.upload)
             return Erased()
-        if not place.key.isprintable():  # what XML cannot say
+        if not place.is_speakable:
             await self._s3.ask("delete_object", **place.version)
             return Erased()
         which = {"Objects": [{"Key": place.key, "VersionId": place.mark}]}
@@ -208,6 +231,8 @@ def _templates(texts: Sequence[str]) -> tuple[Template, ...]:
         raise SettingsError(f"{variable('aws', 'prefixes')}: {error}") from None
     if not read:
         raise SettingsError(f"{variable('aws', 'prefixes')} is empty")
+    if len({(it.bucket, it.head, it.tail) for it in read}) < len(set(read)):
+        raise SettingsError(f"{variable('aws', 'prefixes')}: two identifiers in the same place")
     return read
 
 
@@ -215,10 +240,10 @@ def _locked(row: Row, reason: str) -> Outcome | None:
     """What keeps a version: a hold without an end, or a retention with one."""
     if row.get("ObjectLockLegalHoldStatus") == "ON":
         return NeedsHuman("legal_hold")
-    until: datetime | None = row.get("ObjectLockRetainUntilDate")
-    if until is None or until <= datetime.now(UTC):
+    until = _utc(row["ObjectLockRetainUntilDate"]) if "ObjectLockRetainUntilDate" in row else None
+    if until is None or until <= wall_clock.now():
         return None
-    return Blocked(until.astimezone(UTC), reason)
+    return Blocked(until, reason)
 
 
 def _record(holding: Holding, place: Place, said: Row) -> Record:
@@ -228,4 +253,12 @@ def _record(holding: Holding, place: Place, said: Row) -> Record:
 
 
 def _plain(value: Any) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+    return _utc(value).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _utc(at: datetime) -> datetime:
+    """A date of S3's, which means UTC where it does not say; the last day of all has no other."""
+    try:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError:
+        return at.replace(tzinfo=UTC)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote
 
-from connectors.sdk.interface import Category, Holding, Subject, TerminalError, lower
+from connectors.sdk.interface import Borne, Holding, Identifier, Subject, TerminalError
 
 _TEMPLATE = re.compile(
     r"(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]+)/"
@@ -42,23 +42,29 @@ class Template:
         return cls(**found.groupdict())
 
     def prefix(self, value: str) -> str | None:
-        """The prefix for one identifier; None if no key of S3 can begin so.
-
-        Raises `TerminalError` if S3 cannot say whether one does.
+        """The prefix for one identifier; None if no key that S3 can list begins so.
 
         It is the name of one folder and never of the one above, or of one inside another person's:
         in its name `/` is `%2F` and `%` is `%25`.
         """
         name = value.replace("%", "%25").replace("/", "%2F")
         prefix = f"{self.head}{name}{self.tail}"
-        if _UNSPEAKABLE.search(name):
-            raise TerminalError("an identifier that no list of S3 can hold")
         try:
             size = len(prefix.encode())
         except UnicodeEncodeError:  # half a surrogate pair
             return None
         climbs = not {".", ".."}.isdisjoint(prefix.split("/"))
-        return None if not name.strip() or climbs or size > _LONGEST_KEY else prefix
+        fits = size <= _LONGEST_KEY and not _UNSPEAKABLE.search(name)
+        return prefix if name.strip() and fits and not climbs else None
+
+    def value(self, key: str) -> str | None:
+        """The identifier whose prefix a key begins with; None if it lies in no such folder."""
+        first, *_ = self.tail.split("/")
+        folder, *_ = key.removeprefix(self.head).split("/")
+        name = folder.removesuffix(first)
+        found = name.replace("%2F", "/").replace("%25", "%")
+        prefix = self.prefix(found)
+        return found if prefix is not None and key.startswith(prefix) else None
 
     @property
     def canary(self) -> str:
@@ -66,17 +72,35 @@ class Template:
         return f"{self.head}{_CANARY}{self.tail}"
 
 
+def is_usable(templates: Sequence[Template], identifier: Identifier) -> bool:
+    """Whether there is a folder to look into for it."""
+    return next(prefixes(templates, Subject((identifier,))), None) is not None
+
+
 def prefixes(templates: Sequence[Template], subject: Subject) -> Iterator[tuple[str, str]]:
-    """(bucket, prefix) of all that may be the subject's, each once: e-mails in lower case too."""
-    strong = [it for it in subject.identifiers if it.strong]
-    found: dict[tuple[str, str], None] = {}
-    for template in templates:
-        for it in strong:
-            forms = (it.value, lower(it.value)) if it.kind == "email" else (it.value,)
-            for prefix in (template.prefix(form) for form in forms if it.kind == template.kind):
-                if prefix is not None:
-                    found[template.bucket, prefix] = None
-    yield from found
+    """(bucket, prefix) of all that may be the subject's, each once, in every spelling."""
+    made = (
+        (template.bucket, template.prefix(form))
+        for template in templates
+        for form in subject.forms(template.kind)
+    )
+    for bucket, prefix in dict.fromkeys(made):
+        if prefix is not None:
+            yield bucket, prefix
+
+
+def bears(templates: Sequence[Template], place: Place) -> tuple[Borne, ...]:
+    """The identifier that a key's prefix was made with, as it stands there.
+
+    Of folders inside folders the innermost says whose it is: somebody who is called like the
+    outer one has nothing in it.
+    """
+    found = ((it, it.value(place.key)) for it in templates if it.bucket == place.bucket)
+    told = [(it.prefix(value) or "", it.kind, value) for it, value in found if value is not None]
+    longest = max((len(prefix) for prefix, *_ in told), default=0)
+    return tuple(
+        Borne("prefix", kind, value) for prefix, kind, value in told if len(prefix) == longest
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +125,20 @@ class Place:
             raise TerminalError("not the id of a holding")
         return cls(bucket, unquote(key), unquote(mark))
 
-    def holding(self, kind: str, categories: frozenset[Category]) -> Holding:
-        """Its handle: `bucket/key?versionId=...`, quoted as in an address of S3."""
+    def handle(self, kind: str) -> str:
+        """The id of its holding: `bucket/key?versionId=...`, quoted as in an address of S3."""
         path = f"{self.bucket}/{quote(self.key)}"
-        return Holding(kind, f"{path}?{MARKS[kind]}={quote(self.mark, safe='')}", categories)
+        return f"{path}?{MARKS[kind]}={quote(self.mark, safe='')}"
+
+    @property
+    def name(self) -> str:
+        """What the file is called: the last part of its key that says something."""
+        return next((it for it in reversed(self.key.split("/")) if it), "file")
+
+    @property
+    def is_speakable(self) -> bool:
+        """Whether XML can say its key, in a list of deletions or of parts: neither is quoted."""
+        return self.key.isprintable()
 
     @property
     def version(self) -> dict[str, str]:

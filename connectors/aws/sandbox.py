@@ -23,6 +23,8 @@ from .sandbox_store import Store
 
 AGE = timedelta(days=400)
 """Of what is planted."""
+ASKED = ("versions", "uploads", "delete", "tagging")
+"""Names in a query that say what is asked."""
 
 
 class AwsSandbox(Sandbox):
@@ -91,10 +93,16 @@ class AwsSandbox(Sandbox):
         super().dress(response)
         response.headers.setdefault("x-amz-request-id", response.headers["X-Request-Id"])
 
+    def call(self, request: web.Request) -> str:
+        """With the name in the query that says what is asked of a bucket or a key."""
+        what = next((f"?{it}" for it in ASKED if it in request.query), "")
+        upload = "?uploadId={id}" if "uploadId" in request.query else ""
+        return super().call(request) + what + upload
+
     def routes(self) -> list[web.RouteDef]:
         """Everything is a bucket or a key in one; what is asked of it is in the query."""
         return [
             web.route("*", "/{bucket}", self.buckets.serve),
             web.route("*", "/{bucket}/", self.buckets.serve),
-            web.route("*", "/{bucket}/{key:.+}", self._keys.serve),
+            web.route("*", r"/{bucket}/{key:[\s\S]+}", self._keys.serve),
         ]

@@ -32,6 +32,13 @@ WORDS: Mapping[int, tuple[int, str]] = {
     503: (503, "SlowDown"),
 }
 """S3 has neither 401 nor 429: what it says instead."""
+ABOUT = {
+    "Cache-Control": "CacheControl",
+    "Content-Disposition": "ContentDisposition",
+    "Content-Encoding": "ContentEncoding",
+    "Content-Language": "ContentLanguage",
+}
+"""What is stored with a content, and comes back with it."""
 
 
 class Problem(Exception):  # noqa: N818  what S3 calls an error is no fault of the sandbox
@@ -93,11 +100,14 @@ def headers_of(row: Row) -> dict[str, str]:
         "Content-Type": row["ContentType"],
         "Accept-Ranges": "bytes",
         "x-amz-version-id": row["VersionId"],
+        "x-amz-missing-meta": str(row.get("MissingMeta", "")),
         "x-amz-tagging-count": str(len(row["Tags"]) or ""),
+        "x-amz-server-side-encryption": "" if row["CustomerKey"] else "AES256",
         "x-amz-storage-class": row["StorageClass"].removeprefix("STANDARD"),
         "x-amz-object-lock-mode": row["Mode"],
         "x-amz-object-lock-retain-until-date": row["RetainUntil"],
         "x-amz-object-lock-legal-hold": row["LegalHold"],
+        **{header: row.get(name, "") for header, name in ABOUT.items()},
         **{f"x-amz-meta-{name}": value for name, value in row["Metadata"].items()},
     }
     return {name: value for name, value in said.items() if value}

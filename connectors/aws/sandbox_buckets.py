@@ -92,6 +92,7 @@ class Buckets:
 
     async def _uploads(self, request: web.Request) -> web.Response:
         bucket, query = target(request)[0], request.query
+        name = quote if query.get("encoding-type") == "url" else str
         rows = self._store.uploads(bucket, query.get("prefix", ""))
         ids = [(row["Key"], id_) for id_, row in rows]
         at = _after(ids, query.get("key-marker", ""), query.get("upload-id-marker", ""))
@@ -99,15 +100,18 @@ class Buckets:
         more = at + len(page) < len(rows)
         said: list[tuple[str, Tree]] = [
             ("Bucket", bucket),
-            ("Prefix", query.get("prefix", "")),
-            ("KeyMarker", query.get("key-marker", "")),
+            ("Prefix", name(query.get("prefix", ""))),
+            ("KeyMarker", name(query.get("key-marker", ""))),
             ("UploadIdMarker", query.get("upload-id-marker", "")),
             ("IsTruncated", str(more).lower()),
         ]
+        if name is quote:
+            said.append(("EncodingType", "url"))
         if more and page:
-            said += [("NextKeyMarker", page[-1][1]["Key"]), ("NextUploadIdMarker", page[-1][0])]
+            last = name(page[-1][1]["Key"])
+            said += [("NextKeyMarker", last), ("NextUploadIdMarker", page[-1][0])]
         for id_, row in page:
-            about = [("Key", row["Key"]), ("UploadId", id_), ("Initiated", row["Initiated"])]
+            about = [("Key", name(row["Key"])), ("UploadId", id_), ("Initiated", row["Initiated"])]
             said.append(("Upload", [*about, OWNER, ("StorageClass", "STANDARD")]))
         return document("ListMultipartUploadsResult", said)
 

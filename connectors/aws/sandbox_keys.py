@@ -7,7 +7,18 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from .sandbox_answers import Problem, Row, Tree, dispatch, document, etag, part_of, target, xml_of
+from .sandbox_answers import (
+    ABOUT,
+    Problem,
+    Row,
+    Tree,
+    dispatch,
+    document,
+    etag,
+    part_of,
+    target,
+    xml_of,
+)
 from .sandbox_store import Store
 
 LOCK = {
@@ -16,6 +27,7 @@ LOCK = {
     "x-amz-object-lock-legal-hold": "LegalHold",
 }
 META = "x-amz-meta-"
+CUSTOMER_KEY = "x-amz-server-side-encryption-customer-key"
 
 
 class Keys:
@@ -49,13 +61,20 @@ class Keys:
     # Objects.
 
     async def _get(self, request: web.Request) -> web.Response:
-        row = self._row(request)
+        row = self._readable(request)
         if row["StorageClass"] in {"GLACIER", "DEEP_ARCHIVE"}:
             raise Problem("InvalidObjectState", HTTPStatus.FORBIDDEN)
         return part_of(request, row)
 
     async def _head(self, request: web.Request) -> web.Response:
-        return part_of(request, self._row(request))
+        return part_of(request, self._readable(request))
+
+    def _readable(self, request: web.Request) -> Row:
+        """Raises `Problem` for what only its owner's own key opens (SSE-C), even to a HEAD."""
+        row = self._row(request)
+        if row["CustomerKey"] != request.headers.get(CUSTOMER_KEY, ""):
+            raise Problem("InvalidRequest", HTTPStatus.BAD_REQUEST)
+        return row
 
     async def _put(self, request: web.Request) -> web.Response:
         bucket, key = target(request)
@@ -70,6 +89,8 @@ class Keys:
             "Body": _text(content),
             "ContentType": headers.get("Content-Type", "binary/octet-stream"),
             "StorageClass": headers.get("x-amz-storage-class", "STANDARD"),
+            "CustomerKey": headers.get(CUSTOMER_KEY, ""),
+            **{name: headers[it] for it, name in ABOUT.items() if it in headers},
             "Tags": dict(parse_qsl(headers.get("x-amz-tagging", ""))),
             "Metadata": {
                 name.lower().removeprefix(META): it

@@ -18,6 +18,7 @@ OBJECT: Row = {
     "Metadata": {},
     "Tags": {},
     "StorageClass": "STANDARD",
+    "CustomerKey": "",
     "Mode": "",
     "RetainUntil": "",
     "LegalHold": "",

@@ -1,107 +1,108 @@
-"""What a Freshdesk contact says of a person: whose it is, in which categories, and blanked how."""
+"""What a Freshdesk record says of a person: whose it is, in which categories, and blanked how."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.sdk.interface import Category, Identifier, Subject, lower
+from connectors.sdk.fields import Fields, filled
+from connectors.sdk.interface import (
+    Borne,
+    Category,
+    Identifier,
+    NotSupported,
+    Outcome,
+    RetryableError,
+)
+from connectors.sdk.spelling import cleaned, normal
 
 Row = Mapping[str, Any]
 
-CATEGORIES = {
-    "name": Category.IDENTITY,
-    "avatar": Category.IDENTITY,
-    "twitter_id": Category.IDENTITY,
-    "social_handler": Category.IDENTITY,
-    "unique_external_id": Category.IDENTITY,
-    "email": Category.CONTACT,
-    "other_emails": Category.CONTACT,
-    "phone": Category.CONTACT,
-    "mobile": Category.CONTACT,
-    "address": Category.CONTACT,
-    "job_title": Category.CONTACT,
-    "company_id": Category.CONTACT,
-    "other_companies": Category.CONTACT,
-    "description": Category.PROFILE,
-    "tags": Category.PROFILE,
-    "custom_fields": Category.PROFILE,
-    "devices": Category.TECHNICAL,
-}
-"""Which field is which category. The rest (language, time zone, dates) are Freshdesk's own or the
-account's defaults: exported with the record, of no category.
-"""
+FIELDS = Fields(
+    {
+        "name": Category.IDENTITY,
+        "avatar": Category.IDENTITY,
+        "facebook_id": Category.IDENTITY,
+        "twitter_id": Category.IDENTITY,
+        "social_handler": Category.IDENTITY,
+        "unique_external_id": Category.IDENTITY,
+        "email": Category.CONTACT,
+        "other_emails": Category.CONTACT,
+        "phone": Category.CONTACT,
+        "mobile": Category.CONTACT,
+        "address": Category.CONTACT,
+        "job_title": Category.CONTACT,
+        "company_id": Category.CONTACT,
+        "other_companies": Category.CONTACT,
+        "description": Category.PROFILE,
+        "tags": Category.PROFILE,
+        "custom_fields": Category.PROFILE,
+        "devices": Category.TECHNICAL,
+        "visitor_id": Category.TECHNICAL,
+    },
+    own=frozenset(
+        {
+            *("id", "org_contact_id", "created_at", "updated_at", "active", "deleted", "blocked"),
+            *("contact_type", "language", "time_zone", "preferred_source", "view_all_tickets"),
+        }
+    ),
+    fixed=frozenset({"avatar", "devices", "facebook_id", "visitor_id"}),
+    blank={"name": "Erased"},  # a contact must have a name
+)
+"""The vendor's own are keys, dates, and the account's defaults of language and time zone."""
 
-NAMELESS = "Erased"
-"""A contact must have a name."""
+BORNE = {
+    "email": "email",
+    "unique_external_id": "user_id",
+    "phone": "phone",
+    "mobile": "phone",
+    "name": "name",
+}
+"""Which field is which kind of identifier, on contacts and on the tickets that show their
+requester's.
+"""
+NAMELESS = FIELDS.blank["name"]
 ANCHORS = ("email", "unique_external_id", "phone", "mobile", "twitter_id", "social_handler")
 """A contact must have one of these."""
-FIXED = frozenset({"avatar", "devices"})
-"""The API has no way to blank them."""
 
 
-def filters(subject: Subject) -> list[tuple[str, str]]:
-    """What to list contacts by. Never an empty value: it would list everybody."""
-    phones = _strong(subject, "phone")
-    asked = [("email", it) for email in _strong(subject, "email") for it in (email, lower(email))]
-    asked += [(name, it) for it in phones for name in ("phone", "mobile")]
-    return [(name, value) for name, value in dict.fromkeys(asked) if value.strip()]
+def can_ask(identifier: Identifier) -> bool:
+    """Whether there is something to ask with: an empty filter would list everybody."""
+    said = normal(identifier.kind, identifier.value)
+    return bool(said.strip("+"))
 
 
-def _strong(subject: Subject, kind: str) -> list[str]:
-    return [it.value for it in subject.identifiers if it.kind == kind and it.strong]
+def bears(row: Row) -> tuple[Borne, ...]:
+    """All that a contact, or a ticket, itself says about who it is of.
+
+    Anybody can have an address of theirs added to the further ones.
+    """
+    further = row.get("other_emails") or []
+    if not isinstance(further, list):
+        raise RetryableError("Freshdesk: further addresses that are no list")
+    fields = [(name, row.get(name)) for name in BORNE]
+    fields += [("other_emails", it) for it in further]
+    told = ((name, str(it)) for name, it in fields if it and (name, it) != ("name", NAMELESS))
+    return tuple(Borne(name, _kind(name, it), it) for name, it in told if cleaned(it))
 
 
-def belongs_to(row: Row, subject: Subject) -> bool:
-    """Whether it bears what was searched for: a filter that the vendor ignored finds strangers."""
-    return any(
-        lower(value) in emails(row) if name == "email" else value == row.get(name)
-        for name, value in filters(subject)
-    )
+def _kind(name: str, value: str) -> str:
+    """Freshdesk fills in the address or the number for a name that it was not given."""
+    kind = BORNE.get(name, "email")
+    if kind == "name" and "@" in value:
+        return "email"
+    is_number = any(map(str.isdigit, value)) and not any(map(str.isalpha, value))
+    return "phone" if kind == "name" and is_number else kind
 
 
-def emails(row: Row) -> list[str]:
-    """All its addresses, in lower case."""
-    return [lower(it) for it in (row.get("email"), *(row.get("other_emails") or ())) if it]
-
-
-def identifiers(row: Row, subject: Subject) -> tuple[Identifier, ...]:
-    """What else the person is known by: strong if a known e-mail found this one-person record."""
-    known = {lower(it) for it in _strong(subject, "email")}
-    strong = not known.isdisjoint(emails(row))
-    further = [Identifier("email", it, strong) for it in emails(row) if it not in known]
-    if row.get("unique_external_id"):
-        further.append(Identifier("user_id", str(row["unique_external_id"]), strong))
-    phones = [row[name] for name in ("phone", "mobile") if row.get(name)]
-    further += [Identifier("phone", it, strong=False) for it in phones]
-    return tuple(it for it in dict.fromkeys(further) if it.value not in subject.of(it.kind))
-
-
-def categories(row: Row) -> frozenset[Category]:
-    """Those that have content now."""
-    return frozenset(category for name, category in CATEGORIES.items() if _has(row, name))
-
-
-def blanks(row: Row, keep: frozenset[Category]) -> tuple[dict[str, Any], dict[Category, str]]:
-    """The fields to write so that only `keep` is left, and why a category cannot go wholly."""
-    goes = {name for name, it in CATEGORIES.items() if it not in keep and _has(row, name)}
-    anchors = [name for name in ANCHORS if _has(row, name)]
-    anchor = set(anchors[:1]) if goes.issuperset(anchors) else set()
-    stays = {CATEGORIES[name]: "fixed" for name in goes & FIXED}
-    stays |= {CATEGORIES[name]: "anchored" for name in anchor}
-    return {name: _blank(name, row[name]) for name in sorted(goes - anchor - FIXED)}, stays
-
-
-def _has(row: Row, name: str) -> bool:
-    value = row.get(name)
-    if name == "custom_fields" and isinstance(value, Mapping):
-        return any(it is not None and it is not False and it != "" for it in value.values())
-    return bool(value) and not (name == "name" and value == NAMELESS)
-
-
-def _blank(name: str, value: Any) -> Any:
-    if name == "name":
-        return NAMELESS
-    if isinstance(value, Mapping):
-        return dict.fromkeys(value)
-    return [] if isinstance(value, list) else None
+def blanks(
+    row: Row, due: frozenset[Category], keep: frozenset[Category]
+) -> tuple[dict[str, Any], dict[Category, Outcome]]:
+    """What to write so that only `keep` is left, and what comes of it for what was `due`."""
+    blank = FIELDS.blanks(row, keep)
+    said = FIELDS.outcomes(row, due)
+    anchors = [name for name in ANCHORS if filled(row.get(name))]
+    if anchors and blank.keys() >= set(anchors):
+        del blank[anchors[0]]
+        said[FIELDS.categories[anchors[0]]] = NotSupported("anchored")
+    return blank, said

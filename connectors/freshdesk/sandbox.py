@@ -1,6 +1,9 @@
 """Freshdesk on loopback: contacts, tickets and conversations, as its API v2 documents them.
 
-https://developers.freshdesk.com/api/
+https://developers.freshdesk.com/api/. A list of tickets has no descriptions, as for every account
+made after 30 November 2018, and no attachments; a ticket has no conversations unless they are asked
+for, and then the first ten. Files lie on another host, under addresses that are good for five
+minutes and, as S3's, refuse whoever brings credentials as well.
 """
 
 from __future__ import annotations
@@ -14,42 +17,24 @@ from datetime import datetime, timedelta
 from html import escape
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
 from connectors.sdk.sandbox import Sandbox
+from connectors.sdk.spelling import lower
+
+from .sandbox_objects import AGENT, CONTACT, CONVERSATION, STATS, TICKET, Row
 
 V2 = "/api/v2"
 LARGEST_PAGE = 100
 WINDOW = timedelta(days=30)
 """How far back a list of tickets reaches unless `updated_since` is given."""
 
-Row = dict[str, Any]
+STORE = "/data/helpdesk/attachments/production"
+"""Where files lie, on a host of its own."""
+EXPIRES = timedelta(minutes=5)
 
-CONTACT: Row = {
-    "active": True,
-    "address": None,
-    "avatar": None,
-    "company_id": None,
-    "contact_type": "contact",
-    "custom_fields": {},
-    "description": None,
-    "devices": [],
-    "email": None,
-    "job_title": None,
-    "language": "en",
-    "mobile": None,
-    "name": None,
-    "other_companies": [],
-    "other_emails": [],
-    "phone": None,
-    "social_handler": [],
-    "tags": [],
-    "time_zone": "Berlin",
-    "twitter_id": None,
-    "unique_external_id": None,
-    "view_all_tickets": False,
-}
 STATES = frozenset({"verified", "unverified", "blocked", "deleted"})
 UPDATABLE = CONTACT.keys() - {"active", "avatar", "contact_type", "devices"}
 NOT_LISTED = frozenset({"avatar", "devices", "other_emails", "tags", "unique_external_id"})
@@ -58,60 +43,11 @@ CONTACT_FILTERS = ("email", "mobile", "phone", "company_id", "contact_type")
 IDENTIFYING = ("email", "phone", "mobile", "twitter_id", "social_handler", "unique_external_id")
 """A contact must have one of them."""
 
-TICKET: Row = {
-    "attachments": [],
-    "cc_emails": [],
-    "company_id": None,
-    "custom_fields": {},
-    "description": "<div>Not given.</div>",
-    "description_text": "Not given.",
-    "fwd_emails": [],
-    "priority": 1,
-    "reply_cc_emails": [],
-    "responder_id": None,
-    "source": 2,
-    "spam": False,
-    "status": 2,
-    "subject": "",
-    "tags": [],
-    "to_emails": None,
-    "type": None,
-}
 NOT_LISTED_OF_TICKET = frozenset({"attachments", "description", "description_text", "tags"})
 FILTERS = frozenset({"new_and_my_open", "watching", "spam", "deleted"})
 OPEN = 2
-REPLY = 0
 EMBEDDED = 10
 """How many conversations, the oldest, a ticket shows with `include=conversations`."""
-
-CONVERSATION: Row = {
-    "attachments": [],
-    "body_text": "",
-    "incoming": True,
-    "last_edited_at": None,
-    "last_edited_user_id": None,
-    "private": False,
-    "source": REPLY,
-    "support_email": None,
-    "to_emails": [],
-}
-
-AGENT: Row = {
-    "available": True,
-    "available_since": None,
-    "contact": {"active": True, "email": "habeas@example.com", "name": "Habeas"},
-    "created_at": "2020-01-01T00:00:00Z",
-    "group_ids": [],
-    "id": 1,
-    "last_active_at": None,
-    "occasional": False,
-    "role_ids": [],
-    "signature": None,
-    "ticket_scope": 1,
-    "type": "support_agent",
-    "updated_at": "2020-01-01T00:00:00Z",
-}
-"""Whose the keys are."""
 
 
 class FreshdeskSandbox(Sandbox):
@@ -120,6 +56,8 @@ class FreshdeskSandbox(Sandbox):
     system = "freshdesk"
     cursor = r"\bpage=\d+"
     unreadable = (rf"^{V2}/tickets",)
+    by_job = r"/hard_delete$"
+    public = (rf"^{STORE}/",)
     combines_filters = True
     """Whether `filter=spam|deleted` and `requester_id` narrow each other: undocumented."""
 
@@ -141,7 +79,10 @@ class FreshdeskSandbox(Sandbox):
         return self.plant("ticket", given | fields)
 
     def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
-        """A `contact` or a `ticket` (with its `conversations`)."""
+        """A `contact` or a `ticket` (with its `conversations`).
+
+        An `avatar`, and each of `attachments`, has a `name` and its `content`: text or bytes.
+        """
         if kind not in {"contact", "ticket"}:
             raise ValueError("Freshdesk has contacts and tickets")
         long_ago = _stamp(self.now() - timedelta(days=400))
@@ -149,11 +90,14 @@ class FreshdeskSandbox(Sandbox):
         row["id"] = int(row["id"]) if "id" in row else self.new_id()
         id_ = str(row["id"])
         if kind == "contact":
+            if row.get("avatar"):
+                row["avatar"] = self._stored(row["avatar"])
             self.table(kind)[id_] = _contact(row)
             return id_
         conversations = row.pop("conversations", ())
         row["_archived"] = row.pop("archived", False)
         row["requester_id"] = int(row["requester_id"])
+        row["attachments"] = [self._stored(it) for it in row.get("attachments", ())]
         self.table(kind)[id_] = deepcopy(TICKET) | row
         self._converse(int(id_), conversations)
         return id_
@@ -207,6 +151,7 @@ class FreshdeskSandbox(Sandbox):
             web.delete(f"{contact}/{{id}}/hard_delete", self._hard_delete),
             web.put(f"{contact}/{{id}}/restore", self._restore),
             web.get(ticket, self._tickets),
+            web.get(f"{STORE}/{{id}}/original/{{name}}", self._file),
             *(
                 route
                 for base in (archived, ticket)
@@ -246,7 +191,7 @@ class FreshdeskSandbox(Sandbox):
         return found
 
     async def _get_contact(self, request: web.Request) -> web.Response:
-        return web.json_response(_shown(self._contact(request)))
+        return web.json_response(self._shown_whole(self._contact(request)))
 
     async def _put_contact(self, request: web.Request) -> web.Response:
         row = self._contact(request)
@@ -262,7 +207,7 @@ class FreshdeskSandbox(Sandbox):
         email = _lower(given.get("email", row["email"]))
         row |= {**given, "email": email, "updated_at": _stamp(self.now())}
         self.changed("update", "contact", str(row["id"]))
-        return web.json_response(_shown(row))
+        return web.json_response(self._shown_whole(row))
 
     def _objection(self, row: Row, given: Row) -> web.Response | None:
         changed = row | given
@@ -327,7 +272,22 @@ class FreshdeskSandbox(Sandbox):
         found.sort(key=lambda row: (row["created_at"], row["id"]))
         if query.get("order_type", "desc") == "desc":
             found.reverse()
-        return _paged(request, found, lambda row: _shown(row, NOT_LISTED_OF_TICKET))
+        is_dated = "stats" in query.get("include", "").split(",")
+
+        def show(row: Row) -> Row:
+            more = {"stats": self._stats(row)} if is_dated else {}
+            return _shown(row, NOT_LISTED_OF_TICKET) | more
+
+        return _paged(request, found, show)
+
+    def _stats(self, ticket: Row) -> Row:
+        """When either side last wrote: notes that only agents see are no answers."""
+        said = [it for it in self._said_of(ticket) if not it["private"]]
+        asked, answered = (
+            max((it["created_at"] for it in said if it["incoming"] is incoming), default=None)
+            for incoming in (True, False)
+        )
+        return {**STATS, "requester_responded_at": asked, "agent_responded_at": answered}
 
     def _is_asked_for(self, query: Mapping[str, str], row: Row) -> bool:
         narrows = self.combines_filters or "filter" not in query
@@ -356,10 +316,12 @@ class FreshdeskSandbox(Sandbox):
 
     async def _get_ticket(self, request: web.Request) -> web.Response:
         row = self._ticket(request)
-        said = _shown(row)
+        said = self._shown_whole(row)
         include = request.query.get("include", "").split(",")
+        if "stats" in include:
+            said["stats"] = self._stats(row)
         if "conversations" in include:
-            said["conversations"] = [_shown(it) for it in self._said_of(row)[:EMBEDDED]]
+            said["conversations"] = [self._shown_whole(it) for it in self._said_of(row)[:EMBEDDED]]
         if "requester" in include:
             requester = self.table("contact").get(str(row["requester_id"]), {})
             shown = ("email", "id", "mobile", "name", "phone")
@@ -378,7 +340,7 @@ class FreshdeskSandbox(Sandbox):
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _conversations(self, request: web.Request) -> web.Response:
-        return _paged(request, self._said_of(self._ticket(request)), _shown)
+        return _paged(request, self._said_of(self._ticket(request)), self._shown_whole)
 
     def _said_of(self, ticket: Row) -> list[Row]:
         conversations = self.table("conversation").values()
@@ -392,6 +354,7 @@ class FreshdeskSandbox(Sandbox):
             row |= {"user_id": self.table("ticket")[str(ticket)]["requester_id"]}
             row |= {"created_at": stamp, "updated_at": stamp, **text}
             row.setdefault("body", f"<div>{escape(row['body_text'])}</div>")
+            row["attachments"] = [self._stored(it) for it in row["attachments"]]
             self.table("conversation")[str(row["id"])] = row
 
     def _purge_ticket(self, id_: str) -> None:
@@ -400,6 +363,56 @@ class FreshdeskSandbox(Sandbox):
                 del self.table("conversation")[key]
         del self.table("ticket")[id_]
         self.changed("hard_delete", "ticket", id_)
+
+    # Files.
+
+    def _stored(self, given: Row) -> Row:
+        content = given.get("content", "")
+        body = content.encode() if isinstance(content, str) else content
+        stamp = _stamp(self.now() - timedelta(days=400))
+        return {
+            "content_type": given.get("content_type", "application/octet-stream"),
+            "created_at": stamp,
+            "id": self.new_id(),
+            "name": given["name"],
+            "size": len(body),
+            "updated_at": stamp,
+            "_content": body.decode("latin-1"),  # the state is JSON
+        }
+
+    def _linked(self, stored: Row, field: str) -> Row:
+        """A file as it is shown: with an address that is good for some minutes."""
+        until = int((self.now() + EXPIRES).timestamp())
+        host = self.url.replace("127.0.0.1", "localhost")
+        path = f"{STORE}/{stored['id']}/original/{quote(stored['name'], safe='')}"
+        return {**_shown(stored), field: f"{host}{path}?Expires={until}&Signature=sandbox"}
+
+    def _shown_whole(self, row: Row) -> Row:
+        shown = _shown(row)
+        if "attachments" in row:
+            found = [self._linked(it, "attachment_url") for it in row["attachments"]]
+            shown["attachments"] = found
+        if row.get("avatar"):
+            shown["avatar"] = self._linked(row["avatar"], "avatar_url")
+        return shown
+
+    async def _file(self, request: web.Request) -> web.Response:
+        if "Authorization" in request.headers:
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text="<Code>InvalidArgument</Code>")
+        if int(request.query.get("Expires", "0")) < self.now().timestamp():
+            return web.Response(status=HTTPStatus.FORBIDDEN, text="<Code>AccessDenied</Code>")
+        for stored in self._files():
+            if str(stored["id"]) == request.match_info["id"]:
+                body = stored["_content"].encode("latin-1")
+                return web.Response(body=body, content_type=stored["content_type"])
+        return web.Response(status=HTTPStatus.NOT_FOUND, text="<Code>NoSuchKey</Code>")
+
+    def _files(self) -> Iterable[Row]:
+        for table in self.tables.values():
+            for row in table.values():
+                yield from row.get("attachments") or ()
+                if row.get("avatar"):
+                    yield row["avatar"]
 
 
 def _contact(fields: Row) -> Row:
@@ -430,7 +443,7 @@ def _state(active: object) -> str:
 
 
 def _lower(email: str | None) -> str | None:
-    return email.lower() if email else email
+    return lower(email) if email else email
 
 
 def _stamp(at: datetime) -> str:

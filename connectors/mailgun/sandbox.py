@@ -1,4 +1,5 @@
-"""Mailgun on loopback: domains, lists with members, suppressions and events, as documented.
+"""Mailgun on loopback: domains, lists with members, suppressions, allowlists and events, with the
+messages that these are about, as documented.
 
 https://documentation.mailgun.com/docs/mailgun/api-reference, and recorded answers of the real one.
 """
@@ -20,13 +21,22 @@ from connectors.sdk.sandbox import Sandbox
 
 Row = dict[str, Any]
 
-SUPPRESSIONS = {"bounces": "bounce", "unsubscribes": "unsubscribe", "complaints": "complaint"}
+SUPPRESSIONS = {
+    "bounces": "bounce",
+    "unsubscribes": "unsubscribe",
+    "complaints": "complaint",
+    "whitelists": "allowlisted",
+}
 DEFAULTS: Mapping[str, Row] = {
+    "allowlisted": {"type": "address", "reason": "They asked for it"},
     "bounce": {"code": "550", "error": "No such mailbox"},
     "unsubscribe": {"tags": ["*"]},
     "complaint": {},
 }
-LARGEST_PAGE = 1000
+STORED = frozenset({"accepted", "delivered", "failed", "stored"})
+"""The events that tell where their message is stored."""
+KEPT = timedelta(days=3)
+"""A message, by a domain's default; by its plan from none to seven days. Events are kept longer."""
 
 
 class MailgunSandbox(Sandbox):
@@ -39,10 +49,17 @@ class MailgunSandbox(Sandbox):
     cursor = r"\b(page|address|skip)=[^&]*|(?<=/events)/[^?]*"
     unreadable = (r"^/v3/lists",)
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.largest_page = 1000
+
     # What tests and the demo use.
 
     def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
-        """A `domain`, a `list`, a `member` of a `list`, a suppression or `event` of a `domain`."""
+        """A `domain`, a `list`, a `member` of a `list`, a suppression or `event` of a `domain`.
+
+        An event may have a `mime`, the message that it is about: else one is made.
+        """
         row: Row = dict(fields)
         if kind in {"domain", "list"}:
             id_ = str(row.get("name") if kind == "domain" else row.get("address"))
@@ -56,23 +73,45 @@ class MailgunSandbox(Sandbox):
 
     def _plant(self, kind: str, of: str, row: Row) -> str:
         if kind == "event":
-            row = {
-                "event": "delivered",
-                "id": f"event-{self.new_id()}",
-                "timestamp": (self.now() - timedelta(days=2)).timestamp(),
-                "recipient": "",
-                "client-info": {},
-                **row,
-            }
+            row = self._event(of, row)
         elif kind == "member":
             row = {"name": "", "subscribed": True, "vars": {}, **row}
         elif kind in DEFAULTS:
-            row = {"created_at": _stamp(self), **DEFAULTS[kind], **row}
+            stamp = "createdAt" if kind == "allowlisted" else "created_at"
+            row = {stamp: _stamp(self), **DEFAULTS[kind], **row}
         else:
             raise ValueError("Mailgun has domains, lists, members, suppressions and events")
         id_ = str(self.new_id())
         self.table(kind)[id_] = row | {"_of": of, "_id": id_}
         return id_
+
+    def _event(self, of: str, given: Row) -> Row:
+        """With what Mailgun says of every event; `_mime` is its message, while it is stored."""
+        n = self.new_id()
+        headers = {
+            "to": given.get("recipient", ""),
+            "message-id": f"{n}@{of}",
+            "from": f"news@{of}",
+            "subject": "Our news",
+            **given.get("message", {}).get("headers", {}),
+        }
+        row = {
+            "event": "delivered",
+            "id": f"event-{n}",
+            "timestamp": (self.now() - timedelta(days=2)).timestamp(),
+            "log-level": "info",
+            "recipient": "",
+            "tags": [],
+            "user-variables": {},
+            "client-info": {},
+            **given,
+            "message": {"attachments": [], **given.get("message", {}), "headers": headers},
+        }
+        if row["event"] in STORED:
+            key = f"message-{n}"
+            at = f"{self.url}/v3/domains/{of}/messages/{key}"
+            row = {"storage": {"url": at, "key": key}, "mime": _mime(headers), **row}
+        return row | ({"_mime": row.pop("mime")} if "mime" in row else {})
 
     def settings(self, *, restricted: bool = False) -> Mapping[str, str]:
         """Of the connector."""
@@ -113,11 +152,16 @@ class MailgunSandbox(Sandbox):
             web.get(member, self._get("member", "Member not found")),
             web.put(member, self._put_member),
             web.delete(member, self._remove("member", "Mailing list member has been deleted")),
+            web.get("/v3/domains/{of}/messages/{key}", self._message),
             web.get("/v3/{of}/events", self._first_events),
             web.get("/v3/{of}/events/{page}", self._more_events),
         ]
         for name, kind in SUPPRESSIONS.items():
-            missing = f"Address not found in {name} table"
+            missing = (
+                "Address/Domain not found in allowlist table"
+                if kind == "allowlisted"
+                else f"Address not found in {name} table"
+            )
             made += [
                 web.get(f"/v3/{{of}}/{name}", self._suppressed(kind)),
                 web.post(f"/v3/{{of}}/{name}", self._suppress(kind)),
@@ -128,8 +172,8 @@ class MailgunSandbox(Sandbox):
         return made
 
     async def _domains(self, request: web.Request) -> web.Response:
-        rows = list(self.table("_domain").values())
-        skip, limit = int(request.query.get("skip", 0)), int(request.query.get("limit", 100))
+        rows = list(reversed(self.table("_domain").values()))  # the newest first
+        skip, limit = int(request.query.get("skip", 0)), self._limit(request)
         page = [_shown(it) for it in rows[skip : skip + limit]]
         return web.json_response({"total_count": len(rows), "items": page})
 
@@ -177,8 +221,9 @@ class MailgunSandbox(Sandbox):
         async def answer(request: web.Request) -> web.Response:
             json_body = request.content_type == "application/json"
             given = await request.json() if json_body else [dict(await request.post())]
+            field = "value" if kind == "allowlisted" else "address"
             for it in given if isinstance(given, list) else [given]:
-                self._plant(kind, request.match_info["of"], {"address": str(it["address"])})
+                self._plant(kind, request.match_info["of"], {field: str(it["address"])})
             return web.json_response({"message": f"{len(given)} addresses have been added"})
 
         return answer
@@ -211,7 +256,7 @@ class MailgunSandbox(Sandbox):
             if row is None:
                 return _missing("Address not found")
             self._drop(kind, row)
-            shown = {"address": row["address"]}
+            shown: Row = {name: row[name] for name in ("address", "value") if name in row}
             shown = {"member": shown} if kind == "member" else shown
             return web.json_response({**shown, "message": said})
 
@@ -260,12 +305,33 @@ class MailgunSandbox(Sandbox):
         following = f"{self.url}/v3/{of}/events/{token.decode()}"
         return web.json_response({"items": page, "paging": {"next": following}})
 
+    async def _message(self, request: web.Request) -> web.Response:
+        """As it was sent, or in parts, for as long as it is kept."""
+        of, key = request.match_info["of"], request.match_info["key"]
+        until = (self.now() - KEPT).timestamp()
+        for row in self.table("event").values():
+            stored = row.get("storage")
+            if (row["_of"], stored and stored["key"]) == (of, key) and row["timestamp"] > until:
+                headers = row["message"]["headers"]
+                said = {
+                    "From": headers["from"],
+                    "To": headers["to"],
+                    "recipients": row["recipient"],
+                }
+                if request.headers.get("Accept") == "message/rfc2822":
+                    return web.json_response({**said, "body-mime": row["_mime"]})
+                return web.json_response({**said, "body-plain": row["_mime"]})
+        return _missing("Message not found")
+
+    def _limit(self, request: web.Request) -> int:
+        return min(int(request.query.get("limit", 100)), self.largest_page)
+
     def _paged(self, request: web.Request, rows: Sequence[Row]) -> web.Response:
         """By address: each page says where the next begins."""
-        limit = min(int(request.query.get("limit", 100)), LARGEST_PAGE)
+        limit = self._limit(request)
         after = request.query.get("address", "").lower()
         page = [it for it in rows if _address(it) > after][:limit]
-        last = page[-1]["address"] if page else after
+        last = _address(page[-1]) if page else after
         following = str(request.url.with_query(page="next", address=last, limit=limit))
         return web.json_response(
             {"items": [_shown(it) for it in page], "paging": {"next": following}}
@@ -273,7 +339,13 @@ class MailgunSandbox(Sandbox):
 
 
 def _address(row: Row) -> str:
-    return str(row["address"]).lower()
+    return str(row.get("address") or row["value"]).lower()
+
+
+def _mime(headers: Mapping[str, str]) -> str:
+    """A message with these headers."""
+    lines = [f"{name.title()}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", f"This is {headers['subject'].lower()}.", ""])
 
 
 def _shown(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""Salesforce: contacts, leads, their cases and what was said in them."""
+"""Salesforce: contacts, leads, their cases, and what was said and filed with them."""
 
 from .connector import Salesforce
 from .sandbox import SalesforceSandbox

@@ -11,12 +11,16 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
-from connectors.sdk.http import ABSENT, Absent, Http, as_form, as_json
-from connectors.sdk.interface import RetryableError, TerminalError
+from connectors.sdk.addresses import is_same_vendor
+from connectors.sdk.download import filed
+from connectors.sdk.http import ABSENT, Absent, Ceilings, Http, as_form, as_json
+from connectors.sdk.interface import Holding, Record, RetryableError, TerminalError
+from connectors.sdk.pages import Link, pages
 
 VERSION: Final = "v68.0"  # Winter '27
-
-PATIENCE: Final = timedelta(seconds=130)  # Salesforce itself gives a query up after 120
+LOGIN: Final = "/services/oauth2/token"
+DOMAINS: Final = ("salesforce.com", "salesforce.mil", "sfcrmproducts.cn")
+"""Under which Salesforce's own servers are, and nobody else's: one for each of its clouds."""
 
 Row = dict[str, Any]
 
@@ -62,10 +66,14 @@ def _refused(status: int, _: Any) -> Exception | None:
 
 
 class _Login:
-    """Client credentials (RFC 6749, 4.4). The answer says where the org's data is."""
+    """Client credentials (RFC 6749, 4.4). The answer says where the org's data is.
 
-    def __init__(self, url: str, client_id: str, client_secret: str) -> None:
-        self.http = Http(url, classify=_refused)
+    Whoever answers is believed only if that is a server of Salesforce's too: the token goes there.
+    """
+
+    def __init__(self, url: str, client_id: str, client_secret: str, ceilings: Ceilings) -> None:
+        self.http = Http(url, classify=_refused, ceilings=ceilings)
+        self._url = url
         self._form = as_form(
             {
                 "grant_type": "client_credentials",
@@ -78,41 +86,65 @@ class _Login:
 
     async def __call__(self, *, renew: bool = False) -> str:
         if renew or not self._header:
-            answer = await self.http.post("/services/oauth2/token", self._form)
+            answer = await self.http.post(LOGIN, self._form)
             match answer and answer.body:
                 case {"access_token": str(token), "instance_url": str(instance)}:
-                    self._header, self.instance = f"Bearer {token}", instance
+                    self._accept(token, instance)
                 case _:
-                    raise TerminalError("POST /services/oauth2/token: no token")
+                    raise TerminalError(f"POST {LOGIN}: no token")
         return self._header
+
+    def _accept(self, token: str, instance: str) -> None:
+        if not token.isascii() or not token.isprintable():  # it is to stand in a header
+            raise TerminalError(f"POST {LOGIN}: no token")
+        if not is_same_vendor(instance, login=self._url, domains=DOMAINS):
+            raise TerminalError(
+                f"POST {LOGIN}: instance_url is not of the login's own domain",
+                reason="foreign_address",
+            )
+        self._header, self.instance = f"Bearer {token}", instance
+
+
+def _plain(row: Mapping[str, Any]) -> Row:
+    """A row, and what it refers to, without `attributes`."""
+    return {
+        name: _plain(it) if isinstance(it, dict) else it
+        for name, it in row.items()
+        if name != "attributes"
+    }
+
+
+def _following(body: Any) -> object:
+    """Where a batch says that the next is; what is not said to be done has one."""
+    return None if body.get("done") is True else str(body.get("nextRecordsUrl"))
+
+
+_BATCHES: Final = Link(rows="records", key="Id", after=_following, route="/query/{page}")
+"""Of 2,000 rows. A list does not shift while it is read: its locator stands for what was found."""
 
 
 class Rest:
     """One org. Its rows come with `attributes` taken off."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str) -> None:
-        self._login = _Login(url, client_id, client_secret)
+    def __init__(self, url: str, client_id: str, client_secret: str, ceilings: Ceilings) -> None:
+        self._login = _Login(url, client_id, client_secret, ceilings)
+        self._ceilings = ceilings
         self._opening = Lock()
         self._http: Http | None = None
 
     async def query(self, soql: str) -> AsyncIterator[list[Row]]:
         """Every row, page by page, those in the recycle bin included."""
         http = await self._open()
-        answer, before = await http.require("/queryAll", {"q": soql}), ""
-        while True:
-            match answer.body:
-                case {"records": [*rows], "done": bool(done)}:
-                    yield [{k: v for k, v in row.items() if k != "attributes"} for row in rows]
-                case _:
-                    raise RetryableError("GET /queryAll: no records")
-            if done:
-                return
-            # Its last part only: a credential does not follow where an answer points to.
-            locator = str(answer.body.get("nextRecordsUrl")).rpartition("/")[2]
-            if locator == before:
-                raise RetryableError("GET /query/{locator}: a page that comes again")
-            before = locator
-            answer = await http.require("/query/{locator}", locator=locator)
+        async for rows in pages(http, "/queryAll", _BATCHES, {"q": soql}):
+            yield [_plain(row) for row in rows]
+
+    async def describe(self, name: str) -> Any:
+        """An object's description. What is not there or not to be seen is a `TerminalError`."""
+        http = await self._open()
+        answer = await http.get("/sobjects/{name}/describe", name=name)
+        if answer is None:
+            raise TerminalError(f"check: not there or hidden: {name}", reason="forbidden")
+        return answer.body
 
     async def update(self, name: str, id_: str, fields: Mapping[str, None]) -> bool:
         """Set fields of a record; false if it is deleted."""
@@ -124,6 +156,22 @@ class Rest:
         """Move a record, and the children that cannot be without it, to the recycle bin."""
         http = await self._open()
         await http.delete("/sobjects/{name}/{id}", name=name, id=id_)
+
+    async def file(
+        self, name: str, row: Row, field: str, of: Holding, *, called: str, size: object
+    ) -> AsyncIterator[Record]:
+        """The bytes in a field of a record, or that they cannot be had: from the bin nobody can.
+
+        Raises `RetryableError` if there are not as many as `size` says.
+        """
+        http, read, is_there = await self._open(), 0, True
+        opening = http.download(f"/sobjects/{name}/{{id}}/{field}", id=row["Id"])
+        async for record in filed(opening, of, name=called, missing="no_file"):
+            read += len(record.body)
+            is_there = is_there and not record.missing
+            if is_there and not record.more and read != size:
+                raise RetryableError(f"GET /sobjects/{name}/{{id}}/{field}: not all of it")
+            yield record
 
     async def close(self) -> None:
         """Release the sockets."""
@@ -137,6 +185,6 @@ class Rest:
                 await self._login()
                 base = f"{self._login.instance}/services/data/{VERSION}"
                 self._http = Http(
-                    base, authorization=self._login, classify=_classify, timeout=PATIENCE
+                    base, authorization=self._login, classify=_classify, ceilings=self._ceilings
                 )
             return self._http

@@ -1,88 +1,50 @@
-"""Salesforce on loopback: one org's comments, cases, leads and contacts, its bin and its manners.
+"""Salesforce on loopback: one org, its records and files, its recycle bin and its manners.
+
+It answers as Salesforce does by default (API v68.0, Winter '27): a query has the fields that it
+names, and one that the org has not, or hides from the user, is `INVALID_FIELD`; what is deleted
+lies in the bin for 15 days, with whatever hangs on it (`sandbox_objects.CASCADES`), and shows in
+`queryAll` only; a contact with cases cannot be deleted (`DELETE_FAILED`), a converted lead and a
+sent e-mail cannot be changed; a change is answered with 204 and no body, an error with an array;
+the bytes of a file have an address of their own, and none from the bin; its links are found by a
+file or a record only; only who may query all files sees those of others.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Literal
 
 from aiohttp import BasicAuth, web
 
-from connectors.sdk.sandbox import Handler, Sandbox
+from connectors.sdk.sandbox import Handler
 
 from . import soql
+from .sandbox_objects import (
+    DATA,
+    NAMES,
+    TYPES,
+    USER,
+    Row,
+    described,
+    is_filterable,
+    is_writable,
+    new_id,
+    same,
+    shown,
+    stamp,
+)
+from .sandbox_records import Records
 
-Row = dict[str, Any]
-
-DATA = "/services/data/v68.0"
 SESSION = timedelta(hours=2)
-BIN = timedelta(days=15)
-
-TABLES = {"Contact": "contact", "Lead": "lead", "Case": "case", "CaseComment": "comment"}
-PREFIXES = {"contact": "003", "lead": "00Q", "case": "500", "comment": "00a"}
-
-# Field → type. An `id`, a `boolean`, a `stamp` and a `system` field cannot be written; a `long`
-# one cannot be filtered by.
-_SYSTEM = {"Id": "id", "IsDeleted": "boolean", "CreatedDate": "stamp", "SystemModstamp": "stamp"}
-_PERSON = {
-    **dict.fromkeys(("Salutation", "FirstName", "LastName", "Email", "Title", "Fax"), "text"),
-    **dict.fromkeys(("Phone", "MobilePhone", "LeadSource", "User_Id__c"), "text"),
-    **dict.fromkeys(("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall"), "flag"),
-    "Description": "long",
-    "Marketing_Interests__c": "text",
-}
-_ADDRESS = ("Street", "City", "State", "PostalCode", "Country", "Latitude", "Longitude")
-FIELDS: Mapping[str, Mapping[str, str]] = {
-    "Contact": {
-        **_SYSTEM,
-        **_PERSON,
-        **dict.fromkeys(("HomePhone", "OtherPhone", "Department", "Other_Email__c"), "text"),
-        **dict.fromkeys(("AssistantName", "AssistantPhone", "EmailBouncedReason"), "text"),
-        **{f"{of}{part}": "text" for of in ("Mailing", "Other") for part in _ADDRESS},
-        "Birthdate": "text",
-        "AccountId": "reference",
-    },
-    "Lead": {
-        **_SYSTEM,
-        **_PERSON,
-        **dict.fromkeys(("Company", "Website", "Industry", "Status", *_ADDRESS), "text"),
-        "EmailBouncedReason": "text",
-        "IsConverted": "boolean",
-        "ConvertedContactId": "id",
-    },
-    "Case": {
-        **_SYSTEM,
-        **dict.fromkeys(("Subject", "Status", "Origin", "SuppliedEmail", "SuppliedName"), "text"),
-        **dict.fromkeys(("SuppliedPhone", "SuppliedCompany"), "text"),
-        "CaseNumber": "system",
-        "ClosedDate": "stamp",
-        "ContactId": "reference",
-        "Description": "long",
-    },
-    "CaseComment": {**_SYSTEM, "ParentId": "id", "CommentBody": "long"},
-    "UserPermissionAccess": {"PermissionsViewAllData": "boolean"},
-}
-DESCRIBED = {
-    "flag": "boolean",
-    "long": "textarea",
-    "stamp": "datetime",
-    "system": "string",
-    "text": "string",
-}
-"""What a description calls our types; the others have Salesforce's own names."""
-REQUIRED = {"contact": ("LastName",), "lead": ("LastName", "Company")}
-DEFAULTS: Mapping[str, Row] = {
-    "contact": {"LastName": "Subject"},
-    "lead": {"LastName": "Subject", "Company": "[not provided]", "Status": "Open"},
-    "case": {"Status": "New", "Origin": "Web"},
-    "comment": {},
-}
+FILES = frozenset({"ContentDocument", "ContentVersion", "ContentDocumentLink"})
 
 STATUS = {
     "INVALID_SESSION_ID": 401,
@@ -105,7 +67,7 @@ class _Refusal(Exception):  # noqa: N818  (an answer, not a mistake)
         self.response = web.json_response(said, status=STATUS.get(code, HTTPStatus.BAD_REQUEST))
 
 
-class SalesforceSandbox(Sandbox):
+class SalesforceSandbox(Records):
     """One org."""
 
     system = "salesforce"
@@ -115,48 +77,14 @@ class SalesforceSandbox(Sandbox):
     batch_size = 2000
     """How many rows a page has unless the caller wants fewer; a test may set it lower."""
     calls_per_day = 100_000
-    hidden: Literal["object", "field", "rows"] = "object"
-    """What the user with the restricted key may not see: contacts, their e-mail, others' rows."""
+    hidden: Literal["object", "field", "rows", "files"] = "object"
+    """What the user with the restricted key may not see: contacts, their e-mail, others' rows, or
+    others' files.
+    """
 
     def __init__(self, **where: Any) -> None:
         super().__init__(**where)
         self._errors: dict[str, str] = {}
-
-    def add_contact(self, **fields: Any) -> str:
-        """A contact; its id."""
-        return self.plant("contact", fields)
-
-    def add_lead(self, **fields: Any) -> str:
-        """A lead; its id. One with a `ConvertedContactId` is converted."""
-        return self.plant("lead", fields)
-
-    def add_case(self, **fields: Any) -> str:
-        """A case, of a contact (`ContactId`) or from the web (`SuppliedEmail`); its id."""
-        return self.plant("case", fields)
-
-    def add_comment(self, **fields: Any) -> str:
-        """A comment on a case (`ParentId`); its id."""
-        return self.plant("comment", fields)
-
-    def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
-        """Put a record there. Raises `KeyError` for a kind or a field that the org has not."""
-        schema = FIELDS[next(name for name, it in TABLES.items() if it == kind)]
-        unknown = fields.keys() - schema.keys()
-        if unknown:
-            raise KeyError(f"{kind}: {', '.join(sorted(unknown))}")
-        stamp = _stamp(self.now() - timedelta(days=400))
-        number = self.new_id()
-        row: Row = {it: _blank(type_) for it, type_ in schema.items()}
-        row |= {"Id": _id(kind, number), "CreatedDate": stamp, "SystemModstamp": stamp}
-        row |= {**DEFAULTS[kind], **fields}
-        if row["IsDeleted"]:
-            row["SystemModstamp"] = _stamp(self.now())
-        if kind == "case":
-            row["CaseNumber"] = row["CaseNumber"] or f"{number:08}"
-        if kind == "lead":
-            row["IsConverted"] = bool(row["ConvertedContactId"])
-        self.table(kind)[row["Id"]] = row
-        return str(row["Id"])
 
     def expire_tokens(self) -> None:
         """End every session."""
@@ -215,6 +143,7 @@ class SalesforceSandbox(Sandbox):
             ),
             web.get(f"{DATA}/sobjects/{{name}}/describe", self._api(self._describe)),
             web.get(row, self._api(self._get)),
+            web.get(f"{row}/{{field}}", self._api(self._bytes)),
             web.patch(row, self._api(self._patch)),
             web.delete(row, self._api(self._delete)),
         ]
@@ -259,17 +188,37 @@ class SalesforceSandbox(Sandbox):
         except soql.MalformedError as error:
             raise _Refusal("MALFORMED_QUERY", str(error)) from error
         name, schema = self._schema(request, query.source)
-        shown = [_field(schema, name, it) for it in query.fields]
+        asked = [_field(schema, name, it) for it in query.fields if "." not in it]
+        related = [self._relation(request, schema, it) for it in query.fields if "." in it]
         for it in soql.fields_of(query.where):
-            if schema[_field(schema, name, it)] == "long":
+            if not is_filterable(schema[_field(schema, name, it)]):
                 raise _Refusal("INVALID_FIELD", f"field '{it}' can not be filtered in a query call")
+        if name == "ContentDocumentLink" and not _is_by_id(query.where):
+            raise _Refusal("MALFORMED_QUERY", "requires a filter by Id, by file or by record")
         binned = request.path.rstrip("/").endswith("/queryAll")
         rows = [
-            _shown(name, row, shown)
+            shown(name, self.fields[name], row, asked) | self._related(row, related)
             for row in self._rows(request, name, binned=binned)
             if query.where is None or _meets(query.where, schema, row)
         ]
         return self._batch(request, rows[: query.limit], 0)
+
+    def _relation(
+        self, request: web.Request, schema: Mapping[str, str], asked: str
+    ) -> tuple[str, str]:
+        """An object that another refers to, and a field of it: `Campaign.Name`."""
+        of, _, field = asked.partition(".")
+        if f"{of}Id" not in schema:
+            raise _Refusal("INVALID_FIELD", f"Didn't understand relationship '{of}'", asked)
+        name, others = self._schema(request, of)
+        return name, _field(others, name, field)
+
+    def _related(self, row: Row, asked: list[tuple[str, str]]) -> Row:
+        told: Row = {}
+        for name, field in asked:
+            it = self.table(NAMES[name]).get(row[f"{name}Id"])
+            told[name] = it and shown(name, self.fields[name], it, [field])
+        return told
 
     async def _more(self, request: web.Request) -> web.Response:
         cursor, _, start = request.match_info["locator"].rpartition("-")
@@ -287,39 +236,36 @@ class SalesforceSandbox(Sandbox):
         said: Row = {"totalSize": len(rows), "done": end >= len(rows), "records": rows[start:end]}
         if end < len(rows):
             if not cursor:
-                cursor = _id("_cursor", self.new_id())
+                cursor = new_id("_cursor", self.new_id())
                 self.table("_cursors")[cursor] = {"rows": rows}
             said["nextRecordsUrl"] = f"{DATA}/query/{cursor}-{end}"
         return web.json_response(said)
 
     def _schema(self, request: web.Request, asked: str) -> tuple[str, Mapping[str, str]]:
         """An object by any spelling of its name, as far as the user may see it."""
-        name = next((it for it in FIELDS if it.lower() == asked.lower()), None)
+        name = next((it for it in self.fields if it.lower() == asked.lower()), None)
         hidden = self.hidden if self._is_restricted(request) else None
         if name is None or (hidden == "object" and name == "Contact"):
             raise _Refusal("INVALID_TYPE", f"sObject type '{asked}' is not supported.")
         unseen = "Email" if hidden == "field" else None
-        return name, {it: type_ for it, type_ in FIELDS[name].items() if it != unseen}
+        return name, {it: type_ for it, type_ in self.fields[name].items() if it != unseen}
 
     def _rows(self, request: web.Request, name: str, *, binned: bool) -> Iterator[Row]:
         """Those that the user may see; one that a sharing rule hides is simply not there."""
-        restricted = self._is_restricted(request)
+        hidden = self.hidden if self._is_restricted(request) else None
         if name == "UserPermissionAccess":
-            yield {"PermissionsViewAllData": not restricted}
-        elif not (restricted and self.hidden == "rows"):
-            self._purge(TABLES[name])
-            rows = self.table(TABLES[name]).values()
+            yield {
+                "Id": USER,
+                "PermissionsViewAllData": hidden in {None, "files"},
+                "PermissionsQueryAllFiles": hidden is None,
+            }
+        elif not (hidden == "rows" or (hidden == "files" and name in FILES)):
+            self.purge(NAMES[name])
+            rows = self.table(NAMES[name]).values()
             yield from (it for it in rows if binned or not it["IsDeleted"])
 
     def _is_restricted(self, request: web.Request) -> bool:
         return self.credential(request) == self.restricted_key
-
-    def _purge(self, kind: str) -> None:
-        """What the bin has held for long enough."""
-        before = _stamp(self.now() - BIN)
-        rows = self.table(kind)
-        for id_ in [k for k, v in rows.items() if v["IsDeleted"] and v["SystemModstamp"] < before]:
-            del rows[id_]
 
     # Records.
 
@@ -328,23 +274,27 @@ class SalesforceSandbox(Sandbox):
             name, schema = self._schema(request, request.match_info["name"])
         except _Refusal:
             raise _Refusal("NOT_FOUND", "The requested resource does not exist") from None
-        fields = [
-            {
-                "name": it,
-                "type": DESCRIBED.get(type_, type_),
-                "filterable": type_ != "long",
-                "updateable": _writable(type_),
-            }
-            for it, type_ in schema.items()
-        ]
-        return web.json_response({"name": name, "queryable": True, "fields": fields})
+        return web.json_response(described(name, schema))
 
     async def _get(self, request: web.Request) -> web.Response:
         _, row = self._one(request)
         name, schema = self._schema(request, request.match_info["name"])
-        asked = request.query.get("fields")
-        shown = [_field(schema, name, it) for it in asked.split(",")] if asked else schema
-        return web.json_response(_shown(name, row, shown))
+        given = request.query.get("fields")
+        asked = [_field(schema, name, it) for it in given.split(",")] if given else list(schema)
+        return web.json_response(shown(name, self.fields[name], row, asked))
+
+    async def _bytes(self, request: web.Request) -> web.Response:
+        """The content of a file, as it is."""
+        _, row = self._one(request)
+        name, schema = self._schema(request, request.match_info["name"])
+        field = _field(schema, name, request.match_info["field"])
+        if TYPES[schema[field]]["type"] != "base64":
+            raise _Refusal("NOT_FOUND", "The requested resource does not exist")
+        try:
+            body = b64decode(row[field] or "", validate=True)
+        except binascii.Error:
+            body = str(row[field]).encode()
+        return web.Response(body=body, content_type="application/octet-stream")
 
     async def _patch(self, request: web.Request) -> web.Response:
         kind, row = self._one(request)
@@ -355,26 +305,28 @@ class SalesforceSandbox(Sandbox):
             }
         except (ValueError, AttributeError) as error:
             raise _Refusal("JSON_PARSER_ERROR") from error
+        if kind == "email" and row["Status"] != "5":
+            raise _Refusal("INSUFFICIENT_ACCESS_OR_READONLY", "a sent e-mail cannot be changed")
         if row.get("IsConverted"):
             raise _Refusal("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
         for it, value in given.items():
-            if not _writable(schema[it]):
+            if not is_writable(schema[it]):
                 raise _Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to update", it)
-            if it in REQUIRED.get(kind, ()) and not value:
+            if not TYPES[schema[it]].get("nillable", True) and value in (None, ""):
                 raise _Refusal("REQUIRED_FIELD_MISSING", "Required fields are missing", it)
         row |= {k: v if v != "" else None for k, v in given.items()}
-        row["SystemModstamp"] = _stamp(self.now())
+        row["SystemModstamp"] = stamp(self.now())
         self.changed("update", kind, row["Id"])
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _delete(self, request: web.Request) -> web.Response:
         kind, row = self._one(request)
-        if kind == "contact" and any(self._children("case", "ContactId", row)):
+        if kind == "version":
+            raise _Refusal("INSUFFICIENT_ACCESS_OR_READONLY", "a version cannot be deleted")
+        if kind == "contact" and any(self.children("case", "ContactId", row)):
             message = "Your attempt to delete it failed because it is associated with cases."
             raise _Refusal("DELETE_FAILED", message)
-        comments = self._children("comment", "ParentId", row) if kind == "case" else ()
-        for it in (row, *comments):
-            it |= {"IsDeleted": True, "SystemModstamp": _stamp(self.now())}
+        self.bin(kind, row)
         self.changed("delete", kind, row["Id"])
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
@@ -383,23 +335,12 @@ class SalesforceSandbox(Sandbox):
         name, _ = self._schema(request, request.match_info["name"])
         id_ = request.match_info["id"]
         rows = self._rows(request, name, binned=True)
-        row = next((it for it in rows if _same(it.get("Id"), id_)), None)
+        row = next((it for it in rows if same(it.get("Id"), id_)), None)
         if row is None:
             raise _Refusal("NOT_FOUND", "The requested resource does not exist")
         if row["IsDeleted"]:
             raise _Refusal("ENTITY_IS_DELETED", "entity is deleted")
-        return TABLES[name], row
-
-    def _children(self, kind: str, field: str, parent: Row) -> list[Row]:
-        rows = self.table(kind).values()
-        return [it for it in rows if it[field] == parent["Id"] and not it["IsDeleted"]]
-
-
-def _shown(name: str, row: Row, fields: Iterable[str]) -> Row:
-    attributes = {"type": name}
-    if "Id" in row:
-        attributes["url"] = f"{DATA}/sobjects/{name}/{row['Id']}"
-    return {"attributes": attributes, **{it: row[it] for it in fields}}
+        return NAMES[name], row
 
 
 def _client(request: web.Request, form: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -416,14 +357,6 @@ def _denied(error: str, description: str) -> web.Response:
     return web.json_response(said, status=HTTPStatus.BAD_REQUEST)
 
 
-def _blank(type_: str) -> bool | None:
-    return False if type_ in {"boolean", "flag"} else None
-
-
-def _writable(type_: str) -> bool:
-    return type_ in {"text", "long", "flag", "reference"}
-
-
 def _field(schema: Mapping[str, str], name: str, asked: str) -> str:
     """A field by any spelling of its name."""
     for it in schema:
@@ -436,10 +369,10 @@ def _meets(where: soql.Condition, schema: Mapping[str, str], row: Row) -> bool:
     def equal(field: str, value: soql.Value) -> bool:
         it = next(it for it in schema if it.lower() == field.lower())
         held = row[it]
-        if schema[it] in {"id", "reference"} and isinstance(value, str):
+        if TYPES[schema[it]]["type"] in {"id", "reference"} and isinstance(value, str):
             if re.fullmatch(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", value) is None:
                 raise _Refusal("INVALID_QUERY_FILTER_OPERATOR", "invalid ID field")
-            return _same(held, value)
+            return same(held, value)
         if isinstance(held, str) and isinstance(value, str):
             return held.lower() == value.lower()
         return bool(held == (None if value == "" else value))
@@ -447,25 +380,14 @@ def _meets(where: soql.Condition, schema: Mapping[str, str], row: Row) -> bool:
     return soql.holds(where, equal)
 
 
-def _same(one: str | None, other: str) -> bool:
-    """Whether two ids are the same record's: the last three of eighteen only guard the case."""
-    return one is not None and one[:15] == other[:15]
-
-
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-
-
-def _id(kind: str, number: int) -> str:
-    """An id of eighteen characters; each of the last three says which of five are capitals."""
-    digits = ""
-    for _ in range(9):
-        number, rest = divmod(number, 62)
-        digits = _BASE62[rest] + digits
-    short = f"{PREFIXES.get(kind, '01g')}5e0{digits}"
-    fives = (short[at : at + 5] for at in (0, 5, 10))
-    return short + "".join(_CHECK[sum(c.isupper() << n for n, c in enumerate(it))] for it in fives)
-
-
-def _stamp(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+def _is_by_id(where: soql.Condition | None) -> bool:
+    """Whether a query for links of files names the files or the records."""
+    match where:
+        case soql.OneOf("Id" | "ContentDocumentId" | "LinkedEntityId"):
+            return True
+        case soql.All(conditions):
+            return any(map(_is_by_id, conditions))
+        case soql.Some(conditions):
+            return all(map(_is_by_id, conditions))
+        case _:
+            return False

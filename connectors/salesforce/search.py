@@ -2,76 +2,159 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
-from connectors.sdk.interface import Fact, Holding, Identifier, Page, Record, Subject, lower
+from connectors.sdk.interface import Borne, Fact, Holding, Identifier, Page, Record, Subject
+from connectors.sdk.kinds import STRONG
 
-from . import soql
-from .rest import Row
-from .tables import PHONES, TABLES
+from .contact_dates import ContactDates
+from .schema import Row, Schema
+from .tables import CONVERTED, LINKED, PREFIXES, TABLES
+
+BY_PIECES: Final = frozenset({"file", "attachment"})
+"""Kinds with bytes of their own: a list's row is not the whole record."""
 
 
 class Search:
-    """One search: what it has found is searched on with, and nothing is said twice."""
+    """One search: what it has found is searched on with, and nothing is said twice.
 
-    def __init__(self, subject: Subject, *, has_user_ids: bool) -> None:
-        """`has_user_ids` says whether the org holds our own ids, and can be asked for them."""
-        strong = Subject(tuple(it for it in subject.identifiers if it.strong))
-        self._emails, self._user_ids = strong.of("email"), strong.of("user_id")
-        self._asks = (*self._emails, *(self._user_ids if has_user_ids else ()))
-        self._known = frozenset(lower(it) for it in self._emails)
+    It does not go on from a record that bears nothing of what was asked for: what hangs on it may
+    be a stranger's, and is found once an identifier of that record is asked for.
+    """
+
+    def __init__(
+        self, subject: Subject, usable: Sequence[Identifier], schemas: Mapping[str, Schema]
+    ) -> None:
+        """`usable` is asked with."""
+        self._subject = subject
+        self._usable = Subject(tuple(usable))
+        self._schemas = schemas
+        self._found: dict[Holding, Holding] = {}  # by kind and id
+        self._known: set[Holding] = set()
         self._converted: set[str] = set()  # contacts that leads became
-        self.ids: dict[str, set[str]] = defaultdict(set)
-        """What was found, by kind."""
+        self._may_have_one = False  # a contact, by what a lead or a case says
+        self._dates = ContactDates()
 
     def steps(self) -> Iterator[tuple[str, Mapping[str, Iterable[str]]]]:
         """A kind, and the values wanted of its fields; each step uses what those before found."""
-        who = {"Email": self._emails, "User_Id__c": self._user_ids}
-        yield "lead", who
-        yield "contact", {**who, "Other_Email__c": self._emails, "Id": self._converted}
-        yield "lead", {"ConvertedContactId": self.ids["contact"]}
-        yield "case", {"SuppliedEmail": self._emails, "ContactId": self.ids["contact"]}
-        yield "comment", {"ParentId": self.ids["case"]}
+        yield "lead", self._who("lead")
+        yield "contact", {**self._who("contact"), "Id": self._converted}
+        contacts = self._followed("contact")
+        yield "lead", {CONVERTED: contacts}
+        yield "case", {**self._who("case"), "ContactId": contacts}
+        leads, cases = self._followed("lead"), self._followed("case")
+        yield "comment", {"ParentId": cases}
+        yield "email", {**self._who("email"), "ParentId": cases}
+        for kind in ("task", "event"):
+            yield kind, {"WhoId": contacts | leads, "WhatId": cases}
+        yield "campaign_member", {"ContactId": contacts, "LeadId": leads}
+        everything = {it for kind in PREFIXES.values() for it in self._followed(kind)}
+        for kind in ("note", "attachment"):
+            yield kind, {"ParentId": everything}
+        yield "file", {LINKED: everything}
 
-    def page(self, kind: str, rows: Iterable[Row]) -> Page:
-        """The rows that are new."""
-        new = [row for row in rows if row["Id"] not in self.ids[kind]]
-        self.ids[kind].update(row["Id"] for row in new)
-        self._converted.update(filter(None, (row.get("ConvertedContactId") for row in new)))
+    def page(self, kind: str, rows: Iterable[Row], *, is_known: bool = False) -> Page:
+        """The rows that are new. `is_known` says that they were asked for by their ids."""
+        schema = self._schemas[kind]
+        new = {it: row for row in rows if (it := holding(schema, row)) not in self._found}
+        for it, row in new.items():
+            self._found[it] = it
+            self._dates.take(it, row)
+            if is_known:
+                self._known.add(it)
+            if self._bears_asked(it):
+                self._hint(it, row)
+        whole = {} if kind in BY_PIECES else new
         return Page(
-            holdings=tuple(_holding(kind, row) for row in new),
-            identifiers=tuple(dict.fromkeys(it for row in new for it in self._identifiers(row))),
-            records=tuple(record(kind, row) for row in new),
+            holdings=tuple(new),
+            records=tuple(Record.of(it, row) for it, row in whole.items()),
         )
 
+    def has(self, it: Holding) -> bool:
+        """Whether it was found."""
+        return it in self._found
+
     def facts(self) -> tuple[Fact, ...]:
-        """Whoever has a contact is a customer. Unknown if there was nothing to search by."""
-        customer = bool(self.ids["contact"])
-        searched = customer or any(map(soql.possible, self._asks))
-        return (Fact("customer", customer),) if searched else ()
+        """Whoever has a contact is a customer; when they were last in touch.
 
-    def _identifiers(self, row: Row) -> Iterator[Identifier]:
-        """What the person is not known by yet. Another e-mail is strong beside a known one."""
-        emails = [it for it in (row.get("Email"), row.get("Other_Email__c")) if it]
-        user_id = row.get("User_Id__c")
-        strong = any(lower(it) in self._known for it in emails)
-        for email in emails:
-            if lower(email) not in self._known:
-                yield Identifier("email", email, strong)
-        if user_id and user_id not in self._user_ids:
-            yield Identifier("user_id", user_id, strong)
-        for phone in PHONES:
-            if row.get(phone):
-                yield Identifier("phone", row[phone], strong=False)
+        A no is told only if everything was read that might be theirs, and no contact may be.
+        """
+        contacts = {it for it in self._found.values() if it.kind == "contact"}
+        customer = any(map(self._is_theirs, contacts))
+        is_sure = self._usable.identifiers and not contacts and not self._may_have_one
+        is_customer = (Fact("customer", customer, "contact"),) if customer or is_sure else ()
+        dates = self._dates.facts(self._subject, self._found) if self._usable.identifiers else ()
+        return (*is_customer, *dates)
+
+    def _who(self, kind: str) -> dict[str, Iterable[str]]:
+        """What is asked for, in each field that can hold it."""
+        schema = self._schemas[kind]
+        return {
+            **dict.fromkeys(schema.asked("email"), self._usable.forms("email")),
+            **dict.fromkeys(schema.asked("user_id"), self._usable.forms("user_id")),
+        }
+
+    def _hint(self, it: Holding, row: Row) -> None:
+        """What a record that bears what was asked for says of a contact.
+
+        It may name one, or bear what only a contact that was not looked for bears as well.
+        """
+        became = row.get(CONVERTED)
+        if isinstance(became, str) and became:
+            self._converted.add(became)
+        owner = it.part_of
+        names_one = became or row.get("IsConverted") or (owner and owner not in self._found)
+        is_of_one = owner is not None and owner.kind == "contact"
+        self._may_have_one |= bool(names_one or is_of_one or not self._is_theirs(it))
+
+    def _followed(self, kind: str) -> set[str]:
+        found = [it for it in self._found.values() if it.kind == kind]
+        return {it.id for it in found if self._is_followed(it)}
+
+    def _is_followed(self, it: Holding) -> bool:
+        """A known record that bears nothing any more was blanked, perhaps by us."""
+        owner = None if it.part_of is None else self._found.get(it.part_of)
+        return (
+            self._bears_asked(it)
+            or (owner is not None and self._is_followed(owner))
+            or (it in self._known and not strong(it))
+        )
+
+    def _bears_asked(self, it: Holding) -> bool:
+        return any(self._subject.bears(one.kind, one.value) for one in strong(it))
+
+    def _is_theirs(self, it: Holding) -> bool:
+        """Whether it bears what was asked for, and nothing of anybody else's."""
+        asked = [self._subject.bears(one.kind, one.value) for one in strong(it)]
+        return bool(asked) and all(asked)
 
 
-def record(kind: str, row: Row) -> Record:
-    """The whole row: it is asked for field by field."""
-    return Record.of(_holding(kind, row), row)
+def holding(schema: Schema, row: Row) -> Holding:
+    """The holding that a row is: what it carries, what it bears, and what it is part of.
+
+    A file hangs on as many records as it is linked to, and is a holding of each.
+    """
+    kind, id_ = schema.kind, row["Id"]
+    return Holding(
+        kind,
+        f"{id_}/{row[LINKED]}" if kind == "file" else id_,
+        schema.fields.of(row),
+        tuple(schema.bears(row)),
+        _owner(schema, row),
+    )
 
 
-def _holding(kind: str, row: Row) -> Holding:
-    content = TABLES[kind].content.items()
-    filled = (category for category, fields in content if any(row.get(it) for it in fields))
-    return Holding(kind, row["Id"], frozenset(filled))
+def _owner(schema: Schema, row: Row) -> Holding | None:
+    for reference in TABLES[schema.kind].owners:
+        match row.get(reference):
+            case str(owner) if owner[:3] in PREFIXES:
+                return Holding(PREFIXES[owner[:3]], owner)
+            case _:
+                pass
+    return None
+
+
+def strong(it: Holding) -> list[Borne]:
+    """What it bears that tells people apart: a phone and a name are shared."""
+    return [borne for borne in it.bears if borne.kind in STRONG]

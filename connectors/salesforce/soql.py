@@ -19,7 +19,8 @@ T = TypeVar("T")
 _CONTROLS: Final = {chr(code): f"\\u{code:04x}" for code in range(32)}
 _ESCAPED: Final = str.maketrans({**_CONTROLS, "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r"})
 _LONGEST = 255  # no text field that can be filtered holds more characters
-_ROOM = 6_000  # of a condition in a URI: Salesforce stops at 16 KB, many a proxy at 8
+_ROOM = 7_000  # of a query in a URI: Salesforce stops at 16 KB, many a proxy at 8
+_HALF = _ROOM // 2
 
 
 def text(value: str) -> str:
@@ -29,21 +30,37 @@ def text(value: str) -> str:
 
 def select(fields: Iterable[str], source: str, rest: str = "") -> str:
     """A query; its names are ours and its values went through `text`."""
-    return f"SELECT {', '.join(fields)} FROM {source} {rest}"  # noqa: S608
+    return f"SELECT {','.join(fields)} FROM {source} {rest}"  # noqa: S608
 
 
-def any_of(wanted: Mapping[str, Iterable[str]]) -> Iterator[str]:
+def parts(fields: Iterable[str]) -> list[list[str]]:
+    """Fields, in as many lists as it takes for each to fit in a URI: one for a usual object."""
+    lists: list[list[str]] = [[]]
+    size = 0
+    for field in fields:
+        cost = len(quote(f",{field}"))
+        if size + cost > _HALF:
+            lists.append([])
+            size = 0
+        lists[-1].append(field)
+        size += cost
+    return lists
+
+
+def any_of(wanted: Mapping[str, Iterable[str]], fields: Iterable[str] = ()) -> Iterator[str]:
     """Conditions that together find each row in which a field has one of the values wanted of it.
 
-    Each fits in a URI. No condition if there is no value that a field could have: an empty one is
-    left out, since `= ''` finds every row in which the field is blank.
+    Each fits in a URI, together with the `fields` that are asked for. No condition if there is no
+    value that a field could have: an empty one is left out, since `= ''` finds every row in which
+    the field is blank.
     """
     lists: dict[str, list[str]] = defaultdict(list)
+    room = _ROOM - len(quote(",".join(fields)))
     size = 0
     for field, values in wanted.items():
         for value in sorted(filter(possible, set(values))):
             cost = len(quote(f"{text(value)}, {field}"))
-            if size + cost > _ROOM:
+            if size + cost > room:
                 yield _either(lists)
                 lists.clear()
                 size = 0
@@ -146,7 +163,7 @@ def parse(query: str) -> Select:
     return _Reader(query).select()
 
 
-_TOKEN = re.compile(r"\s*(?:('(?:[^'\\\r\n]|\\.)*')|(\w+)|(!=|<>|[=(),]))")
+_TOKEN = re.compile(r"\s*(?:('(?:[^'\\\r\n]|\\.)*')|(\w+(?:\.\w+)?)|(!=|<>|[=(),]))")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _MEANT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _NAMED: Mapping[str, Value] = {"true": True, "false": False, "null": None}

@@ -28,9 +28,24 @@ caller: ContextVar[Caller] = ContextVar("caller", default=_ONCE)
 """The host's rate limit, retries and circuit breaker; by default, each call is made once."""
 
 
-async def call(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Make one vendor call as the host wants it made. For connectors without `Http` (boto3)."""
-    return await caller.get()(attempt)
+calling: ContextVar[str] = ContextVar("calling", default="")
+"""The method and the route of the call that a `Caller` is to make, `GET /contacts/{id}`."""
+
+
+async def call(attempt: Callable[[], Awaitable[T]], *, route: str = "") -> T:
+    """Make one vendor call as the host wants it made. For connectors without `Http` (boto3).
+
+    `route` is what a `Limit` may name: a method and a template, or the name of an operation.
+    """
+    token = calling.set(route)
+    try:
+        return await caller.get()(attempt)
+    finally:
+        calling.reset(token)
+
+
+LONGEST_ID = 200
+"""Characters: a vendor's header may have thousands, and this is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,11 @@ class Call:
     status: int | None
     """None if no answer came."""
     request_id: str | None = None
-    """The vendor's own id of the call, for evidence."""
+    """The vendor's own id of the call, for evidence: as much of it as `LONGEST_ID`."""
+
+    def __post_init__(self) -> None:
+        if self.request_id is not None and len(self.request_id) > LONGEST_ID:
+            object.__setattr__(self, "request_id", self.request_id[:LONGEST_ID])
 
 
 _witnesses: ContextVar[tuple[list[Call], ...]] = ContextVar("witnesses", default=())

@@ -5,21 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import partial
-from http import HTTPStatus
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
 from yarl import URL
 
+from .answers import (
+    JSON,
+    Answer,
+    UnauthorisedError,
+    Unread,
+    parsed,
+    request_id,
+    retry_after,
+    taken,
+    usual_reading,
+)
 from .calls import Call, Caller, call, caller, witness, witnessed
-from .interface import RetryableError, TerminalError
+from .ceilings import Ceilings
+from .download import Download, Downloads, absolute
+from .interface import NotFoundError, RetryableError, TerminalError
 
 __all__ = [
     "ABSENT",
@@ -29,7 +40,9 @@ __all__ = [
     "Authorization",
     "Call",
     "Caller",
+    "Ceilings",
     "Classify",
+    "Download",
     "Http",
     "Payload",
     "UnauthorisedError",
@@ -43,11 +56,7 @@ __all__ = [
     "witnessed",
 ]
 
-JSON = "application/json"
-
-_LATER = frozenset({408, 425, 429, *range(500, 600), 302, 303, 307})
-_REQUEST_IDS = ("X-Request-Id", "Request-Id", "X-SFDC-Request-Id", "x-amzn-RequestId")
-
+T = TypeVar("T")
 
 # Credentials.
 
@@ -118,20 +127,6 @@ class _Request:
         return f"{self.method} {self.route}"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the vendor said."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Case-insensitive."""
-    body: Any
-    """Parsed JSON; `{}` if nothing was due (204); a `str` if another type was accepted."""
-
-    def __repr__(self) -> str:
-        return f"<Answer {self.status}>"
-
-
 class Absent(Enum):
     """What `classify` says of an answer that means: there is no such thing."""
 
@@ -148,10 +143,6 @@ def _usual(_status: int, _body: Any) -> None:
     return None
 
 
-class UnauthorisedError(TerminalError):
-    """The vendor refused the credentials (401). Nothing may be concluded about what it holds."""
-
-
 class Http:
     """JSON over HTTP to one vendor.
 
@@ -166,14 +157,15 @@ class Http:
         authorization: str | Authorization | None = None,
         classify: Classify = _usual,
         headers: Mapping[str, str] | None = None,
-        timeout: timedelta = timedelta(seconds=30),
+        ceilings: Ceilings = Ceilings(),  # noqa: B008  frozen
     ) -> None:
-        """`timeout` bounds one call, from connecting to the last byte."""
+        """`ceilings` bound each answer: a connector's `Settings` can be them."""
         self._base_url = base_url.rstrip("/")
         self._credential = _Credential(authorization)
         self._classify = classify
-        self._headers = {"Accept": JSON, **(headers or {})}
-        self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds())
+        self._headers = {"Accept": JSON, "Accept-Encoding": "gzip, deflate", **(headers or {})}
+        self._ceilings = ceilings
+        self._downloads = Downloads(base_url, headers or {}, ceilings, self._refusal)
         self._session: aiohttp.ClientSession | None = None
 
     async def get(
@@ -185,10 +177,10 @@ class Http:
     async def require(
         self, route: str, query: Mapping[str, str] | None = None, **parts: str
     ) -> Answer:
-        """Read what is always there, such as a list: a 404 is a `TerminalError`, never absence."""
+        """Read what is always there, such as a list: a 404 is a `NotFoundError`, never absence."""
         answer = await self.send("GET", route, query=query, parts=parts)
         if answer is None:
-            raise TerminalError(f"GET {route}: 404 where an answer is due")
+            raise NotFoundError(f"GET {route}: 404 where an answer is due")
         return answer
 
     async def post(self, route: str, payload: Payload | None = None, **parts: str) -> Answer | None:
@@ -236,14 +228,44 @@ class Http:
             payload=payload,
             accept=accept,
         )
+        return await self._authorised(
+            lambda it: call(partial(self._attempt, asked, it), route=str(asked))
+        )
+
+    @asynccontextmanager
+    async def download(
+        self,
+        route: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        address: str = "",
+        **parts: str,
+    ) -> AsyncIterator[Download | None]:
+        """A file, to be read piece by piece inside; None if there is none (404, 410).
+
+        `address` is one that an answer gave, which `route` only gives a name. Credentials go to
+        this vendor's own scheme, host and port alone; redirects are followed, three at most.
+        Raises as `send` does: what may be fetched from nowhere is a `TerminalError`.
+        """
+        said = f"GET {route}"
+        url = absolute(said, address) if address else self._url(said, route, parts, query or {})
+        file = await self._authorised(lambda it: self._downloads.open(route, url, it))
+        try:
+            yield file
+        finally:
+            if file is not None:
+                file.close()
+
+    async def _authorised(self, ask: Callable[[str | None], Awaitable[T]]) -> T:
+        """`ask` with the credential, and once more with a new one if it is refused."""
         credential = await self._credential.header()
         try:
-            return await call(partial(self._attempt, asked, credential))
+            return await ask(credential)
         except UnauthorisedError:
             renewed = await self._credential.header(refused=credential)
             if renewed is None:
                 raise
-        return await call(partial(self._attempt, asked, renewed))
+        return await ask(renewed)
 
     def _url(
         self, said: str, route: str, parts: Mapping[str, str], query: Mapping[str, str]
@@ -265,7 +287,7 @@ class Http:
             headers["Authorization"] = credential
         if asked.payload is not None:
             headers["Content-Type"] = asked.payload.content_type
-        status = request_id = None
+        status = id_ = None
         try:
             async with self._open().request(
                 asked.method,
@@ -274,20 +296,22 @@ class Http:
                 data=asked.payload.content if asked.payload else None,
                 allow_redirects=False,  # a redirect would take the credentials elsewhere
             ) as raw:
-                status, request_id = raw.status, _request_id(raw.headers)
-                content = await raw.read()
+                status, id_ = raw.status, request_id(raw.headers)
+                content = await taken(raw, self._ceilings)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failed = f"{asked}: {type(error).__name__}"
             raise RetryableError(failed) from None  # the cause would name the URL
         finally:
-            witness(Call(asked.method, asked.route, status, request_id))
+            witness(Call(asked.method, asked.route, status, id_))
         return self._read(f"{asked}: {status}", raw, content, asked.accept)
 
     def _read(
-        self, said: str, raw: aiohttp.ClientResponse, content: bytes, accept: str
+        self, said: str, raw: aiohttp.ClientResponse, content: bytes | Unread, accept: str
     ) -> Answer | None:
-        body = _parse(raw.content_type, content, accept)
-        verdict = self._classify(raw.status, None if body is _UNREADABLE else body)
+        body: Any = content
+        if not isinstance(content, Unread):
+            body = parsed(raw.content_type, content, accept, self._ceilings.answer_depth)
+        verdict = self._classify(raw.status, None if isinstance(body, Unread) else body)
         if verdict is ABSENT:
             return None
         if isinstance(verdict, Exception):
@@ -295,13 +319,18 @@ class Http:
             if isinstance(verdict, RetryableError):
                 verdict.retry_after = verdict.retry_after or retry_after(raw.headers)
             raise verdict
-        return _usual_reading(said, raw, content, body)
+        return usual_reading(said, raw, content, body)
+
+    def _refusal(
+        self, said: str, raw: aiohttp.ClientResponse, content: bytes | Unread
+    ) -> Answer | None:
+        return self._read(said, raw, content, JSON)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=self._headers,
-                timeout=self._timeout,
+                timeout=aiohttp.ClientTimeout(total=self._ceilings.answer_seconds),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
@@ -310,67 +339,6 @@ class Http:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._downloads.close()
         if self._session is not None:
             await self._session.close()
-
-
-_UNREADABLE = object()
-
-
-def _parse(content_type: str, content: bytes, accept: str) -> Any:
-    """The body, or `_UNREADABLE`. Errors come as JSON whatever was accepted."""
-    if accept not in {JSON, content_type}:
-        accept = JSON
-    try:
-        return json.loads(content) if accept == JSON else content.decode()
-    except (ValueError, RecursionError):
-        return _UNREADABLE
-
-
-def _usual_reading(
-    said: str, raw: aiohttp.ClientResponse, content: bytes, body: Any
-) -> Answer | None:
-    """What a status means at most vendors."""
-    match raw.status:
-        case status if status in _LATER:
-            raise RetryableError(said, retry_after=_asked_to_wait(raw))
-        case HTTPStatus.NOT_FOUND if content and body is _UNREADABLE:
-            # Some gateway's page. Absence is only what the vendor itself says.
-            raise RetryableError(f"{said}, unreadable")
-        case HTTPStatus.NOT_FOUND:
-            return None
-        case HTTPStatus.UNAUTHORIZED:
-            raise UnauthorisedError(said, reason="unauthorised")
-        case HTTPStatus.FORBIDDEN:
-            raise TerminalError(said, reason="forbidden")
-        case status if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise TerminalError(said)
-        case HTTPStatus.NO_CONTENT | HTTPStatus.RESET_CONTENT:
-            return Answer(raw.status, raw.headers, {})
-        case _ if body is _UNREADABLE:
-            raise RetryableError(f"{said}, unreadable")
-        case _:
-            return Answer(raw.status, raw.headers, body)
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long `Retry-After` asks to wait, in seconds or until a date (RFC 9110, 10.2.3)."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isdecimal() and len(said) < len("1000000000"):
-        return timedelta(seconds=int(said))
-    try:
-        at = parsedate_to_datetime(said)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(timedelta(0), at - datetime.now(UTC))
-
-
-def _asked_to_wait(raw: aiohttp.ClientResponse) -> timedelta | None:
-    """What `Retry-After` says. A 429 asks to slow down even where it does not say for how long."""
-    wait = retry_after(raw.headers)
-    return timedelta(0) if wait is None and raw.status == HTTPStatus.TOO_MANY_REQUESTS else wait
-
-
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    return next((headers[name] for name in _REQUEST_IDS if name in headers), None)

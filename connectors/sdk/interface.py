@@ -13,7 +13,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, Self
+
+from . import spelling
+from .spelling import lower as lower  # noqa: PLC0414  connectors compare with it
 
 
 class Category(StrEnum):
@@ -45,6 +48,8 @@ class Limit:
 
     calls: int
     per: timedelta
+    route: str = ""
+    """Of calls by this method and template alone, `GET /contacts`; `*`: of each by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +70,15 @@ class Capabilities:
     kinds: Mapping[str, frozenset[Category]]
     """Each kind of holding and the categories it may carry, in the order they are erased."""
     limits: tuple[Limit, ...] = ()
+    """As the vendor publishes them. Where `Settings` has a field `limits: tuple[str, ...] = ()`,
+    an account's own are read from it: `700/60s`, `20/60s GET /contacts`.
+    """
     settles_within: timedelta = timedelta(0)
     """How long after `erase` the vendor's reads may still show the data."""
+    asked_by: frozenset[str] = frozenset({"email"})
+    """The kinds of identifiers that it can be asked by. See `Connector.usable`."""
+    beyond: Mapping[str, str] = field(default_factory=dict)
+    """What a search can never find, by code, as a sentence for the person: an archive, a region."""
     facts: frozenset[str] = frozenset()
     """The facts that `locate` tells, such as `customer`. Told or unknown, never guessed."""
     credentials: Credentials = Credentials()
@@ -89,15 +101,6 @@ class Identifier:
         return f"<Identifier {self.kind}>"
 
 
-def lower(email: str) -> str:
-    """An e-mail address in lower case, as far as ASCII goes.
-
-    Beyond it lower case is not the same for all, and makes one address of two: the Kelvin sign
-    becomes a k, and somebody else's mailbox.
-    """
-    return email.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A person, by the identifiers that systems know them by."""
@@ -108,19 +111,64 @@ class Subject:
         """The values of every identifier of `kind`, in the order given."""
         return tuple(it.value for it in self.identifiers if it.kind == kind)
 
+    def forms(self, kind: str) -> tuple[str, ...]:
+        """Every form to ask with for the strong identifiers of `kind`: lower case, IDNA, NFD."""
+        found = (
+            form
+            for it in self.identifiers
+            if it.kind == kind and it.strong
+            for form in spelling.forms(kind, it.value)
+            if form
+        )
+        return tuple(dict.fromkeys(found))
+
+    def bears(self, kind: str, value: object) -> bool:
+        """Whether a value in a record is a strong identifier of the subject, however spelt."""
+        if not isinstance(value, str) or not value:
+            return False
+        known = (it.value for it in self.identifiers if it.kind == kind and it.strong)
+        meant = spelling.normal(kind, value)
+        return bool(meant) and meant in {spelling.normal(kind, it) for it in known}
+
     def __repr__(self) -> str:
         return f"<Subject {len(self.identifiers)} identifiers>"
 
 
 @dataclass(frozen=True, slots=True)
+class Borne:
+    """What a record itself says about who it is of: one field's value.
+
+    `kind` is `email`, `phone`, `user_id` or `name` (a whole name, or a given one).
+    """
+
+    field: str
+    """The vendor's name of it, `metadata.user_id`: policy may trust a field, never a value."""
+    kind: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"<Borne {self.field}>"
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
-    """One thing a system holds about the subject: a contact, a ticket, an object version."""
+    """One thing a system holds about the subject: a contact, a ticket, an object version.
+
+    Whose it is the pipeline decides, from what it bears or hangs on. One that tells neither is
+    left to a person. Holdings are equal by kind and id.
+    """
 
     kind: str
     id: str
     """The connector's own handle, enough to read the thing again. `repr` leaves it out."""
     categories: frozenset[Category] = field(default=frozenset(), compare=False)
-    """The categories that have content now. A holding is the same whatever they are."""
+    """The categories that have content now."""
+    bears: tuple[Borne, ...] = field(default=(), compare=False)
+    """Everything the record itself says about who it is of, whether it was asked for or not."""
+    part_of: Holding | None = field(default=None, compare=False)
+    """The holding that owns it by the vendor's own reference: a charge's customer, a ticket's
+    requester, a comment's case. Named also if it was not found, or is somebody else's.
+    """
 
     def __repr__(self) -> str:
         return f"<Holding {self.kind} {'+'.join(sorted(self.categories))}>"
@@ -128,11 +176,20 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One exported document of a holding."""
+    """One exported document of a holding: its data, or a file that belongs to it.
+
+    A large file comes in pieces: several records of one name, one after the other.
+    """
 
     holding: Holding
     body: bytes
     content_type: str = "application/json"
+    name: str = ""
+    """What the vendor calls the file (`invoice.pdf`), as it says it; empty for data."""
+    more: bool = False
+    """Whether the file goes on in the next record."""
+    missing: str = ""
+    """Why the file could not be fetched, a catalogue code: then it is named, and not copied."""
 
     @classmethod
     def of(cls, holding: Holding, value: Any) -> Self:
@@ -149,14 +206,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A date or a yes/no that a plan needs: `customer`, `customer_since`.
+    """A date or a yes/no that a plan needs: `customer`, `last_contact`.
 
     Where it is told more than once, a yes counts, and the later of two dates; of a name that ends
-    with `_since`, the earlier.
+    with `_since`, the earlier. A date that there surely is none of is told as no: `last_charge`
+    of somebody who never paid.
     """
 
     name: str
     value: bool | date
+    read: str = ""
+    """The vendor's field that it was read from: `subscription.ended_at`. Of a date, always."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +227,6 @@ class Page:
     gone: tuple[Holding, ...] = ()
     """Of the `known` holdings, those that the vendor no longer has (404, not 401 or 403)."""
     facts: tuple[Fact, ...] = ()
-    identifiers: tuple[Identifier, ...] = ()
-    """Further identifiers of the same person. Strong ones are searched with in the next round."""
     records: tuple[Record, ...] = ()
     """For holdings whose list row is already the whole record; `export` is called for the rest."""
 
@@ -240,6 +298,13 @@ class Blocked:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The vendor does it by a job: reads may go on showing the data until `by`."""
+
+    by: datetime
+
+
 # Open: not done, or not known to be done.
 
 
@@ -272,7 +337,7 @@ class Failed:
 
 
 Proved = Exported | Erased | Redacted | Anonymised | Rectified | Restricted | Suppressed
-Dated = Expires | Blocked
+Dated = Expires | Blocked | Queued
 Open = Accepted | NeedsHuman | NotSupported | Failed
 Outcome = Proved | Retained | Dated | Open
 
@@ -300,14 +365,19 @@ class TerminalError(ConnectorError):
         self.reason = reason
 
 
+class NotFoundError(TerminalError):
+    """A 404 where an answer is due: a list, a parent. By itself it proves no absence."""
+
+
 class Connector(ABC):
-    """One system that holds personal data.
+    """One system that holds personal data. One instance serves many people at once.
 
     Raise only `RetryableError` and `TerminalError`. Every method may be called twice with the
     same arguments and must then say the same thing.
     """
 
-    capabilities: ClassVar[Capabilities]
+    capabilities: Capabilities
+    """Of the class; a connector that was set up for an account may have that account's limits."""
 
     @abstractmethod
     async def check(self) -> None:
@@ -321,8 +391,18 @@ class Connector(ABC):
         """Everything the system holds about `subject`, page by page; no holdings when nothing.
 
         Each of `known` is read by its own id, never through a search or a parent, and comes back
-        in a page's `holdings` (with the categories that still have content) or in its `gone`.
+        in a page's `holdings` (with the categories that still have content, which may be none) or
+        in its `gone`: after a 404 of its own, or a list that was read and does not have it.
         """
+
+    def usable(self, subject: Subject) -> tuple[Identifier, ...]:
+        """The subject's identifiers that `locate` can ask this system by, as it is set up.
+
+        If there is none, it was not searched: that is not the same as nothing.
+        """
+        kinds = self.capabilities.asked_by
+        asked = (it for it in subject.identifiers if it.strong and it.kind in kinds)
+        return tuple(it for it in asked if spelling.normal(it.kind, it.value))
 
     @abstractmethod
     def export(self, holding: Holding) -> AsyncIterator[Record]:
@@ -334,6 +414,7 @@ class Connector(ABC):
     ) -> Outcome | Mapping[Category, Outcome]:
         """Erase the holding but for the categories in `keep`, or say why it stays.
 
+        Where `keep` covers everything that it has, nothing is changed, and nothing said of any.
         One outcome speaks for every category not kept; a mapping names them one by one.
         """
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
+from datetime import timedelta
 from importlib.metadata import entry_points
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
-from .interface import Connector
+from .addresses import is_loopback, is_private
+from .ceilings import Ceilings
+from .interface import Capabilities, Connector, Limit
 
 CONNECTORS = "habeas.connectors"
 SANDBOXES = "habeas.sandboxes"
 SANDBOX_KEY = "sandbox-"
 """How the credentials of every sandbox of ours begin."""
+
+
+_LIMIT = re.compile(
+    r"(?P<calls>[1-9][0-9]{0,8})/(?P<seconds>[1-9][0-9]{0,6})s(?: +(?P<route>\S+(?: \S+)?))?"
+)
 
 
 class NotInstalledError(LookupError):
@@ -61,8 +68,20 @@ def connect(system: str, environ: Mapping[str, str]) -> Connector:
 def build(of: type[Connector], environ: Mapping[str, str]) -> Connector:
     """A connector of class `of`, with its settings from `environ`."""
     make: Any = of  # each has a constructor of its own, from its own `Settings`
-    made: Connector = make(settings_of(of, environ))
+    given = settings_of(of, environ)
+    made: Connector = make(given)
+    made.capabilities = replace(
+        of.capabilities,
+        limits=_limits(of.capabilities, given),
+        settles_within=_settles_within(of.capabilities, given),
+    )
     return made
+
+
+def _settles_within(published: Capabilities, given: Any) -> timedelta:
+    """As the connector declares, unless the operator knows it better: in seconds."""
+    seconds = getattr(given, "settles_within", None)
+    return published.settles_within if seconds is None else timedelta(seconds=seconds)
 
 
 def settings_of(of: type[Connector], environ: Mapping[str, str]) -> Any:
@@ -73,8 +92,11 @@ def settings_of(of: type[Connector], environ: Mapping[str, str]) -> Any:
     make: Any = of
     system, known = of.capabilities.system, of.capabilities.credentials
     made = settings(system, make.Settings, environ)
+    _check_addresses(system, made)
+    _check_ceilings(system, made)
+    _limits(of.capabilities, made)
     url = str(getattr(made, "url", ""))
-    vendors = not url or (urlsplit(url).scheme == "https" and not is_loopback(url))
+    vendors = not is_loopback(url)
     wrong = (SANDBOX_KEY, *known.test) if vendors else known.live
     for field in fields(made):
         value = getattr(made, field.name)
@@ -93,13 +115,41 @@ def is_sandbox(system: str, environ: Mapping[str, str]) -> bool:
     return is_loopback(environ.get(variable(system, "url"), ""))
 
 
-def is_loopback(url: str) -> bool:
-    """Whether an address is on this machine."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:  # a name, or no address at all
-        return False
+def _check_addresses(system: str, made: Any) -> None:
+    """Of every setting that is called `url`, or ends so: credentials go there."""
+    for field in fields(made):
+        value, is_address = getattr(made, field.name), f"_{field.name}".endswith("_url")
+        if is_address and value != field.default and not is_private(value):
+            name = variable(system, field.name)
+            raise SettingsError(
+                f"{name} is neither a plain https address nor one of this machine (no name and"
+                " password, query or dot at the end of its host)"
+            )
+
+
+def _check_ceilings(system: str, made: Any) -> None:
+    for field in fields(Ceilings) if isinstance(made, Ceilings) else ():
+        if getattr(made, field.name) < 1:
+            raise SettingsError(f"{variable(system, field.name)} is not 1 or more")
+
+
+def _limits(published: Capabilities, made: Any) -> tuple[Limit, ...]:
+    """The published limits, but for those that an account has its own of."""
+    name = variable(published.system, "limits")
+    given = [_limit(name, it) for it in getattr(made, "limits", ())]
+    routes = {it.route for it in given}
+    unknown = routes - {it.route for it in published.limits}
+    if unknown:
+        raise SettingsError(f"{name}: no limit of {min(unknown)} is known")
+    return (*given, *(it for it in published.limits if it.route not in routes))
+
+
+def _limit(name: str, text: str) -> Limit:
+    found = _LIMIT.fullmatch(text)
+    if found is None:
+        raise SettingsError(f"{name}: each is CALLS/SECONDSs, and a route: 20/60s GET /contacts")
+    calls, seconds = int(found["calls"]), int(found["seconds"])
+    return Limit(calls=calls, per=timedelta(seconds=seconds), route=found["route"] or "")
 
 
 def variable(system: str, field: str) -> str:

@@ -20,22 +20,46 @@ import sys
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from http import HTTPStatus
-from itertools import count
+from itertools import count, repeat
 from time import monotonic
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from aiohttp import web
 
-from . import registry
+from . import registry, wall_clock
+from .delays import Delays
 from .interface import Limit
 
 CONTROL = "/_sandbox"
+LARGE = 64
+"""MiB."""
+DEEP = b"[" * 100_000 + b"]" * 100_000
+DROP = 0.1
+"""Seconds between two bytes."""
 
-Mode = Literal["status", "lie", "hang", "html", "reset", "half", "empty", "other", "repeat"]
+Mode = Literal[
+    "status",
+    "lie",
+    "hang",
+    "html",
+    "reset",
+    "half",
+    "empty",
+    "other",
+    "null",
+    "redirect",
+    "deaf",
+    "repeat",
+    "large",
+    "deep",
+    "drip",
+]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -46,17 +70,25 @@ class Fault:
     mode: Mode = "status"
     """`status`: that answer, no effect. `lie`: the usual answer, no effect. `hang`: late by
     `seconds`. `html`: a page, no effect. `empty`: no body, no effect. `other`: `{}`, which is JSON
-    and says nothing, no effect. `reset`: the connection
+    and says nothing, no effect. `null`: the same with `null`.
+    `redirect`: asks to ask elsewhere, no effect. `deaf`: does without the parameters of the query
+    that have one of `words` in them. `reset`: the connection
     drops, no effect. `half`: done, but half the body comes. `repeat`: the first page of a list for
-    every other, its way on to the next included.
+    every other, its way on to the next included. `large`: 64 MiB. `deep`: 100,000 arrays in one
+    another. `drip`: a byte now and then, without an end. These three have no effect.
     """
     method: str = ""
     """Empty: any."""
     route: str = ""
     """A regular expression on the path; empty: any."""
+    call: str = ""
+    """The call by the name that it is counted under, `GET /api/v2/contacts/{id}`; empty: any."""
+    after: int = 0
+    """So many calls that match go well before."""
     times: int | None = 1
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     seconds: float = 0.0
+    words: tuple[str, ...] = ()
     retry_after: int | None = None
 
     def __post_init__(self) -> None:
@@ -64,9 +96,13 @@ class Fault:
             raise ValueError(f"mode is one of {', '.join(get_args(Mode))}")
         re.compile(self.route)
 
-    def strikes(self, method: str, path: str) -> bool:
+    def strikes(self, method: str, path: str, call: str) -> bool:
         """Whether it is meant for this call."""
-        return self.method in {"", method} and re.search(self.route, path) is not None
+        return (
+            self.method in {"", method}
+            and self.call in {"", call}
+            and re.search(self.route, path) is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +129,16 @@ class Sandbox(ABC):
     cursor: ClassVar[str] = ""
     """A regular expression on path and query: what differs in the calls for one list's pages."""
     public: ClassVar[tuple[str, ...]] = ()
-    """Paths that need no credentials, such as a token endpoint."""
+    """Regular expressions on the path: what needs no credentials, such as a token endpoint."""
+    by_job: ClassVar[str] = ""
+    """A regular expression on the path: deletions that take as long as `delays.queue` says."""
 
     def __init__(
         self,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = wall_clock.now,
     ) -> None:
         self.key = f"sandbox-{self.system}-key"
         self.restricted_key = f"sandbox-{self.system}-restricted"
@@ -108,12 +146,16 @@ class Sandbox(ABC):
         """Kind → id → fields. Kinds that begin with `_` (tokens, jobs) are not shown as state."""
         self.ledger: list[Mutation] = []
         self.calls: Counter[str] = Counter()
-        """How often each route was called: `GET /api/v2/contacts/{id}`."""
+        """How often each was made, by `call`: `GET /api/v2/contacts/{id}`."""
         self.faults: list[Fault] = []
         self.limit: Limit | None = None
         """The vendor's rate limit, kept by the sandbox's own clock; None: not enforced."""
         self.limited = 0
         """Calls that were refused because of it."""
+        self.leaks = 0
+        """How often somebody followed a redirect, and had the key with them."""
+        self.delays = Delays()
+        """How long its jobs wait, and how far its reads lag behind."""
         self.now = now
         self._pages: dict[tuple[str, ...], web.Response] = {}
         self._recent: deque[float] = deque()
@@ -153,6 +195,11 @@ class Sandbox(ABC):
     def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
         """Put an object there as if it had always been; its id (kept if `fields` has one)."""
 
+    def call(self, request: web.Request) -> str:
+        """What a call is counted as: its method and route, `GET /api/v2/contacts/{id}`."""
+        resource = request.match_info.route.resource
+        return f"{request.method} {resource.canonical if resource else '?'}"
+
     def dress(self, response: web.StreamResponse) -> None:
         """Add the headers that the vendor sends with every answer."""
         response.headers.setdefault("X-Request-Id", f"req-{next(self._requests):08x}")
@@ -182,6 +229,15 @@ class Sandbox(ABC):
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
         return self._url
+
+    @property
+    def connections(self) -> int:
+        """How many sockets to it are open."""
+        return len(self._runner.server.connections) if self._runner.server else 0
+
+    async def settle(self) -> None:
+        """Do every job now, and let reads show what is there."""
+        await self.delays.settle()
 
     def environ(self, *, restricted: bool = False) -> dict[str, str]:
         """The connector's settings as environment variables."""
@@ -221,10 +277,10 @@ class Sandbox(ABC):
 
     @web.middleware
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        await self.delays.work(self.now())
         if request.path.startswith(CONTROL):
             return await handler(request)
-        resource = request.match_info.route.resource
-        self.calls[f"{request.method} {resource.canonical if resource else '?'}"] += 1
+        self.calls[self.call(request)] += 1
         await request.read()  # so that a handler need not wait, and a lie can be undone
         wait = self._wait()
         if wait:
@@ -235,7 +291,29 @@ class Sandbox(ABC):
         fault = self._take(request)
         if fault is not None:
             return await self._break(fault, request, handler)
+        return await self._in_time(request, handler)
+
+    async def _in_time(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The answer, with what takes time at this vendor: see `delays`."""
+        now, before = self.now(), self.tables
+        if request.method == "GET" and self.delays.lag:
+            self.tables = self.delays.seen(now, before)
+            try:
+                return await self._answer(request, handler)
+            finally:
+                self.tables = before
+        if self.delays.queue and self._is_by_job(request):
+            kept = deepcopy(before), list(self.ledger)
+            said = await self._answer(request, handler)
+            self.tables, self.ledger = kept
+            if said.status < HTTPStatus.BAD_REQUEST:
+                self.delays.put_off(now, partial(self._answer, request, handler))
+            return said
+        self.delays.remember(now, deepcopy(before) if self.delays.lag else {})
         return await self._answer(request, handler)
+
+    def _is_by_job(self, request: web.Request) -> bool:
+        return request.method == "DELETE" and re.search(self.by_job, request.path) is not None
 
     def _wait(self) -> int:
         """Seconds until the rate limit allows another call; 0 if it does now."""
@@ -250,8 +328,9 @@ class Sandbox(ABC):
         return 0
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        key = None if request.path in self.public else self.credential(request)
-        if request.path not in self.public and key not in {self.key, self.restricted_key}:
+        is_public = any(re.search(it, request.path) for it in self.public)
+        key = None if is_public else self.credential(request)
+        if not is_public and key not in {self.key, self.restricted_key}:
             return self.refusal(HTTPStatus.UNAUTHORIZED)
         if key == self.restricted_key and self._is_unreadable(request.path):
             return self.refusal(HTTPStatus.FORBIDDEN)
@@ -265,7 +344,10 @@ class Sandbox(ABC):
 
     def _take(self, request: web.Request) -> Fault | None:
         for n, fault in enumerate(self.faults):
-            if fault.strikes(request.method, request.path):
+            if fault.strikes(request.method, request.path, self.call(request)):
+                if fault.after:
+                    self.faults[n] = replace(fault, after=fault.after - 1)
+                    continue
                 if fault.times == 1:
                     del self.faults[n]
                 elif fault.times is not None:
@@ -282,13 +364,15 @@ class Sandbox(ABC):
                 said = await self._answer(request, handler)
                 self.tables, self.ledger = before
                 return said
-            case "hang":
+            case "hang" | "deaf":
                 await asyncio.sleep(fault.seconds)
-                return await self._answer(request, handler)
+                return await self._answer(_without(request, fault.words), handler)
             case "half":
                 return _cut(request, await self._answer(request, handler))
             case "repeat":
                 return await self._repeat(request, handler)
+            case "large" | "drip":
+                return await _pour(request, fault.mode)
             case _:
                 return self._fail(fault, request)
 
@@ -307,8 +391,12 @@ class Sandbox(ABC):
                 return web.Response(text="<html>Please wait</html>", content_type="text/html")
             case "empty":
                 return web.Response(content_type="application/json")
-            case "other":
-                return web.json_response({})
+            case "other" | "null":
+                return web.json_response({} if fault.mode == "other" else None)
+            case "redirect":
+                raise web.HTTPFound(f"{self.url}{CONTROL}/elsewhere")
+            case "deep":
+                return web.Response(body=DEEP, content_type="application/json")
             case "reset":
                 return _hang_up(request)
             case _:
@@ -327,6 +415,7 @@ class Sandbox(ABC):
     def _control(self) -> list[web.RouteDef]:
         return [
             web.post(f"{CONTROL}/seed", self._post_seed),
+            web.route("*", f"{CONTROL}/elsewhere", self._elsewhere),
             web.get(f"{CONTROL}/state", self._get_state),
             web.get(f"{CONTROL}/ledger", self._get_ledger),
             web.post(f"{CONTROL}/faults", self._post_fault),
@@ -343,6 +432,10 @@ class Sandbox(ABC):
     async def _get_state(self, _: web.Request) -> web.Response:
         return web.json_response(self.state())
 
+    async def _elsewhere(self, request: web.Request) -> web.Response:
+        self.leaks += "Authorization" in request.headers or self.key in str(request.headers)
+        return web.json_response({})
+
     async def _get_ledger(self, _: web.Request) -> web.Response:
         entries = [asdict(it) | {"at": it.at.isoformat()} for it in self.ledger]
         return web.json_response({"mutations": entries, "calls": self.calls})
@@ -357,6 +450,29 @@ class Sandbox(ABC):
     async def _delete_faults(self, _: web.Request) -> web.Response:
         self.faults.clear()
         return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _without(request: web.Request, words: Iterable[str]) -> web.Request:
+    """The request without the parameters that have one of the words in them."""
+    lower = [it.lower() for it in words]
+    if not lower:
+        return request
+    heard = {k: v for k, v in request.query.items() if not any(it in v.lower() for it in lower)}
+    return request.clone(rel_url=request.rel_url.with_query(heard))
+
+
+async def _pour(request: web.Request, mode: Mode) -> web.StreamResponse:
+    """JSON that is too much, or takes too long, until whoever asked hangs up."""
+    said = web.StreamResponse(headers={"Content-Type": "application/json"})
+    with suppress(ConnectionError):
+        await said.prepare(request)
+        while mode == "drip":
+            await said.write(b" ")
+            await asyncio.sleep(DROP)
+        for piece in (b'["', *repeat(b"a" * 2**20, LARGE), b'"]'):
+            await said.write(piece)
+        await said.write_eof()
+    return said
 
 
 def _hang_up(request: web.Request) -> web.Response:
@@ -394,15 +510,32 @@ async def serve(sandbox: Sandbox) -> None:
         await stop.wait()
 
 
+async def _run(asked: argparse.Namespace, delays: Delays) -> None:
+    sandbox = registry.load(registry.SANDBOXES, asked.system)(host=asked.host, port=asked.port)
+    sandbox.delays = delays
+    await serve(sandbox)
+
+
 def main() -> None:
-    """`python -m connectors.sdk.sandbox SYSTEM [--host HOST] [--port PORT]`."""
+    """`python -m connectors.sdk.sandbox SYSTEM [--host HOST] [--port PORT] [--option …]`."""
     parser = argparse.ArgumentParser(prog="python -m connectors.sdk.sandbox")
     parser.add_argument("system", choices=registry.systems(registry.SANDBOXES))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        help="lag=SECONDS: reads show what was there so long ago; queue=SECONDS: deletions wait",
+    )
     asked = parser.parse_args()
-    made = registry.load(registry.SANDBOXES, asked.system)
-    asyncio.run(serve(made(host=asked.host, port=asked.port)))
+    options = Delays()
+    try:
+        for it in asked.option:
+            options.option(it)
+    except ValueError as error:
+        parser.error(str(error))
+    asyncio.run(_run(asked, options))
 
 
 if __name__ == "__main__":

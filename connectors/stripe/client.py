@@ -5,23 +5,26 @@ Errors: https://docs.stripe.com/api/errors; idempotency: https://docs.stripe.com
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from connectors.sdk.calls import idempotency_key
-from connectors.sdk.http import ABSENT, Absent, Answer, Http, as_form
-from connectors.sdk.interface import RetryableError, TerminalError
-
-Row = Mapping[str, Any]
+from connectors.sdk.http import ABSENT, Absent, Ceilings, Classify, Download, Http, as_form
+from connectors.sdk.interface import NotFoundError, RetryableError, TerminalError
+from connectors.sdk.pages import Cursor, Row, first, pages, row_of
 
 VERSION: Final = "2026-10-28.endive"
 """The version of the API that the fields here are named by."""
-PAGE: Final = "100"
-LAST_PAGE: Final = 10_000
-OF_ANOTHER: Final = frozenset({"charge", "customer", "id", "payment_intent"})
-"""What a list can be a list of: only then can it be missing."""
+
+
+class Owner(NamedTuple):
+    """An object that a list is a list of."""
+
+    route: str
+    id: str
 
 
 class _BrokenError(TerminalError):
@@ -50,59 +53,64 @@ def _classify_change(status: int, body: Any) -> Exception | Absent | None:
 class Client:
     """One Stripe account."""
 
-    def __init__(self, url: str, api_key: str) -> None:
-        key, headers = f"Bearer {api_key}", {"Stripe-Version": VERSION}
-        self._http = Http(url, authorization=key, classify=_classify, headers=headers)
-        self._changes = Http(url, authorization=key, classify=_classify_change, headers=headers)
+    def __init__(self, url: str, api_key: str, ceilings: Ceilings) -> None:
+        def http(classify: Classify) -> Http:
+            return Http(
+                url,
+                authorization=f"Bearer {api_key}",
+                classify=classify,
+                headers={"Stripe-Version": VERSION},
+                ceilings=ceilings,
+            )
 
-    async def get(self, route: str, id_: str) -> Row | None:
+        self._http, self._changes = http(_classify), http(_classify_change)
+
+    async def get(self, route: str, id_: str, expand: Sequence[str] = ()) -> Row | None:
         """An object by its id; None if Stripe has none. `deleted` is true of some that it had."""
-        answer = await self._http.get(f"{route}/{{id}}", id=id_)
-        return None if answer is None else _object(answer)
+        route = f"{route}/{{id}}"
+        answer = await self._http.get(route, _expanded(expand), id=id_)
+        return None if answer is None else row_of(answer.body, f"GET {route}")
+
+    async def part(self, route: str, id_: str) -> Row | None:
+        """What an object has one of, and has no id of its own."""
+        answer = await self._http.get(route, id=id_)
+        if answer is not None and not isinstance(answer.body, dict):
+            raise RetryableError(f"GET {route}: not an object")
+        return None if answer is None else answer.body
 
     async def first(self, route: str, query: Mapping[str, str]) -> None:
         """Read one of a list: proves that the key may."""
-        _rows(await self._http.require(route, {**query, "limit": "1"}))
+        await first(self._http, route, LISTS, query)
 
     async def pages(
-        self, route: str, query: Mapping[str, str], **parts: str
+        self,
+        route: str,
+        query: Mapping[str, str],
+        of: Owner | None = None,
+        expand: Sequence[str] = (),
+        **parts: str,
     ) -> AsyncIterator[list[Row]]:
-        """Every page of a list; none if what it is a list of (a customer) is not there."""
-        after: dict[str, str] = {}
-        for _ in range(LAST_PAGE):
-            answer = await self._http.get(route, {**query, "limit": PAGE, **after}, **parts)
-            if answer is None and after:  # the last one of the page before was deleted meanwhile
-                raise RetryableError(f"GET {route}: the cursor is gone")
-            if answer is None and OF_ANOTHER.isdisjoint((*query, *parts)):
-                raise TerminalError(f"GET {route}: 404 where a list is due")
-            if answer is None:
-                return
-            rows = _rows(answer)
-            if rows:
+        """Every page of a list, be it empty; none if what it is `of` is not there any more.
+
+        A list is missing only with its owner: that one is read again before it is believed.
+        """
+        asked = {**query, **_expanded([f"data.{it}" for it in expand])}
+        try:
+            async for rows in pages(self._http, route, LISTS, asked, **parts):
                 yield rows
-            if not answer.body.get("has_more"):
-                return
-            following = {"starting_after": str(rows[-1]["id"])} if rows else after
-            if following == after:
-                raise RetryableError(f"GET {route}: a page that comes again")
-            after = following
-        raise TerminalError(f"GET {route}: does not end")
+        except NotFoundError:
+            owner = await self.get(of.route, of.id) if of else None
+            if of is None or (owner is not None and owner.get("deleted") is not True):
+                raise
 
     async def hits(self, route: str, query: str) -> AsyncIterator[list[Row]]:
         """Every page of a search. Its index is late: what it finds may be changed or gone."""
-        after: dict[str, str] = {}
-        for _ in range(LAST_PAGE):
-            answer = await self._http.require(route, {"query": query, "limit": PAGE, **after})
-            rows = _rows(answer)
-            if rows:
-                yield rows
-            following = answer.body.get("next_page")
-            if not answer.body.get("has_more") or not following:
-                return
-            if after == {"page": following}:
-                raise RetryableError(f"GET {route}: a page that comes again")
-            after = {"page": str(following)}
-        raise TerminalError(f"GET {route}: does not end")
+        async for rows in pages(self._http, route, HITS, {"query": query}):
+            yield rows
+
+    def file(self, route: str, address: str) -> AbstractAsyncContextManager[Download | None]:
+        """A file at an address that Stripe gave; see `Http.download`."""
+        return self._http.download(route, address=address)
 
     async def post(
         self, route: str, id_: str, fields: Mapping[str, str], *, action: str = ""
@@ -125,9 +133,9 @@ class Client:
             except _BrokenError as error:
                 raise RetryableError(str(error)) from None
 
-    async def delete(self, route: str, id_: str) -> None:
+    async def delete(self, route: str, id_: str, **parts: str) -> None:
         """Delete an object; also if it is gone already."""
-        await self._http.delete(f"{route}/{{id}}", id=id_)
+        await self._http.delete(f"{route}/{{id}}", None, id=id_, **parts)
 
     async def close(self) -> None:
         """Release the session."""
@@ -144,15 +152,23 @@ class Client:
         )
 
 
-def _object(answer: Answer) -> Row:
-    if not isinstance(answer.body, dict) or "id" not in answer.body:
-        raise RetryableError("Stripe: not an object")
-    found: Row = answer.body
-    return found
+def _expanded(names: Sequence[str]) -> dict[str, str]:
+    return {f"expand[{n}]": name for n, name in enumerate(names)}
 
 
-def _rows(answer: Answer) -> list[Row]:
-    rows = answer.body.get("data") if isinstance(answer.body, dict) else None
-    if not isinstance(rows, list):
-        raise RetryableError("Stripe: not a list")
-    return rows
+def _last(body: Any) -> object:
+    """The cursor of a list: its last object, while there are more."""
+    rows = body["data"]
+    if not body.get("has_more"):
+        return None
+    if not rows:
+        raise RetryableError("Stripe: a page that comes again")
+    return rows[-1]["id"]
+
+
+def _next(body: Any) -> object:
+    return body.get("next_page") if body.get("has_more") else None
+
+
+LISTS: Final = Cursor(parameter="starting_after", after=_last, rows="data", size=100)
+HITS: Final = Cursor(parameter="page", after=_next, rows="data", size=100)

@@ -5,23 +5,94 @@ https://docs.stripe.com/api
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from connectors.sdk.interface import Category, Holding
+from connectors.sdk.fields import Fields, at
+from connectors.sdk.interface import Category, RetryableError
+from connectors.sdk.pages import Row
 
-from .client import Row
-
-KINDS: Final[Mapping[str, frozenset[Category]]] = {
-    "payment_method": frozenset({Category.IDENTITY, Category.CONTACT, Category.TRANSACTION}),
-    "checkout_session": frozenset(
-        {Category.IDENTITY, Category.CONTACT, Category.TRANSACTION, Category.MARKETING}
+_OBJECT: Final = frozenset({"id", "object", "created", "livemode", "test_clock"})
+_LIST: Final = ("object", "url", "has_more", "total_count")
+_CUSTOMER: Final = Fields(
+    {
+        "name": Category.IDENTITY,
+        "individual_name": Category.IDENTITY,
+        "business_name": Category.IDENTITY,
+        "tax_ids": Category.IDENTITY,
+        "email": Category.CONTACT,
+        "phone": Category.CONTACT,
+        "address": Category.CONTACT,
+        "shipping": Category.CONTACT,
+        "sources": Category.CONTACT,
+        "tax.ip_address": Category.CONTACT,
+        "description": Category.PROFILE,
+        "invoice_settings.custom_fields": Category.PROFILE,
+        "invoice_settings.footer": Category.PROFILE,
+        "metadata": Category.PROFILE,
+    },
+    own=frozenset(
+        {
+            *_OBJECT,
+            *("account_balance", "balance", "cash_balance", "invoice_credit_balance", "currency"),
+            *("customer_account", "default_currency", "default_source", "delinquent", "discount"),
+            *("invoice_prefix", "next_invoice_sequence", "preferred_locales", "subscriptions"),
+            *("invoice_settings.default_payment_method", "invoice_settings.rendering_options"),
+            *("tax_exempt", "tax.automatic_tax", "tax.provider"),
+            *(f"{name}.{it}" for name in ("tax_ids", "sources") for it in _LIST),
+        }
     ),
-    "subscription": frozenset({Category.TRANSACTION}),
-    "invoice": frozenset({Category.TRANSACTION}),
-    "charge": frozenset({Category.TRANSACTION}),
-    "customer": frozenset({Category.IDENTITY, Category.CONTACT, Category.PROFILE}),
+    fixed=frozenset({"sources"}),
+)
+_DETAILS: Final = "billing_details"
+_METHOD: Final = Fields(
+    {
+        f"{_DETAILS}.name": Category.IDENTITY,
+        f"{_DETAILS}.tax_id": Category.IDENTITY,
+        "metadata": Category.IDENTITY,
+        f"{_DETAILS}.email": Category.CONTACT,
+        f"{_DETAILS}.phone": Category.CONTACT,
+        f"{_DETAILS}.address": Category.CONTACT,
+        "link.email": Category.CONTACT,
+        "paypal.payer_email": Category.CONTACT,
+    },
+    own=_OBJECT | {"allow_redisplay", "customer", "customer_account", "radar_options", "type"},
+    fixed=frozenset({"link.email", "paypal.payer_email"}),
+    always=frozenset({Category.TRANSACTION}),
+    rest=Category.TRANSACTION,  # what its own type says: a bank, the last digits
+)
+_SESSION: Final = Fields(
+    {
+        "customer_details.name": Category.IDENTITY,
+        "customer_details.individual_name": Category.IDENTITY,
+        "customer_details.business_name": Category.IDENTITY,
+        "collected_information.individual_name": Category.IDENTITY,
+        "collected_information.business_name": Category.IDENTITY,
+        "client_reference_id": Category.IDENTITY,
+        "customer_details.email": Category.CONTACT,
+        "customer_details.phone": Category.CONTACT,
+        "customer_details.address": Category.CONTACT,
+        "customer_email": Category.CONTACT,
+        "collected_information.shipping_details": Category.CONTACT,
+        "consent.promotions": Category.MARKETING,
+    },
+    always=frozenset({Category.TRANSACTION}),
+    rest=Category.TRANSACTION,
+)
+_PAYMENT: Final = Fields({}, always=frozenset({Category.TRANSACTION}), rest=Category.TRANSACTION)
+"""A transaction as a whole, with every text in it."""
+
+FIELDS: Final[Mapping[str, Fields]] = {  # in the order of erasing
+    "payment_method": _METHOD,
+    "checkout_session": _SESSION,
+    "subscription": _PAYMENT,
+    "invoice": _PAYMENT,
+    "charge": _PAYMENT,
+    "customer": _CUSTOMER,
 }
+KINDS: Final = {kind: fields.every for kind, fields in FIELDS.items()}
 ROUTES: Final[Mapping[str, str]] = {
     "payment_method": "/v1/payment_methods",
     "checkout_session": "/v1/checkout/sessions",
@@ -38,95 +109,76 @@ OF_CUSTOMER: Final[Mapping[str, Mapping[str, str]]] = {
     "charge": {},
 }
 """The kinds that are listed by customer, and what else to say. Payment methods are at `CARDS`."""
-INSIDE: Final[Mapping[str, tuple[str, str]]] = {
-    "invoice": ("lines", "/v1/invoices/{id}/lines"),
-    "charge": ("refunds", "/v1/charges/{id}/refunds"),
-    "subscription": ("items", "/v1/subscription_items"),
+INSIDE: Final[Mapping[str, Mapping[str, str]]] = {
+    "invoice": {"lines": "/v1/invoices/{id}/lines"},
+    "charge": {"refunds": "/v1/charges/{id}/refunds"},
+    "subscription": {"items": "/v1/subscription_items"},
+    "customer": {
+        "tax_ids": "/v1/customers/{id}/tax_ids",
+        "sources": "/v1/customers/{id}/sources",
+    },
 }
-"""Lists inside an object, of which it shows the first few, and where the rest is."""
-ENDED: Final = frozenset({"canceled", "incomplete_expired"})
-"""Subscriptions that nothing comes of any more."""
-CLOSED: Final = frozenset({"lost", "prevented", "warning_closed", "won"})
+"""Lists inside an object, of which it shows the first few or nothing, and where the rest is."""
+EXPANDED: Final[Mapping[str, tuple[str, ...]]] = {
+    ROUTES["charge"]: ("refunds",),  # since 2022-11-15
+    ROUTES["customer"]: ("tax_ids", "sources"),  # since 2020-08-27
+}
+"""What an object shows only if it is asked to."""
+CLOSED: Final = ("lost", "prevented", "warning_closed", "won")
 """Disputes that are over."""
 
 
-def content(kind: str, row: Row, user_id_key: str) -> Mapping[Category, Mapping[str, Any]]:
-    """Of each category of an object: its values, by the parameter that a change names them by."""
-    match kind:
-        case "customer":
-            return _of_customer(row, user_id_key)
-        case "payment_method":
-            return _of_payment_method(row)
-        case "checkout_session":
-            return _of_checkout(row)
-        case _:
-            return {Category.TRANSACTION: {"id": row["id"]}}
+def fields_of(kind: str, user_id_key: str) -> Fields:
+    """The table of a kind, where `metadata` may hold our own user id."""
+    fields = FIELDS[kind]
+    if kind != "customer" or not user_id_key:
+        return fields
+    ours = {f"metadata.{user_id_key}": Category.IDENTITY}
+    return replace(fields, categories={**fields.categories, **ours})
 
 
-def _of_customer(row: Row, user_id_key: str) -> Mapping[Category, Mapping[str, Any]]:
-    metadata = {f"metadata[{name}]": value for name, value in _within(row, "metadata").items()}
-    ours = f"metadata[{user_id_key}]"
-    names = ("name", "individual_name", "business_name")
-    fields = _within(row, "invoice_settings").get("custom_fields")
-    return {
-        Category.IDENTITY: {**_some(row, names), ours: metadata.pop(ours, None)},
-        Category.CONTACT: _some(row, ("email", "phone", "address", "shipping")),
-        Category.PROFILE: {
-            "description": row.get("description"),
-            "invoice_settings[custom_fields]": fields,
-            **metadata,
-        },
-    }
+def parameter(name: str) -> str:
+    """What a change calls a field: `metadata[colour]` is `colour` within `metadata`."""
+    outer, _, inner = name.partition(".")
+    return f"{outer}[{inner}]" if inner else outer
 
 
-def _of_payment_method(row: Row) -> Mapping[Category, Mapping[str, Any]]:
-    details = {
-        f"billing_details[{name}]": value for name, value in _within(row, "billing_details").items()
-    }
-    names = ("billing_details[name]", "billing_details[tax_id]")
-    ways = ("billing_details[email]", "billing_details[phone]", "billing_details[address]")
-    return {
-        Category.IDENTITY: {**_some(details, names), "metadata": row.get("metadata")},
-        Category.CONTACT: _some(details, ways),
-        Category.TRANSACTION: {"type": row.get("type", "payment_method")},
-    }
+def has_its_lists(kind: str, row: Row) -> bool:
+    """Whether every list inside is there, and none goes on elsewhere."""
+    shown = (row.get(name) for name in INSIDE.get(kind, ()))
+    return all(isinstance(it, dict) and it.get("has_more") is False for it in shown)
 
 
-def _of_checkout(row: Row) -> Mapping[Category, Mapping[str, Any]]:
-    details = _within(row, "customer_details")
-    return {
-        Category.IDENTITY: _some(details, ("name",)),
-        Category.CONTACT: _some(details, ("email", "phone", "address")),
-        Category.TRANSACTION: {"id": row["id"]},
-        Category.MARKETING: {"promotions": _within(row, "consent").get("promotions")},
-    }
+def is_whole(kind: str, row: Row) -> bool:
+    """Whether a row is the whole of it: its lists are there, and it names no file."""
+    return has_its_lists(kind, row) and not (kind == "invoice" and row.get("invoice_pdf"))
 
 
-def filled(value: Any) -> bool:
-    """Whether anything is said, however deep."""
-    if isinstance(value, dict):
-        return any(filled(it) for it in value.values())
-    if isinstance(value, list):
-        return any(filled(it) for it in value)
-    return value not in (None, "")
+def is_bought(kind: str, row: Row) -> bool:
+    """Whether a charge or an invoice is more than an attempt or a draft."""
+    if kind == "charge":
+        return row.get("status") in ("pending", "succeeded")
+    return row.get("status") not in ("draft", "void")
 
 
-def holding(kind: str, row: Row, user_id_key: str) -> Holding:
-    """The holding that an object is, with what it carries now."""
-    held = content(kind, row, user_id_key)
-    return Holding(kind, str(row["id"]), frozenset(it for it in held if filled(held[it])))
+def paid(row: Row) -> date | None:
+    """When an invoice was paid, in UTC; None if it does not say."""
+    when = at(row, "status_transitions.paid_at")
+    return None if when is None else _day(when)
 
 
-def reference(value: Any) -> str:
-    """The id of another object, which may stand there whole; empty if there is none."""
-    found = value.get("id") if isinstance(value, dict) else value
-    return str(found or "")
+def ended(row: Row) -> date:
+    """When a subscription ended, in UTC: one that is over always says so."""
+    return day(row, "ended_at")
 
 
-def _within(row: Row, name: str) -> Mapping[str, Any]:
-    found = row.get(name)
-    return found if isinstance(found, dict) else {}
+def day(row: Row, field: str) -> date:
+    """The day of a moment that an object has to have, in UTC."""
+    return _day(row.get(field))
 
 
-def _some(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {it: values.get(it) for it in names}
+def _day(moment: Any) -> date:
+    try:
+        return datetime.fromtimestamp(moment, UTC).date()
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise RetryableError("Stripe: an object without its date") from None

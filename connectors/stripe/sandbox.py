@@ -1,6 +1,8 @@
 """Stripe on loopback: its objects, lists, search, errors and idempotency, as documented.
 
-https://docs.stripe.com/api. Money does not move in it, and nothing is created but by `plant`.
+https://docs.stripe.com/api. Money does not move in it, and nothing is created but by `plant`. As
+by default since API version 2022-11-15 a charge does not show its refunds, and since 2020-08-27 a
+customer neither tax ids nor sources, unless they are expanded.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from connectors.sdk.sandbox import Sandbox
 from .sandbox_answers import (
     Problem,
     Row,
+    expanded,
     listed,
     page_of,
     parameters,
@@ -39,6 +42,9 @@ LISTS: Mapping[str, tuple[str, frozenset[str]]] = {
         frozenset({"customer", "customer_details[email]", "payment_intent"}),
     ),
     "/v1/disputes": ("dispute", frozenset({"charge", "payment_intent"})),
+    "/v1/subscription_schedules": ("subscription_schedule", frozenset({"customer"})),
+    "/v1/invoiceitems": ("invoiceitem", frozenset({"customer", "pending"})),
+    "/v1/payment_intents": ("payment_intent", frozenset({"customer"})),
 }
 """By route: the kind, and what it can be filtered by."""
 BLANKABLE = {
@@ -54,11 +60,16 @@ BLANKABLE = {
             "description",
             "invoice_settings",
             "metadata",
+            "tax",
         }
     ),
     "payment_method": frozenset({"billing_details", "metadata"}),
 }
 """What may be changed here, by kind."""
+
+
+FILES = "/invoice"
+"""Where the papers of invoices lie, on a host of its own (`pay.stripe.com`)."""
 
 
 class StripeSandbox(Sandbox):
@@ -67,6 +78,7 @@ class StripeSandbox(Sandbox):
     system = "stripe"
     cursor = r"\b(starting_after|page)=[^&]*"
     unreadable = (r"^/v1/charges",)
+    public = (rf"^{FILES}/",)
 
     def __init__(self, **given: Any) -> None:
         self.replies: dict[str, tuple[Mapping[str, str], int, Any]] = {}
@@ -123,8 +135,13 @@ class StripeSandbox(Sandbox):
         return [
             *made,
             web.get("/v1/customers/{id}/payment_methods", self._answered(self._methods)),
+            web.get("/v1/customers/{id}/cash_balance", self._answered(self._cash)),
+            web.get("/v1/customers/{id}/tax_ids", self._answered(self._inside)),
+            web.get("/v1/customers/{id}/sources", self._answered(self._inside)),
+            web.delete("/v1/customers/{id}/tax_ids/{tax_id}", self._answered(self._delete_tax_id)),
             web.get("/v1/invoices/{id}/lines", self._answered(self._inside)),
             web.get("/v1/charges/{id}/refunds", self._answered(self._inside)),
+            web.get(f"{FILES}/{{id}}/pdf", self._paper),
             web.get("/v1/subscription_items", self._answered(self._items)),
             web.post("/v1/customers/{id}", self._once(self._update)),
             web.post("/v1/payment_methods/{id}", self._once(self._update)),
@@ -174,8 +191,24 @@ class StripeSandbox(Sandbox):
         if kind == "subscription":
             asked.setdefault("status", "")
         self._find("customer", asked.get("customer"))
+        expand = expanded(asked)
         rows = listed(kind, self.table(kind).values(), asked, filters)
-        return web.json_response(page_of(request.path, rows, asked))
+        return self._page(page_of(request.path, rows, asked), expand)
+
+    def _page(self, page: Row, expand: frozenset[str] = frozenset()) -> web.Response:
+        return web.json_response({**page, "data": [self._shown(it, expand) for it in page["data"]]})
+
+    def _shown(self, row: Row, expand: frozenset[str] = frozenset()) -> Row:
+        return shown(row, expand, self.url.replace("127.0.0.1", "localhost") + FILES)
+
+    async def _paper(self, request: web.Request) -> web.Response:
+        if "Authorization" in request.headers:
+            return web.Response(status=HTTPStatus.BAD_REQUEST)
+        row = self.table("invoice").get(request.match_info["id"])
+        if row is None:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        body = f"%PDF-1.7\n{json.dumps(row, sort_keys=True)}\n%%EOF\n".encode()
+        return web.Response(body=body, content_type="application/pdf")
 
     async def _methods(self, request: web.Request) -> web.Response:
         asked = await parameters(request)
@@ -183,30 +216,44 @@ class StripeSandbox(Sandbox):
         self._find("customer", asked["customer"])
         filters = LISTS["/v1/payment_methods"][1]
         rows = listed("payment_method", self.table("payment_method").values(), asked, filters)
-        return web.json_response(page_of(request.path, rows, asked))
+        return self._page(page_of(request.path, rows, asked))
 
     async def _inside(self, request: web.Request) -> web.Response:
         of, _, name = request.path.rpartition("/")
         row = self._of(request, LISTS[of.rpartition("/")[0]][0])
         asked = await parameters(request)
-        return web.json_response(page_of(request.path, row[name]["data"], asked))
+        return self._page(page_of(request.path, row[name]["data"], asked))
 
     async def _items(self, request: web.Request) -> web.Response:
         asked = await parameters(request)
         row = self._find("subscription", asked.pop("subscription", "")) or {}
-        return web.json_response(page_of(request.path, row["items"]["data"], asked))
+        return self._page(page_of(request.path, row["items"]["data"], asked))
+
+    async def _cash(self, request: web.Request) -> web.Response:
+        row = self._of(request, "customer")
+        said = {"object": "cash_balance", "available": row.get("cash_balance") or None}
+        return web.json_response({**said, "customer": row["id"], "livemode": False})
+
+    async def _delete_tax_id(self, request: web.Request) -> web.Response:
+        row, id_ = self._of(request, "customer"), request.match_info["tax_id"]
+        left = [it for it in row["tax_ids"]["data"] if it["id"] != id_]
+        if len(left) == len(row["tax_ids"]["data"]):
+            raise Problem.missing("tax_id", id_)
+        row["tax_ids"]["data"] = left
+        self.changed("delete", "tax_id", id_)
+        return web.json_response({"id": id_, "object": "tax_id", "deleted": True})
 
     async def _search(self, request: web.Request) -> web.Response:
         asked = await parameters(request)
         index = self.table("_index") if self.is_index_late else self.table("customer")
         rows = [it for it in index.values() if not it.get("deleted")]
-        return web.json_response(searched(request.path, rows, asked))
+        return self._page(searched(request.path, rows, asked))
 
     async def _get(self, request: web.Request) -> web.Response:
         kind, _ = LISTS[request.path.rpartition("/")[0]]
-        await parameters(request)
+        expand = expanded(await parameters(request))
         row = self._of(request, kind)
-        return web.json_response(shown(row))
+        return web.json_response(self._shown(row, expand))
 
     async def _update(self, request: web.Request) -> web.Response:
         kind, _ = LISTS[request.path.rpartition("/")[0]]
@@ -217,7 +264,7 @@ class StripeSandbox(Sandbox):
             raise Problem("payment_method_not_attached")
         updated(row, await parameters(request), BLANKABLE[kind])
         self.changed("update", kind, row["id"])
-        return web.json_response(shown(row))
+        return web.json_response(self._shown(row))
 
     async def _detach(self, request: web.Request) -> web.Response:
         await parameters(request)
@@ -226,7 +273,7 @@ class StripeSandbox(Sandbox):
             raise Problem("payment_method_not_attached")
         row["customer"] = None
         self.changed("detach", "payment_method", row["id"])
-        return web.json_response(shown(row))
+        return web.json_response(self._shown(row))
 
     async def _delete_customer(self, request: web.Request) -> web.Response:
         """Cancels what is active; invoices and charges stay as they are."""

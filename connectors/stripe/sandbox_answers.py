@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -15,6 +15,11 @@ PAGING = frozenset({"limit", "starting_after", "ending_before"})
 LARGEST_PAGE = 100
 INLINE = 10
 """Rows of a list inside an object; the rest is at the list's own route."""
+EXPANDABLE: Mapping[str, frozenset[str]] = {
+    "charge": frozenset({"refunds"}),  # since 2022-11-15
+    "customer": frozenset({"cash_balance", "sources", "tax_ids"}),  # since 2020-08-27
+}
+"""What an object does not show by itself: https://docs.stripe.com/upgrades."""
 _CLAUSE = re.compile(r"(?P<field>[a-z_]+)(\['(?P<key>[^']+)'\])?:'(?P<value>(?:[^'\\]|\\.)*)'")
 
 
@@ -78,9 +83,17 @@ def _matches(kind: str, row: Row, name: str, value: str) -> bool:
     if (kind, name) == ("subscription", "status"):
         over = row["status"] in {"canceled", "incomplete_expired"}
         return not over if not value else value in {"all", row["status"]}
+    if name == "pending":
+        return (row["invoice"] is None) is (value == "true")
     if name == "customer_details[email]":
         return bool(row["customer_details"]["email"] == value)
     return bool(row[name] == value)
+
+
+def expanded(asked: dict[str, str]) -> frozenset[str]:
+    """Take out of what was asked what is to be shown as well, of an object or of those listed."""
+    names = [it for it in asked if it.startswith("expand[")]
+    return frozenset(asked.pop(it).removeprefix("data.") for it in names)
 
 
 def page_of(url: str, rows: Sequence[Row], asked: Mapping[str, str]) -> Row:
@@ -97,7 +110,7 @@ def page_of(url: str, rows: Sequence[Row], asked: Mapping[str, str]) -> Row:
         start = max(start, end - limit)
     page = rows[start : min(end, start + limit)]
     more = start > 0 if "ending_before" in asked else start + len(page) < len(rows)
-    return {"object": "list", "url": url, "has_more": more, "data": [shown(it) for it in page]}
+    return {"object": "list", "url": url, "has_more": more, "data": list(page)}
 
 
 def _at(ids: Sequence[str], cursor: str, name: str) -> int:
@@ -124,18 +137,25 @@ def searched(url: str, rows: Sequence[Row], asked: Mapping[str, str]) -> Row:
         "url": url,
         "has_more": more,
         "next_page": str(start + limit) if more else None,
-        "data": [shown(it) for it in page],
+        "data": page,
     }
 
 
-def shown(row: Row) -> Row:
-    """An object as it is answered: of a list inside, the first few."""
+def shown(row: Row, expand: Collection[str] = (), files: str = "") -> Row:
+    """An object as it is answered: of a list inside the first few, or nothing unless asked.
+
+    The paper of an invoice that is more than a draft lies under `files`.
+    """
+    hidden = EXPANDABLE.get(row.get("object", ""), frozenset()) - set(expand)
     lists = {name: it for name, it in row.items() if isinstance(it, dict) and "has_more" in it}
     some = {
         name: {**it, "data": it["data"][:INLINE], "has_more": len(it["data"]) > INLINE}
         for name, it in lists.items()
     }
-    return {**row, **some}
+    seen = {name: it for name, it in {**row, **some}.items() if name not in hidden}
+    if row.get("object") == "invoice" and row["status"] != "draft" and not row["invoice_pdf"]:
+        seen["invoice_pdf"] = f"{files}/{row['id']}/pdf"
+    return seen
 
 
 def updated(row: Row, asked: Mapping[str, str], allowed: frozenset[str]) -> None:

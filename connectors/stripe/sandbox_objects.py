@@ -29,14 +29,17 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "object": "customer",
             "address": None,
             "balance": 0,
+            "cash_balance": {},
             "description": None,
             "email": None,
-            "invoice_settings": {"custom_fields": None},
+            "invoice_settings": {"custom_fields": None, "footer": None},
             "metadata": {},
             "name": None,
             "phone": None,
             "preferred_locales": [],
             "shipping": None,
+            "sources": [],
+            "tax_ids": [],
         },
     ),
     "payment_method": (
@@ -80,11 +83,18 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "customer": None,
             "customer_email": None,
             "customer_name": None,
+            "customer_phone": None,
+            "customer_shipping": None,
             "description": None,
+            "footer": None,
+            "invoice_pdf": None,
             "lines": [],
             "metadata": {},
             "number": None,
             "status": "paid",
+            "status_transitions": dict.fromkeys(
+                ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
+            ),
         },
     ),
     "subscription": (
@@ -97,6 +107,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "customer": None,
             "default_payment_method": None,
             "description": None,
+            "ended_at": None,
             "items": [],
             "metadata": {},
             "status": "active",
@@ -107,10 +118,13 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
         {
             "object": "checkout.session",
             "amount_total": 24_000,
+            "client_reference_id": None,
+            "collected_information": None,
             "consent": None,
             "currency": "eur",
             "customer": None,
             "customer_details": DETAILS,
+            "customer_email": None,
             "invoice": None,
             "metadata": {},
             "mode": "payment",
@@ -118,6 +132,40 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "payment_status": "paid",
             "status": "complete",
             "subscription": None,
+        },
+    ),
+    "subscription_schedule": (
+        "sub_sched",
+        {
+            "object": "subscription_schedule",
+            "customer": None,
+            "metadata": {},
+            "status": "not_started",
+            "subscription": None,
+        },
+    ),
+    "invoiceitem": (
+        "ii",
+        {
+            "object": "invoiceitem",
+            "amount": 24_000,
+            "currency": "eur",
+            "customer": None,
+            "description": None,
+            "invoice": None,
+            "metadata": {},
+        },
+    ),
+    "payment_intent": (
+        "pi",
+        {
+            "object": "payment_intent",
+            "amount": 24_000,
+            "currency": "eur",
+            "customer": None,
+            "description": None,
+            "metadata": {},
+            "status": "succeeded",
         },
     ),
     "dispute": (
@@ -138,12 +186,16 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
 """By kind: what its ids begin with, and its fields (of many)."""
 
 
-INSIDE: Mapping[str, tuple[str, str, str]] = {
-    "invoice": ("lines", "il", "line_item"),
-    "charge": ("refunds", "re", "refund"),
-    "subscription": ("items", "si", "subscription_item"),
+ENDED = ("canceled", "incomplete_expired")
+DATED = {"invoiceitem": "date"}
+"""By kind: the field that says when it was made, where it is not `created`."""
+INSIDE: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "invoice": {"lines": ("il", "line_item")},
+    "charge": {"refunds": ("re", "refund")},
+    "subscription": {"items": ("si", "subscription_item")},
+    "customer": {"sources": ("card", "card"), "tax_ids": ("txi", "tax_id")},
 }
-"""By kind: the list inside, planted as texts, and what its objects are."""
+"""By kind: the lists inside, planted as texts, and what their objects are."""
 
 
 def planted(kind: str, fields: Mapping[str, Any], *, n: int, now: datetime) -> Row:
@@ -157,20 +209,41 @@ def planted(kind: str, fields: Mapping[str, Any], *, n: int, now: datetime) -> R
         raise ValueError(f"a {kind} has no {min(unknown)}")
     for name, value in fields.items():
         row[name] = {**deepcopy(row[name] or {}), **value} if isinstance(value, dict) else value
-    if kind in INSIDE:
-        name, begins, object_ = INSIDE[kind]
+    for name, (begins, object_) in INSIDE.get(kind, {}).items():
         row[name] = _list(row[name], f"{begins}_{n}", object_)
     row["id"] = fields.get("id", f"{prefix}_{n:014d}")
-    row["created"] = _seconds(fields.get("created", now - AGE))
+    row[DATED.get(kind, "created")] = _seconds(fields.get("created", now - AGE))
+    _date(kind, row)
     return row | {"livemode": False}
+
+
+def _date(kind: str, row: Row) -> None:
+    """Moments that Stripe sets with a status: those that are not given are when it was made."""
+    if kind == "subscription" and row["status"] in ENDED:
+        row["ended_at"] = _seconds(row["ended_at"] or row["created"])
+        row["canceled_at"] = _seconds(row["canceled_at"] or row["ended_at"])
+    if kind == "invoice" and row["status"] == "paid":
+        when = row["status_transitions"]
+        when["paid_at"] = _seconds(when["paid_at"] or row["created"])
+        when["finalized_at"] = _seconds(when["finalized_at"] or row["created"])
 
 
 def _list(texts: list[str], prefix: str, object_: str) -> Row:
     data = [
-        {"id": f"{prefix}_{at}", "object": object_, "metadata": {"note": text}, "description": text}
+        {"id": f"{prefix}_{at}", "object": object_, **_said(object_, text)}
         for at, text in enumerate(texts)
     ]
     return {"object": "list", "data": data, "has_more": False}
+
+
+def _said(object_: str, text: str) -> Row:
+    match object_:
+        case "tax_id":
+            return {"type": "eu_vat", "value": text}
+        case "card":
+            return {**CARD, "name": text}
+        case _:
+            return {"metadata": {"note": text}, "description": text}
 
 
 def _seconds(at: Any) -> int:

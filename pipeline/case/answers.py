@@ -4,49 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, timedelta
+from datetime import datetime
 
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import HoldingRow, OutcomeRow, TaskRow
 
-from .case import DONE, NOTICE, SPENT, Case, Held, Known, Order, Row, SystemState
-from .facts import joined
+from . import by_hand, follow_up, recipients, waiting
+from .case import DONE, INSTRUCTION, LOOK, NOTICE, SPENT, Case, Held, Order, Row, SystemState
+from .facts import TRUE, merged
+from .identifiers import meet, rejudged
+from .outcome import by_day, of_host
 from .outcome import state as class_of
+from .planned import kept_anew
 from .rules import Rules
+from .waiting import GONE, NOT_LOOKED, QUEUED
 
 UNASKED = SystemState()
-GONE = OutcomeRow(kind="erased")
 
 
-def located(case: Case, event: e.HoldingsLocated, _: Rules) -> Case:
+def located(case: Case, event: e.HoldingsLocated, rules: Rules) -> Case:
     """Merge a search's answer once all its parts are in; what was known is never forgotten."""
     case, parts = _take(case, event)
     if not parts:
         return case
+    order = case.order_of(event.order)
+    if order is not None and order.slot[0] == LOOK:
+        return _looked(case, order, event.system, parts, rules)
     held, known = dict(case.held), dict(case.known)
+    case = _with_documents(case, parts)
     exports = case.exports
-    facts = dict(case.facts.get(event.system, {}))
+    # A later round cannot take back a yes; a no that it does not say again is none any more.
+    before = case.facts.get(event.system, {})
+    told = {it.name for _, part in parts for it in getattr(part, "facts", ())}
+    facts = {name: it for name, it in before.items() if name in told or it.value == TRUE}
     for number, part in parts:
         assert isinstance(part, e.HoldingsLocated)  # noqa: S101  _take gives parts of one answer
         for row in part.holdings:
             held[row.tag] = _held(held.get(row.tag), row, event.system, number, len(part.sealed))
-        for it in part.identifiers:
-            known.setdefault(
-                it.tag, Known(tag=it.tag, kind=it.kind, strong=it.strong, source=number)
-            )
+        meet(known, part.identifiers, number)
         for fact in part.facts:
-            # A later round searches only new identifiers: it cannot take back a yes.
-            facts[fact.name] = joined(fact.name, facts.get(fact.name, fact.value), fact.value)
-        exports = (*exports, *part.exports)
+            facts[fact.name] = merged(facts.get(fact.name, fact), fact)
+        exports = (*exports, *(it for it in part.exports if it.system == event.system))
     calls = sum(getattr(part, "calls", 0) for _, part in parts)
-    return replace(
-        _system(case, event.system, status="located", reason="", calls=calls),
-        held=held,
-        known=known,
-        exports=exports,
-        facts={**case.facts, event.system: facts},
+    case = _system(case, event.system, status="located", reason="", calls=calls)
+    case = by_hand.after_search(_asked_by(case, event, parts), event.system)
+    facts_of = {**case.facts, event.system: facts}
+    case = replace(case, held=held, known=known, exports=exports, facts=facts_of)
+    return kept_anew(rejudged(_followed_up(case, order, parts), rules), rules)
+
+
+def _followed_up(case: Case, order: Order | None, parts: Sequence[tuple[int, Event]]) -> Case:
+    """What a search says of what it was told to look at again."""
+    if order is None or not isinstance(order.ordered, e.SearchOrdered):
+        return case
+    found = [part for _, part in parts if isinstance(part, e.HoldingsLocated)]
+    there = {row.tag: frozenset(row.categories) for part in found for row in part.holdings}
+    gone = frozenset(tag for part in found for tag in part.gone)
+    return follow_up.after_search(case, order.ordered, there, gone)
+
+
+def _looked(
+    case: Case, order: Order, system: str, parts: Sequence[tuple[int, Event]], rules: Rules
+) -> Case:
+    """Merge a look's answer. What is new is planned for; the facts are those of the search."""
+    held, known = dict(case.held), dict(case.known)
+    there: dict[bytes, frozenset[str]] = {}
+    gone: set[bytes] = set()
+    case = _with_documents(case, parts)
+    for number, part in parts:
+        assert isinstance(part, e.HoldingsLocated)  # noqa: S101  _take gives parts of one answer
+        for row in part.holdings:
+            held[row.tag] = _held(held.get(row.tag), row, system, number, len(part.sealed))
+            there[row.tag] = frozenset(row.categories)
+        meet(known, part.identifiers, number)
+        gone.update(part.gone)
+    calls = sum(getattr(part, "calls", 0) for _, part in parts)
+    case = _system(replace(case, held=held, known=known), system, calls=calls)
+    if isinstance(order.ordered, e.SearchOrdered):
+        case = by_hand.after_look(case, order.ordered, there, frozenset(gone))
+    return rejudged(case, rules)
+
+
+def _with_documents(case: Case, parts: Sequence[tuple[int, Event]]) -> Case:
+    """What hosts tell to be customers' documents: once one is, it stays one."""
+    told = {it.tag: it.of for _, part in parts for it in getattr(part, "documents", ())}
+    return replace(case, documents={**case.documents, **told})
+
+
+def _asked_by(case: Case, event: e.HoldingsLocated, parts: Sequence[tuple[int, Event]]) -> Case:
+    """Whether the system could be asked by anything: nothing found means nothing otherwise.
+
+    Orders of the first release did not ask hosts to tell.
+    """
+    order = case.order_of(event.order)
+    asks = isinstance(order and order.ordered, e.SearchOrdered) and any(
+        it.spelling
+        for it in order.ordered.identifiers  # type: ignore[union-attr]
     )
+    was = case.systems[event.system]
+    told = any(getattr(part, "asked", ()) for _, part in parts)
+    first = was.rounds <= 1
+    askable = told or not asks or (was.askable and not first)
+    return replace(case, systems={**case.systems, event.system: replace(was, askable=askable)})
 
 
 def search_failed(case: Case, event: e.SearchFailed, _: Rules) -> Case:
@@ -55,7 +115,11 @@ def search_failed(case: Case, event: e.SearchFailed, _: Rules) -> Case:
     if order is None or order.state == DONE:
         return case
     case = _ended(case, order, event)
-    return _system(case, event.system, status="failed", reason=event.reason, calls=event.calls)
+    if order.slot[0] == LOOK:
+        case = by_hand.after_no_look(case, order)
+        return _system(case, event.system, calls=event.calls)
+    case = _system(case, event.system, status="failed", reason=event.reason, calls=event.calls)
+    return by_hand.after_search(case, event.system)
 
 
 def search_overdue(case: Case, event: e.SearchOverdue, _: Rules) -> Case:
@@ -69,10 +133,11 @@ def search_overdue(case: Case, event: e.SearchOverdue, _: Rules) -> Case:
         for slot, it in case.orders.items()
     }
     reason = was.reason or "no_answer"
-    return _system(replace(case, orders=orders), event.system, status="overdue", reason=reason)
+    case = _system(replace(case, orders=orders), event.system, status="overdue", reason=reason)
+    return by_hand.after_search(case, event.system)
 
 
-def completed(case: Case, event: e.TaskCompleted, _: Rules) -> Case:
+def completed(case: Case, event: e.TaskCompleted, rules: Rules) -> Case:
     """Set what was done against what a look afterwards found: only both together prove anything."""
     case, parts = _take(case, event)
     if not parts:
@@ -81,19 +146,26 @@ def completed(case: Case, event: e.TaskCompleted, _: Rules) -> Case:
     if order is None or not isinstance(order.ordered, e.TaskOrdered):
         return case
     done: dict[Row, OutcomeRow] = {}
+    by: dict[Row, datetime] = {}
     looked: dict[bytes, tuple[int, HoldingRow]] = {}
     sealed: dict[int, int] = {}
     gone: set[bytes] = set()
     failed = ""
+    known = dict(case.known)
+    case = _with_documents(case, parts)
     for number, part in parts:
         assert isinstance(part, e.TaskCompleted)  # noqa: S101  _take gives parts of one answer
-        done.update({(it.tag, it.category): _by_day(it.outcome) for it in part.done})
+        done.update({(it.tag, it.category): by_day(of_host(it.outcome)) for it in part.done})
+        by.update({(it.tag, it.category): it.outcome.until for it in part.done if it.outcome.until})
         looked.update({it.tag: (number, it) for it in part.looked})
         sealed[number] = len(part.sealed)
         gone.update(part.gone)
+        meet(known, part.identifiers, number)
         failed = failed or part.looked_failed
     outcomes, leftover = dict(case.outcomes), dict(case.leftover)
-    for row, outcome in _judged(order.ordered.rows, done, looked, gone, failed).items():
+    became = _judged(order.ordered.rows, done, looked, gone, failed)
+    case = replace(case, waiting=waiting.after_task(case, order.ordered, became, by))
+    for row, outcome in became.items():
         if outcome is None:
             leftover[row] = leftover.get(row, 0) + 1
             outcomes.pop(row, None)
@@ -108,7 +180,9 @@ def completed(case: Case, event: e.TaskCompleted, _: Rules) -> Case:
             del outcomes[row]
     calls = sum(getattr(part, "calls", 0) for _, part in parts)
     case = _system(case, event.system, calls=calls)
-    return replace(case, outcomes=outcomes, leftover=leftover, held=held)
+    fresh = held.keys() != case.held.keys()
+    case = replace(case, outcomes=outcomes, leftover=leftover, held=held, known=known)
+    return rejudged(case, rules) if fresh else case
 
 
 def declined(case: Case, event: e.TaskDeclined, _: Rules) -> Case:
@@ -117,7 +191,7 @@ def declined(case: Case, event: e.TaskDeclined, _: Rules) -> Case:
     if order is None or order.state == DONE:
         return case
     case = _ended(case, order, event)
-    told = {it.name: it.value for it in event.facts}
+    told = {it.name: it for it in event.facts}
     facts = {**case.facts, event.system: {**case.facts.get(event.system, {}), **told}}
     plan = None if case.plan is None else replace(case.plan, state="stale")
     # What was to be kept was so under other facts: the next plan says it anew.
@@ -132,11 +206,20 @@ def signed(case: Case, event: e.ResponseSigned, _: Rules) -> Case:
     if order is None or order.state == DONE:
         return case
     case = _ended(case, order, event)
+    left_out = frozenset(event.left_out)
     responses = tuple(
-        replace(it, name=event.name, digest=event.digest) if it.n == event.n else it
+        replace(it, name=event.name, digest=event.digest, systems=it.systems - left_out)
+        if it.n == event.n
+        else it
         for it in case.responses
     )
-    return replace(case, responses=responses)
+    # What was not handed over was not copied, whoever says so: nothing of it is erased.
+    held = {
+        tag: replace(it, exported=False) if it.system in left_out else it
+        for tag, it in case.held.items()
+    }
+    exports = tuple(it for it in case.exports if it.system not in left_out)
+    return replace(case, responses=responses, held=held, exports=exports)
 
 
 def notice_sent(case: Case, event: e.NoticeSent, _: Rules) -> Case:
@@ -152,10 +235,34 @@ def _notified(case: Case, event: e.NoticeSent | e.NoticeFailed, how: str) -> Cas
     if order is None or order.state == DONE or order.slot[0] != NOTICE:
         return case
     case = _ended(case, order, event)
+    if isinstance(event, e.NoticeFailed):
+        case = _with(case, replace(case.orders[order.slot], reason=event.reason))
     ordered = order.ordered
     n = ordered.response if isinstance(ordered, e.NoticeOrdered) else 0
     responses = tuple(replace(it, notified=how) if it.n == n else it for it in case.responses)
     return replace(case, responses=responses)
+
+
+def instruction_sent(case: Case, event: e.InstructionSent, _: Rules) -> Case:
+    case, ordered = _instructed(case, event)
+    return case if ordered is None else recipients.sent(case, ordered, event.at)
+
+
+def instruction_failed(case: Case, event: e.InstructionFailed, _: Rules) -> Case:
+    case, ordered = _instructed(case, event)
+    return case if ordered is None else recipients.failed(case, ordered, event.reason)
+
+
+def _instructed(
+    case: Case, event: e.InstructionSent | e.InstructionFailed
+) -> tuple[Case, e.InstructionOrdered | None]:
+    """The case with that order ended, and the order; None if its end was told before."""
+    order = case.order_of(event.order)
+    if order is None or order.state == DONE or order.slot[0] != INSTRUCTION:
+        return case, None
+    ordered = order.ordered
+    ended = _ended(case, order, event)
+    return ended, ordered if isinstance(ordered, e.InstructionOrdered) else None
 
 
 def _take(
@@ -195,30 +302,16 @@ def _judged(
     for task in rows:
         for category in task.erase:
             said = done.get((task.tag, category))
-            if failed:
-                judged[task.tag, category] = OutcomeRow(kind="failed", reason="not_looked")
-            elif task.tag in gone:
+            if task.tag in gone and not failed:
                 judged[task.tag, category] = said if _proves(said) else GONE
-            elif task.tag not in looked:
-                judged[task.tag, category] = OutcomeRow(kind="failed", reason="not_looked")
+            elif failed or task.tag not in looked:
+                waits = said is not None and said.kind == QUEUED  # it is looked for again
+                judged[task.tag, category] = said if waits else NOT_LOOKED
             elif category not in looked[task.tag][1].categories:
                 judged[task.tag, category] = said if _proves(said) else GONE
             else:
                 judged[task.tag, category] = None if said is None or _proves(said) else said
     return judged
-
-
-def _by_day(said: OutcomeRow) -> OutcomeRow:
-    """The outcome, dated at the end of its day (UTC): what goes within one day is one thing owed.
-
-    Otherwise thousands of holdings would have as many dates, and no report could hold them.
-    """
-    if said.until is None or class_of(said) != "dated":
-        return said
-    day = said.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if day == said.until or day.date() == date.max:  # some vendors' «never» has no next day
-        return said
-    return replace(said, until=day + timedelta(days=1))
 
 
 def _proves(said: OutcomeRow | None) -> bool:
@@ -263,6 +356,8 @@ def _held(before: Held | None, row: HoldingRow, system: str, number: int, sealed
         source=number,
         sealed=sealed,
         exported=row.exported,
+        bears=row.bears,
+        part_of=row.part_of,
     )
     if before is None:
         return found
@@ -271,6 +366,8 @@ def _held(before: Held | None, row: HoldingRow, system: str, number: int, sealed
         before,
         categories=before.categories | found.categories,
         exported=before.exported or found.exported,
+        bears=found.bears or before.bears,
+        part_of=found.part_of or before.part_of,
         late=before.late - found.categories if found.exported else before.late | fresh,
     )
 

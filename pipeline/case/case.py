@@ -5,27 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial, reduce
 from uuid import UUID
 
 from schemas.events import Event
-from schemas.records import CoverageRow, ExportRow, OutcomeRow
+from schemas.records import (
+    BorneRow,
+    CoverageRow,
+    DueRow,
+    ExportRow,
+    FactRow,
+    OutcomeRow,
+    RecipientRow,
+)
 
 from . import lifecycle
-from .facts import joined
+from .deadline import Pause
+from .facts import Told, together
 from .plan import Decision
+from .whose import ANOTHERS, OURS, POLICY, Verdict
 
 Row = tuple[bytes, str]
 """A (holding's tag, category): what plans, outcomes and counts are about."""
 Terms = tuple[str, str | None, datetime | None]
 """(state, rule, until): what is owed later, why, and when."""
 Slot = tuple[str, str, int]
-"""(kind, system, n): an order over all its attempts. Kinds: search, task, response, notice."""
+"""(kind, system, n): an order over all its attempts. Kinds: search (to find), look (to verify),
+task, response, notice, instruction.
+"""
 
-SEARCH, TASK, RESPONSE, NOTICE = "search", "task", "response", "notice"
+Settled = tuple[str, Row]
+"""(right, row) that a person settled. The row of a whole system has no tag, and its name."""
+ERASURE = "erasure"
+
+SEARCH, LOOK, TASK, RESPONSE, NOTICE = "search", "look", "task", "response", "notice"
+INSTRUCTION, RECIPIENTS = "instruction", "recipients"
+"""An order to tell a recipient, and the system of all such orders."""
 OPEN, DEFERRED, DONE, SPENT = "open", "deferred", "done", "spent"
 MAX_ATTEMPTS = 12
-"""Attempts at an act, a response or a notice; with doubling pauses that is over two hours."""
+"""Attempts at whatever is no search; with doubling pauses that is over two hours."""
 MAX_ROUNDS = 3
 MAX_DELTAS = 3
 
@@ -46,6 +63,8 @@ class Held:
     sealed: int = 0
     exported: bool = False
     late: frozenset[str] = frozenset()
+    bears: tuple[BorneRow, ...] = ()
+    part_of: bytes = b""
 
     def is_copied(self, category: str) -> bool:
         """Whether a category was handed out."""
@@ -54,12 +73,30 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """An identifier of the person. `source` is the number of the event that seals its value."""
+    """An identifier that was given or found; whether it is the person's, `Case.usable` says.
+
+    `source` is the number of the event that seals its value.
+    """
 
     tag: bytes
     kind: str
     strong: bool
     source: int
+    spellings: Mapping[bytes, int] = field(default_factory=dict)
+    """Every way to write it that was met, by tag, and the event that seals it."""
+    given: bool = False
+    """Whether it came with the request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A row that the vendor has taken into its queue: it is looked for again, until `by`."""
+
+    by: datetime
+    looks: int = 0
+    """How often it was looked for since."""
+    looked: datetime | None = None
+    """Up to when what was due had to be gone for the last look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +113,10 @@ class Order:
     reason: str = ""
     parts: tuple[tuple[int, Event], ...] = ()
     """Parts of answers that came, by event number, until one is complete."""
+    broke: int = 0
+    """Attempts that broke whatever tried them."""
+    began: bool = False
+    """Whether a host said that it begins with the latest attempt."""
     answered: tuple[UUID, bytes] | None = None
     """The attempt whose answer counts, and that answer's digest."""
 
@@ -90,7 +131,11 @@ class SystemState:
     rounds: int = 0
     calls: int = 0
     searched: frozenset[bytes] = frozenset()
-    """Tags of the identifiers it was asked for."""
+    """Tags of the identifiers it was asked for, and of their spellings."""
+    tried: frozenset[bytes] = frozenset()
+    """Tags of the holdings that it was told to copy in a later round."""
+    askable: bool = True
+    """Whether any identifier was one that this system can be asked by."""
     answer_by: datetime | None = None
 
     @property
@@ -112,6 +157,8 @@ class Claim:
     settled_at: datetime | None = None
     coverage: tuple[CoverageRow, ...] = ()
     """As it was last settled with."""
+    recipients: tuple[RecipientRow, ...] = ()
+    """What they had been told and had said by then."""
 
     @property
     def active(self) -> bool:
@@ -135,6 +182,25 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instructed:
+    """What a recipient was told for one right, and what they said; `recipients` has the words."""
+
+    asks: str
+    n: int = 0
+    """The number of the latest instruction."""
+    state: str = ""
+    identifiers: frozenset[bytes] = frozenset()
+    """Tags of those that they were told."""
+    asked_at: datetime | None = None
+    reminders: int = 0
+    until: datetime | None = None
+    """When they are reminded, or no longer waited for."""
+    acknowledged_at: datetime | None = None
+    says: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     n: int
     kind: str
@@ -154,6 +220,44 @@ class Obligation:
     count: int
     rule: str | None
     until: datetime | None
+    look_at: datetime
+    """When it is looked at again."""
+    follow_up: UUID
+    """The case that does, or did."""
+    source: int
+    """Number of the event that opened it, and seals what it is about."""
+    status: str = "waiting"
+    """waiting, looking, or how it was closed: done, by hand, renewed or unreadable."""
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """What makes a case one that nobody asked for: it looks at what another one put off."""
+
+    parent: UUID
+    request: UUID
+    """The case that the person asked for."""
+    asked_at: datetime
+    rows: Mapping[Row, DueRow]
+    """All that it is about, each with its obligation."""
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """To refuse the request, or to ask for a fee: nothing follows until a second person agrees."""
+
+    digest: bytes
+    by: str
+    """The first person's console."""
+    reason: str
+    fee: int = 0
+    currency: str = ""
+    recorded: int = 0
+    """Number of the event that seals their reasons; 0 before it is there."""
+    login: bytes = b""
+    """A tag of who was logged in there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +269,7 @@ class Case:
     """Of the last event in the ledger."""
     state: str = lifecycle.NEW
     intake: str = ""
+    follow_up: FollowUp | None = None
     level: int = 0
     method: str = ""
     policy: bytes = b""
@@ -173,17 +278,49 @@ class Case:
     identity_expires_at: datetime | None = None
     near: bool = False
     """Whether the deadline was said to be near."""
+    extended: bool = False
+    """Whether the answer takes three months from receipt."""
+    reminded: frozenset[int] = frozenset()
+    """The days before the date for which the DPO was reminded of it."""
+    pauses: tuple[Pause, ...] = ()
+    """When the person was asked for something without which nothing could go on."""
     claims: Mapping[str, Claim] = field(default_factory=dict)
     known: Mapping[bytes, Known] = field(default_factory=dict)
+    names: frozenset[bytes] = frozenset()
+    """Tags of the person's name."""
+    proofs: Mapping[bytes, str] = field(default_factory=dict)
+    """How an identifier was proved: `vouched`, `link` or `dpo`."""
+    linked: frozenset[bytes] = frozenset()
+    """Identifiers that a record of theirs bears in a field that policy trusts."""
+    strangers: frozenset[bytes] = frozenset()
+    """Identifiers that the DPO says are somebody else's."""
+    said: Mapping[bytes, str] = field(default_factory=dict)
+    """Holdings of which the DPO says whose they are."""
+    confirming: Mapping[bytes, datetime] = field(default_factory=dict)
+    """Addresses that the person was asked to confirm, and until when."""
+    unconfirmed: frozenset[bytes] = frozenset()
+    """Those that were not confirmed in time."""
+    people: int = 0
+    """How often a person changed what is known of who is who."""
+    whose: Mapping[bytes, Verdict] = field(default_factory=dict)
+    """Whose each holding is. One that is not here is nobody's to act on."""
+    documents: Mapping[bytes, str] = field(default_factory=dict)
+    """Holdings that are customers' documents, by tag: the policy's row that says so."""
+    forwarded: frozenset[bytes] = frozenset()
+    """Those of them that a customer, or the DPO, is told of."""
+    entangled: frozenset[bytes] = frozenset()
+    """What is theirs, and has a part that is contested: to erase it would take that along."""
     systems: Mapping[str, SystemState] = field(default_factory=dict)
     held: Mapping[bytes, Held] = field(default_factory=dict)
-    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, FactRow]] = field(default_factory=dict)
     """By system, then name: what it told last."""
     exports: tuple[ExportRow, ...] = ()
     outcomes: Mapping[Row, OutcomeRow] = field(default_factory=dict)
     """What became of each row: from `task_completed`, and from the plan for what is kept."""
     leftover: Mapping[Row, int] = field(default_factory=dict)
     """Said to be done and still there when looked for: how often so far."""
+    waiting: Mapping[Row, Waiting] = field(default_factory=dict)
+    """What a vendor does by a job: neither done nor left over, as long as it waits."""
     left: frozenset[bytes] = frozenset()
     """Holdings that the DPO leaves to a human."""
     orders: Mapping[Slot, Order] = field(default_factory=dict)
@@ -197,6 +334,60 @@ class Case:
     """What the obligations are about: each row under the terms it was put off."""
     reports: int = 0
     conflicts: int = 0
+    refused_for: str = ""
+    """Why the request was refused, as a DPV term."""
+    proposal: Proposal | None = None
+    fee_awaited: bytes = b""
+    """Digest of the proposal whose fee is waited for: meanwhile nothing is planned or done."""
+    checking: frozenset[Settled] = frozenset()
+    """What a person says that they did by hand, until it was looked for."""
+    by_hand: Mapping[Settled, OutcomeRow] = field(default_factory=dict)
+    """What became of what a person settled and no look proved, as long as it is open otherwise."""
+    needed: frozenset[str] = frozenset()
+    """Items of the inbox that the DPO was told of."""
+    needed_again: frozenset[str] = frozenset()
+    """Those they were told of again."""
+    keyless: bool = False
+    """Whether the key of its record is gone: then nothing more can be said of it to anybody."""
+    told: Mapping[tuple[str, str], Instructed] = field(default_factory=dict)
+    """By recipient and right: those who were told something, or said something."""
+
+    def usable(self) -> dict[bytes, str]:
+        """The identifiers that are known to be the person's, and how; all else is a candidate."""
+        found = {**dict.fromkeys(self.linked, POLICY), **self.proofs}
+        return {
+            tag: how
+            for tag, how in found.items()
+            if tag in self.known and self.known[tag].strong and tag not in self.strangers
+        }
+
+    def is_ours(self, holding: bytes) -> bool:
+        """Whether a holding is known to be the person's, and ours to act on."""
+        return self.whose.get(holding) == OURS and holding not in self.documents
+
+    def is_document(self, holding: bytes) -> bool:
+        """Whether it is a customer's document that bears an identifier of the person."""
+        return holding in self.documents and self.whose.get(holding) == OURS
+
+    def is_out(self, holding: bytes) -> bool:
+        """Whether no answer to the person is about it: another person's, or a customer's."""
+        return self.is_anothers(holding) or self.is_document(holding)
+
+    def may_erase(self, holding: bytes) -> bool:
+        """Whether it is known to be the person's, with all that hangs on it."""
+        return self.is_ours(holding) and holding not in self.entangled
+
+    def is_anothers(self, holding: bytes) -> bool:
+        """Whether a person said so, of it or of all that it bears."""
+        return self.whose.get(holding) == ANOTHERS
+
+    def concerns(self, holding: bytes, category: str) -> bool:
+        """Whether the case is about a row: about all that is found, unless it is a follow-up."""
+        return self.follow_up is None or (holding, category) in self.follow_up.rows
+
+    def is_about(self, holding: bytes) -> bool:
+        """Whether the case is about anything of a holding, as `concerns` says."""
+        return self.follow_up is None or any(it == holding for it, _ in self.follow_up.rows)
 
     def wants(self, right: str) -> bool:
         """Whether this right is asked for, and neither withdrawn nor refused."""
@@ -205,6 +396,11 @@ class Case:
     def searched(self) -> bool:
         """Whether every system's search has ended."""
         return bool(self.systems) and all(it.final for it in self.systems.values())
+
+    @property
+    def verified(self) -> bool:
+        """Whether it is known who asks."""
+        return bool(self.method)
 
     def order_of(self, order: UUID) -> Order | None:
         """The order that an attempt's id belongs to."""
@@ -222,19 +418,13 @@ class Case:
         """The number of the next order of a kind to a system."""
         return 1 + sum(1 for slot in self.orders if slot[:2] == (kind, system))
 
-    def fact(self, name: str, sources: frozenset[str]) -> str | None:
-        """What the `sources` together say of a fact; None while it is unknown.
+    def fact(self, name: str, sources: frozenset[str]) -> Told | None:
+        """What the `sources` together say of a fact; None while it is unknown."""
+        return together(name, (self._told(it, name) for it in sorted(sources)))
 
-        One system's `true` is enough; `false` needs every one of them to have said so.
-        """
-        said = [self.facts.get(system, {}).get(name) for system in sorted(sources)]
-        if "true" in said:
-            return "true"
-        told = [it for it in said if it is not None]
-        if told and all(it == told[0] for it in said):
-            return told[0]
-        dates = [it for it in told if it not in {"true", "false"}]
-        return reduce(partial(joined, name), dates) if dates else None
+    def _told(self, system: str, name: str) -> Told | None:
+        row = self.facts.get(system, {}).get(name)
+        return None if row is None else Told(value=row.value, system=system, read=row.read)
 
     def __repr__(self) -> str:
         return f"<Case {self.id} {self.state} #{self.number}>"

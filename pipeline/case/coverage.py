@@ -7,21 +7,39 @@ exports. One is never computed from the other: where they differ, the case shows
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from schemas.records import CoverageRow, FoundRow, ObligationRow, OutcomeRow, ResponseRow, SystemRow
+from schemas.records import (
+    CoverageRow,
+    FoundRow,
+    ObligationRow,
+    OutcomeRow,
+    RecipientRow,
+    ResponseRow,
+    SystemRow,
+    UsedRow,
+)
 
-from .case import MAX_DELTAS, Case, Row
+from . import recipients
+from .case import MAX_DELTAS, MAX_ROUNDS, Case, Held, Known, Row, SystemState
 from .outcome import state as class_of
 from .plan import UNDECIDED
 from .planned import planned
 from .rules import Rules
+from .waiting import NOT_LOOKED
+from .whose import EMAIL
 
 SYSTEM = "system"
 """The kind of the row that stands for a whole system that could not be searched."""
 EXPORTED = OutcomeRow(kind="exported")
 NOT_EXPORTED = OutcomeRow(kind="failed", reason="not_exported")
 STILL_THERE = OutcomeRow(kind="needs_human", reason="still_there")
+WHOSE = OutcomeRow(kind="needs_human", reason="whose_is_it")
+"""Contested: neither copied nor erased until a person decides."""
+NOT_SEARCHED = "not_searched: nothing_to_ask_by"
+NOT_ASKED = OutcomeRow(kind="failed", reason="nothing_to_ask_by")
+UNASKED = OutcomeRow(kind="failed", reason="identifiers_unasked")
 LEFT = OutcomeRow(kind="needs_human", reason="left_by_dpo")
 
 
@@ -30,7 +48,9 @@ def found(case: Case) -> tuple[FoundRow, ...]:
     counts = Counter(
         (held.system, held.kind, category)
         for held in case.held.values()
+        if not case.is_out(held.tag)
         for category in held.categories
+        if case.concerns(held.tag, category)
     )
     return tuple(
         FoundRow(system=system, kind=kind, category=category, count=count)
@@ -38,16 +58,24 @@ def found(case: Case) -> tuple[FoundRow, ...]:
     )
 
 
+def documents(case: Case) -> tuple[FoundRow, ...]:
+    """How many documents of customers bear an identifier of theirs, by kind."""
+    found = (it for it in case.held.values() if case.is_document(it.tag))
+    counts = Counter((it.system, it.kind) for it in found)
+    return tuple(
+        FoundRow(system=system, kind=kind, category="", count=count)
+        for (system, kind), count in sorted(counts.items())
+    )
+
+
 def coverage(case: Case, right: str, rules: Rules) -> tuple[CoverageRow, ...]:
     """What became of everything, for one claim; a system that could not be searched is open."""
-    rows = _exported(case) if right == "access" else _erased(case, rules)
     counts: Counter[tuple[str, str, str, OutcomeRow]] = Counter()
-    for (tag, category), outcome in rows.items():
-        counts[case.held[tag].system, case.held[tag].kind, category, outcome] += 1
-    for system, state in case.systems.items():
-        if state.status != "located":
-            failed = OutcomeRow(kind="failed", reason=state.reason or state.status)
-            counts[system, SYSTEM, "", failed] += 1
+    for (tag, category), outcome in ended(case, right, rules).items():
+        if tag:
+            counts[case.held[tag].system, case.held[tag].kind, category, outcome] += 1
+        else:
+            counts[category, SYSTEM, "", outcome] += 1
     ordered = sorted(counts.items(), key=lambda pair: (pair[0][:3], repr(pair[0][3])))
     return tuple(
         CoverageRow(
@@ -63,8 +91,34 @@ def coverage(case: Case, right: str, rules: Rules) -> tuple[CoverageRow, ...]:
     )
 
 
-def outcome_of(rows: tuple[CoverageRow, ...]) -> str:
-    """How a claim settles: `fulfilled`, `partially_fulfilled` or `no_data`."""
+def ended(case: Case, right: str, rules: Rules) -> dict[Row, OutcomeRow]:
+    """What became of every row for one claim. A system that was not searched is a row of its own,
+    without a tag. What is open stays so, unless a person settled it.
+    """
+    rows = dict(_exported(case) if right == "access" else _erased(case, rules))
+    rows |= {(b"", system): it for system, it in _unsearched(case, rules)}
+    said = ((row, it) for (of, row), it in case.by_hand.items() if of == right)
+    return rows | {row: it for row, it in said if row in rows and class_of(rows[row]) == "open"}
+
+
+def _unsearched(case: Case, rules: Rules) -> Iterator[tuple[str, OutcomeRow]]:
+    for system, state in case.systems.items():
+        if state.status != "located":
+            yield system, OutcomeRow(kind="failed", reason=state.reason or state.status)
+        elif not state.askable:
+            yield system, NOT_ASKED
+        elif unasked(case, system, rules):
+            yield system, UNASKED
+
+
+def outcome_of(rows: tuple[CoverageRow, ...], told: tuple[RecipientRow, ...] = ()) -> str:
+    """How a claim settles: `fulfilled`, `partially_fulfilled` or `no_data`.
+
+    Recipients who were told, and are waited for, hold nothing up; who was not reached, or never
+    answered, leaves it fulfilled in part.
+    """
+    if any(map(recipients.is_open, told)):
+        return "partially_fulfilled"
     if not rows:
         return "no_data"
     return "fulfilled" if all(it.state == "proved" for it in rows) else "partially_fulfilled"
@@ -84,16 +138,28 @@ def difference(found: tuple[FoundRow, ...], rows: tuple[CoverageRow, ...]) -> st
 
 def systems(case: Case) -> tuple[SystemRow, ...]:
     """A line for every system, whether it holds anything or not."""
-    counts = Counter(it.system for it in case.held.values())
+    counts = Counter(
+        it.system for it in case.held.values() if not case.is_out(it.tag) and case.is_about(it.tag)
+    )
     return tuple(
         SystemRow(
             system=system,
-            searched=_searched(state.status, state.reason, counts[system]),
+            searched=_searched(state, counts[system]),
             rounds=state.rounds,
             found=counts[system],
             calls=state.calls,
         )
         for system, state in sorted(case.systems.items())
+    )
+
+
+def searched(case: Case, rules: Rules) -> tuple[SystemRow, ...]:
+    """The same, with what a search of each system can never find."""
+    return tuple(
+        replace(it, beyond=tuple(sorted(rules.systems[it.system].beyond)))
+        if it.system in rules.systems
+        else it
+        for it in systems(case)
     )
 
 
@@ -107,8 +173,10 @@ def obligations(case: Case) -> tuple[ObligationRow, ...]:
             count=it.count,
             rule=it.rule,
             until=it.until,
+            look_at=it.look_at,
         )
         for it in case.obligations
+        if it.closed_at is None
     )
 
 
@@ -120,18 +188,57 @@ def responses(case: Case) -> tuple[ResponseRow, ...]:
     )
 
 
-def _searched(status: str, reason: str, count: int) -> str:
-    if status == "located":
-        return "found" if count else "nothing"
-    return f"{status}: {reason}" if reason else status
+def identifiers(case: Case) -> tuple[UsedRow, ...]:
+    """What became of every identifier that was given, and of those that were found beside them."""
+    usable = case.usable()
+    return tuple(
+        UsedRow(tag=it.tag, kind=it.kind, how=usable.get(it.tag) or _unused(case, it))
+        for it in case.known.values()
+        if it.given or it.strong
+    )
+
+
+def unasked(case: Case, system: str, rules: Rules) -> bool:
+    """Whether the rounds have ended, and an identifier that is theirs was never asked for."""
+    state = case.systems[system]
+    if state.rounds < MAX_ROUNDS + case.people:
+        return False
+    kinds = rules.asked_by(system)
+    return any(it not in state.searched for it in case.usable() if case.known[it].kind in kinds)
+
+
+def _unused(case: Case, it: Known) -> str:
+    if it.tag in case.strangers:
+        return "another"
+    if it.tag in case.confirming:
+        return "waiting"
+    if not it.strong:
+        return "shared"
+    if it.tag in case.unconfirmed or (it.given and it.kind == EMAIL):
+        return "unconfirmed"
+    return "unproved" if it.given else "found"
+
+
+def _searched(state: SystemState, count: int) -> str:
+    if state.status == "located":
+        nothing = "nothing" if state.askable else NOT_SEARCHED
+        return "found" if count else nothing
+    return f"{state.status}: {state.reason}" if state.reason else state.status
 
 
 def _exported(case: Case) -> Mapping[Row, OutcomeRow]:
     return {
-        (held.tag, category): EXPORTED if held.is_copied(category) else NOT_EXPORTED
+        (held.tag, category): _handed_out(case, held, category)
         for held in case.held.values()
+        if not case.is_out(held.tag)
         for category in held.categories
     }
+
+
+def _handed_out(case: Case, held: Held, category: str) -> OutcomeRow:
+    if not case.is_ours(held.tag):
+        return WHOSE
+    return EXPORTED if held.is_copied(category) else NOT_EXPORTED
 
 
 def _erased(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
@@ -145,8 +252,20 @@ def _erased(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
             rows[row] = OutcomeRow(kind="needs_human", reason=f"facts_missing:{needs}")
     for held in case.held.values():
         for category in held.categories:
-            if held.tag in case.left:
-                rows.setdefault((held.tag, category), LEFT)
-            elif case.wants("access") and not held.is_copied(category):
-                rows.setdefault((held.tag, category), NOT_EXPORTED)
-    return rows
+            why = _untouched(case, held, category)
+            if why is not None and case.concerns(held.tag, category):
+                rows.setdefault((held.tag, category), why)
+    return {row: it for row, it in rows.items() if not case.is_out(row[0])}
+
+
+def _untouched(case: Case, held: Held, category: str) -> OutcomeRow | None:
+    """Why nothing may be done to a row, whatever a plan would say; None if it may."""
+    if case.follow_up is not None and case.systems[held.system].status != "located":
+        return NOT_LOOKED
+    if held.tag in case.left:
+        return LEFT
+    if not case.may_erase(held.tag):
+        return WHOSE
+    if case.wants("access") and not held.is_copied(category):
+        return NOT_EXPORTED
+    return None

@@ -12,6 +12,8 @@ from schemas.derive import event_name
 from schemas.events import Event, PlanApproved
 
 from .case import Case
+from .counted import objection
+from .decisions import stale
 from .fold import apply
 from .rules import Given, Rules
 
@@ -46,8 +48,10 @@ def decide(
     What is said is known to every later stage at once, and read in the order it was said. Ids are
     derived from the event's, so the same event always says the same. Raises `StaleError`.
     """
-    if case is not None and isinstance(event, PlanApproved):
+    if case is not None:
         _refuse_stale(case, event, given.now)
+    if case is not None and (untimely := objection(case, event, rules, given.now)):
+        raise StaleError(untimely)
     case = apply(case, event, rules)
     said = [Said(case.number, event_id, None, event)]
     waiting = deque(said)
@@ -62,7 +66,11 @@ def decide(
     return case, said
 
 
-def _refuse_stale(case: Case, event: PlanApproved, now: datetime) -> None:
+def _refuse_stale(case: Case, event: Event, now: datetime) -> None:
+    if reason := stale(case, event):
+        raise StaleError(reason)
+    if not isinstance(event, PlanApproved):
+        return
     plan = case.plan
     if plan is None or plan.digest != event.digest:
         raise StaleError("the digest is not the current plan's")

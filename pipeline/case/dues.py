@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from schemas.events import (
     ApprovalOverdue,
+    ConfirmationOverdue,
     DeadlineNear,
     Event,
     IdentityOverdue,
+    ObligationClosed,
+    ObligationDue,
     OrderDue,
+    PeopleNeeded,
+    ProgressDue,
+    RecipientOverdue,
+    ReminderDue,
     SearchOverdue,
 )
 
-from . import lifecycle
+from . import lifecycle, recipients
 from .brake import Brake
 from .case import TASK, Case
+from .follow_up import due_dates, ended
+from .inbox import waiting
 from .planned import turn_id, turns
+from .reminders import interim_at, is_open, progress_at, reminders
 from .rules import Rules
+from .waiting import look_id, looks_due
 
-ORDER, SEARCH, IDENTITY, APPROVAL, DEADLINE = (
+ORDER, SEARCH, IDENTITY, CONFIRMATION, APPROVAL, DEADLINE = (
     "order",
     "search",
     "identity",
+    "confirmation",
     "approval",
     "deadline",
 )
+REMINDER, PROGRESS, PEOPLE, PEOPLE_AGAIN = "reminder", "progress", "people", "people_again"
+OBLIGATION, CLOSING = "obligation", "closing"
+RECIPIENT = "recipient"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Due:
-    """At `at`, `kind` is due; `ref` is an order's id, a system, or a plan's digest."""
+    """At `at`, `kind` is due; `ref` is an order's id, a system, a digest, days, or a case."""
 
     at: datetime
     kind: str
@@ -43,39 +58,89 @@ class Due:
 
 
 def dues(case: Case, rules: Rules) -> Iterator[Due]:
-    """Everything that a case waits for."""
+    """Everything that a case waits for; without its key, only what another case looks at."""
+    if case.keyless:
+        yield from _of_obligations(case)
+        return
     for order in case.under_way():
         kind, system, _n = order.slot
         named = str(getattr(order.ordered, "order", ""))
         yield Due(order.due, ORDER, named, system if kind == TASK else "")
     for system in turns(case):  # the brake keeps them waiting, or they would have been ordered
         yield Due(case.received_at, ORDER, str(turn_id(case, system)), system)
+    for system, at in looks_due(case, rules):
+        yield Due(at, ORDER, str(look_id(case, system)))
     for system, state in case.systems.items():
         if state.answer_by is not None and not state.final:
             yield Due(state.answer_by, SEARCH, system)
     if case.state == lifecycle.ASKED and case.identity_expires_at is not None:
         yield Due(case.identity_expires_at, IDENTITY)
+    for tag, until in case.confirming.items():
+        yield Due(until, CONFIRMATION, tag.hex())
     plan = case.plan
     if plan is not None and plan.state == "asked" and plan.expires_at is not None:
         yield Due(plan.expires_at, APPROVAL, plan.digest.hex())
-    started = any(it.rounds for it in case.systems.values())
-    if started and not case.near and any(it.active for it in case.claims.values()):
-        yield Due(case.due_at - rules.settings.deadline_near, DEADLINE)
+    yield from (Due(at, RECIPIENT, ref, held) for at, ref, held in recipients.due(case, rules))
+    yield from _of_obligations(case)
+    yield from _of_the_date(case, rules)
+    yield from _people(case, rules)
+
+
+def _of_the_date(case: Case, rules: Rules) -> Iterator[Due]:
+    """What comes before the date of the answer, and while it takes longer."""
+    if (interim := interim_at(case, rules)) is not None:
+        yield Due(interim, DEADLINE)
+    for it in reminders(case, rules):
+        yield Due(it.at, REMINDER, str(it.days))
+    if (progress := progress_at(case, rules)) is not None:
+        yield Due(progress, PROGRESS)
+
+
+def _of_obligations(case: Case) -> Iterator[Due]:
+    """When what was put off is looked at; and that a follow-up came to its end."""
+    for looks, at in due_dates(case).items():
+        yield Due(at, OBLIGATION, str(looks))
+    at_end = ended(case)
+    if case.follow_up is not None and at_end is not None:
+        yield Due(at_end, CLOSING, str(case.follow_up.parent))
+
+
+def _recipient_overdue(case: UUID, reference: str) -> Event:
+    recipient, right = recipients.referred(reference)
+    return RecipientOverdue(case=case, recipient=recipient, right=right)
+
+
+_SAYS: Mapping[str, Callable[[UUID, Due], Event]] = {
+    ORDER: lambda case, due: OrderDue(case=case, order=UUID(due.ref)),
+    SEARCH: lambda case, due: SearchOverdue(case=case, system=due.ref),
+    IDENTITY: lambda case, _: IdentityOverdue(case=case),
+    CONFIRMATION: lambda case, due: ConfirmationOverdue(case=case, tags=(bytes.fromhex(due.ref),)),
+    APPROVAL: lambda case, due: ApprovalOverdue(case=case, digest=bytes.fromhex(due.ref)),
+    DEADLINE: lambda case, _: DeadlineNear(case=case),
+    REMINDER: lambda case, due: ReminderDue(case=case, days=int(due.ref)),
+    PROGRESS: lambda case, _: ProgressDue(case=case),
+    RECIPIENT: lambda case, due: _recipient_overdue(case, due.ref),
+    OBLIGATION: lambda case, due: ObligationDue(case=case, follow_up=UUID(due.ref)),
+    CLOSING: lambda case, due: ObligationClosed(case=case, follow_up=case, at=due.at),
+    PEOPLE: lambda case, _: PeopleNeeded(case=case),
+    PEOPLE_AGAIN: lambda case, _: PeopleNeeded(case=case, again=True),
+}
+
+
+def _people(case: Case, rules: Rules) -> Iterator[Due]:
+    """When the DPO is told that something waits for a person: at once, and before its time."""
+    items = list(waiting(case, rules))
+    if any(not it.mailed and it.id not in case.needed for it in items):
+        yield Due(case.received_at, PEOPLE)
+    told = [it for it in items if it.id in case.needed and it.id not in case.needed_again]
+    later = [it.due for it in told if not is_open(case)]  # else the date of the answer reminds
+    if later:
+        yield Due(min(later) - rules.settings.deadline_near, PEOPLE_AGAIN)
 
 
 def event_of(case: UUID, due: Due) -> Event:
     """What the clock says of a due row."""
-    match due.kind:
-        case "order":
-            return OrderDue(case=case, order=UUID(due.ref))
-        case "search":
-            return SearchOverdue(case=case, system=due.ref)
-        case "identity":
-            return IdentityOverdue(case=case)
-        case "approval":
-            return ApprovalOverdue(case=case, digest=bytes.fromhex(due.ref))
-        case _:
-            return DeadlineNear(case=case)
+    return _SAYS[due.kind](case, due)
 
 
 def is_still_due(case: Case, due: Due, rules: Rules, brake: Brake) -> bool:

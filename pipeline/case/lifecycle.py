@@ -14,6 +14,8 @@ ACTING = "acting"
 OBSERVED = "observed"
 SETTLED = "settled"
 ANSWERED = "answered"
+PEOPLE = "waits_for_people"
+"""Answered as far as the pipeline can, and something is on somebody's list (`inbox.py`)."""
 REFUSED = "refused"
 WITHDRAWN = "withdrawn"
 
@@ -45,12 +47,17 @@ TABLE: dict[tuple[str, type[Event]], str] = {
     (ANSWERED, e.PlanMade): PLANNED,
     (ANSWERED, e.TaskOrdered): ACTING,
     (ANSWERED, e.ClaimSettled): SETTLED,
+    (PEOPLE, e.PlanMade): PLANNED,
+    (PEOPLE, e.TaskOrdered): ACTING,
+    (PEOPLE, e.ClaimSettled): SETTLED,
+    (PEOPLE, e.CaseReported): ANSWERED,
+    (REFUSED, e.IdentityVerified): SEARCHING,
 }
 """(state, event) -> state. A pair that is not here leaves the state as it is."""
 
 
 def after(state: str, event: Event) -> str:
-    """The state of a case after an event."""
+    """The state of a case after an event; a refused one goes on only once it is known who asks."""
     if isinstance(event, e.CaseOpened):
         return NEW
     if state not in TERMINAL and isinstance(event, e.RequestRefused):

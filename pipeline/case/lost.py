@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from schemas.events import Event, TaskOrdered
-from schemas.records import TaskRow
+from schemas.derive import event_name
+from schemas.events import Event, ObligationOpened, ResponseSigned, TaskOrdered
+from schemas.records import LedgerEntry, TaskRow
 
+from ..policy.clock import Clock
 from .case import TASK, Case
 from .coverage import systems
+from .deadline import deadline
 
 KEY_LOST = "its key is lost: nothing sealed in it can be read, and nothing more is decided"
+KEY_ENDED = "its key was destroyed, and what was said of it before cannot be read: it is over"
+UNREAD = "unread"
+"""The state of a case of which the last events cannot be read."""
+TASK_ORDERED, RESPONSE_SIGNED = event_name(TaskOrdered), event_name(ResponseSigned)
+OBLIGATION_OPENED = event_name(ObligationOpened)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +42,14 @@ class LostSystem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostCase:
-    """All that its ledger tells in the clear. `do` is what the DPO must do."""
+    """All that can be read of it. `do` is what the DPO must do."""
 
     case: UUID
     intake: str
     state: str
     claims: tuple[tuple[str, str], ...]
     received_at: datetime
+    """If its request cannot be read: when it was taken in, which is no earlier."""
     due_at: datetime
     systems: tuple[LostSystem, ...]
     waiting: tuple[str, ...]
@@ -47,6 +57,8 @@ class LostCase:
     owed: tuple[str, ...]
     """What was left for later: nobody but a person will come back to it."""
     do: tuple[str, ...]
+    unread: tuple[tuple[str, int], ...] = ()
+    """How many events of each type cannot be read, in the order in which they began."""
 
 
 def lost(case: Case) -> LostCase:
@@ -69,6 +81,47 @@ def lost(case: Case) -> LostCase:
         waiting=tuple(f"{it.slot[1]}: {it.slot[0]}" for it in case.under_way()),
         owed=owed,
         do=_do(case, known, owed),
+    )
+
+
+def unread(
+    case: UUID, known: Case | None, rest: Sequence[LedgerEntry], *, is_over: bool
+) -> LostCase:
+    """What to tell the DPO of a case of which these entries, its last, cannot all be read.
+
+    `known` is the case before them; None if they are all there is. `is_over` says that its key was
+    destroyed when its time was up.
+    """
+    types = Counter(it.type for it in rest)
+    before = _taken_in(case, rest[0].at) if known is None else lost(known)
+    if known is not None:
+        types[TASK_ORDERED] += sum(slot[0] == TASK for slot in known.orders)
+    owed = (*before.owed, *_owed_unread(types[OBLIGATION_OPENED]))
+    nothing = "nothing: its time was up, and its key was destroyed as it should be"
+    do = (nothing,) if is_over else _do_unread(before, types)
+    later = _later(owed)
+    return replace(
+        before,
+        state=UNREAD,
+        owed=owed,
+        do=later if is_over and later else (*do, *later),
+        unread=tuple(Counter(it.type for it in rest if not it.body).items()),
+    )
+
+
+def _taken_in(case: UUID, at: datetime) -> LostCase:
+    """A case of which no more is known than when its request was taken in."""
+    return LostCase(
+        case=case,
+        intake="",
+        state=UNREAD,
+        claims=(),
+        received_at=at,
+        due_at=deadline(at, Clock()).due,
+        systems=(),
+        waiting=(),
+        owed=(),
+        do=(),
     )
 
 
@@ -95,7 +148,7 @@ def _rows(ordered: Event) -> tuple[TaskRow, ...]:
 
 def _do(case: Case, known: tuple[LostSystem, ...], owed: tuple[str, ...]) -> tuple[str, ...]:
     """Nothing here may be done by itself: it would look again where something is erased already."""
-    later = (f"come back yourself to what is owed: {'; '.join(owed)}",) if owed else ()
+    later = _later(owed)
     if _is_answered(case):
         return later or ("nothing: it was answered; its response cannot be opened again",)
     begun = tuple(it for it in known if it.ordered)
@@ -110,6 +163,32 @@ def _do(case: Case, known: tuple[LostSystem, ...], owed: tuple[str, ...]) -> tup
         " a new search would say that nothing was held"
     )
     return look, answer, *later
+
+
+def _do_unread(it: LostCase, types: Mapping[str, int]) -> tuple[str, ...]:
+    """As for any lost case; what cannot be read is taken to be what would harm most."""
+    signed = types.get(RESPONSE_SIGNED, 0)
+    unless = f"unless they have their answer ({signed} responses were signed)" if signed else ""
+    if not types.get(TASK_ORDERED):
+        received = f"as received no later than {it.received_at:%Y-%m-%dT%H:%M:%S}"
+        anew = " ".join(word for word in ("under a new case id,", received, unless) if word)
+        return (f"nothing was erased: have the request sent again {anew}",)
+    who = it.intake or "the intakes"
+    look = (
+        f"erasing was ordered ({types[TASK_ORDERED]} orders), in which systems and what came of it"
+        f" cannot be read any more: ask {who} who it is, and look in every system yourself"
+    )
+    by = f"answer the person yourself by {it.due_at:%Y-%m-%d}"
+    again = "do not send the request again, a new search would say that nothing was held"
+    return look, f"{by} {unless}: {again}" if unless else f"{by}: {again}"
+
+
+def _owed_unread(count: int) -> tuple[str, ...]:
+    return (f"{count} obligations that cannot be read any more",) if count else ()
+
+
+def _later(owed: Sequence[str]) -> tuple[str, ...]:
+    return (f"come back yourself to what is owed: {'; '.join(owed)}",) if owed else ()
 
 
 def _is_answered(case: Case) -> bool:

@@ -9,12 +9,15 @@ from typing import TypeVar
 from uuid import UUID, uuid5
 
 from schemas import events as e
-from schemas.records import OutcomeRow
 
+from . import recipients, spent, waiting
 from .case import (
     DEFERRED,
+    INSTRUCTION,
+    LOOK,
     MAX_ATTEMPTS,
     NOTICE,
+    RECIPIENTS,
     RESPONSE,
     SEARCH,
     SPENT,
@@ -26,10 +29,24 @@ from .case import (
 )
 from .rules import Rules
 
-TASKS = frozenset({TASK})
+FIND, VERIFY = "find", "verify"
+"""What a search is for: to find what there is, or to look again for what must have gone."""
+ERASING = frozenset({TASK, LOOK})
+"""Orders that nobody needs unless an erasure is asked for."""
+ASKED_FOR, BORNE = "ask", "bear"
+"""What an order brings an identifier for: to ask with it, or to know what bears it as theirs."""
 LONGEST_PAUSE = timedelta(hours=1)
-Ordered = e.SearchOrdered | e.TaskOrdered | e.ResponseOrdered | e.NoticeOrdered
-Attempt = TypeVar("Attempt", e.SearchOrdered, e.TaskOrdered, e.ResponseOrdered, e.NoticeOrdered)
+Ordered = (
+    e.SearchOrdered | e.TaskOrdered | e.ResponseOrdered | e.NoticeOrdered | e.InstructionOrdered
+)
+Attempt = TypeVar(
+    "Attempt",
+    e.SearchOrdered,
+    e.TaskOrdered,
+    e.ResponseOrdered,
+    e.NoticeOrdered,
+    e.InstructionOrdered,
+)
 
 
 def order_id(case: UUID, slot: Slot, attempt: int) -> UUID:
@@ -39,14 +56,20 @@ def order_id(case: UUID, slot: Slot, attempt: int) -> UUID:
 
 
 def search_ordered(case: Case, event: e.SearchOrdered, _: Rules) -> Case:
+    if event.purpose == VERIFY:  # no round: what a system holds is known
+        case = waiting.looking(case, event)
+        return _issued(case, event, (LOOK, event.system, event.n))
     was = case.systems[event.system]
     now = replace(
         was,
         status="searching",
         reason="",
         rounds=max(was.rounds, event.n),
-        searched=was.searched | {it.tag for it in event.identifiers},
-        answer_by=was.answer_by or event.answer_by,
+        searched=was.searched.union(
+            *({it.tag, it.spelling or it.tag} for it in event.identifiers if it.use == ASKED_FOR)
+        ),
+        tried=was.tried | {it.tag for it in event.known if not it.exported},
+        answer_by=event.answer_by,
     )
     case = replace(case, systems={**case.systems, event.system: now})
     return _issued(case, event, (SEARCH, event.system, event.n))
@@ -78,17 +101,25 @@ def notice_ordered(case: Case, event: e.NoticeOrdered, _: Rules) -> Case:
     return _issued(case, event, (NOTICE, NOTICE, event.n))
 
 
+def instruction_ordered(case: Case, event: e.InstructionOrdered, _: Rules) -> Case:
+    case = recipients.ordered(case, event) if event.attempt == 1 else case
+    return _issued(case, event, (INSTRUCTION, RECIPIENTS, event.n))
+
+
 def deferred(case: Case, event: e.OrderDeferred, _: Rules) -> Case:
     """Put off; the pause doubles with every attempt, up to `LONGEST_PAUSE`.
 
     An order that is answered or spent stays so: it came to the host once more, and had lapsed.
+    One that is said to have begun is not put off.
     """
     order = case.order_of(event.order)
     if order is None or not is_due(order, event.order):
         return case
+    if event.reason == spent.BEGAN:
+        return replace(case, orders={**case.orders, order.slot: replace(order, began=True)})
     pause = min(timedelta(seconds=2 ** min(order.attempt, MAX_ATTEMPTS)), LONGEST_PAUSE)
-    put_off = replace(order, state=DEFERRED, due=event.until + pause, reason=event.reason)
-    case = replace(case, orders={**case.orders, order.slot: put_off})
+    later = replace(order, state=DEFERRED, due=event.until + pause, reason=event.reason)
+    case = replace(case, orders={**case.orders, order.slot: spent.put_off(later, event.reason)})
     kind, system, _n = order.slot
     if system not in case.systems:
         return case
@@ -99,20 +130,12 @@ def deferred(case: Case, event: e.OrderDeferred, _: Rules) -> Case:
     return replace(case, systems={**case.systems, system: now})
 
 
-def due(case: Case, event: e.OrderDue, _: Rules) -> Case:
-    """Nothing yet, unless every attempt is spent: then it counts as failed."""
+def due(case: Case, event: e.OrderDue, rules: Rules) -> Case:
+    """Nothing yet, unless every attempt is spent, or too many broke: then it counts as failed."""
     order = case.order_of(event.order)
-    if order is None or not is_due(order, event.order) or order.attempt < MAX_ATTEMPTS:
+    if order is None or not is_due(order, event.order):
         return case
-    kind = order.slot[0]
-    if kind == SEARCH:
-        return case  # ends with its budget, not with a count
-    case = replace(case, orders={**case.orders, order.slot: replace(order, state=SPENT)})
-    if isinstance(order.ordered, e.TaskOrdered):
-        spent = OutcomeRow(kind="failed", reason="no_answer")
-        rows = {(it.tag, c): spent for it in order.ordered.rows for c in it.erase}
-        return replace(case, outcomes={**case.outcomes, **rows})
-    return case
+    return spent.due(case, order, rules)
 
 
 def is_due(order: Order, attempt: UUID) -> bool:
@@ -134,7 +157,7 @@ def reissued(
     yield replace(order.ordered, order=named, attempt=n, not_after=now + wait)
 
 
-def stopped(case: Case, kinds: frozenset[str] = frozenset({SEARCH, TASK})) -> Case:
+def stopped(case: Case, kinds: frozenset[str] = ERASING | {SEARCH}) -> Case:
     """No order of these kinds is issued again: the request was refused or withdrawn."""
     orders = {
         slot: replace(it, state=SPENT, reason="stopped")
@@ -156,6 +179,7 @@ def _issued(case: Case, event: Ordered, slot: Slot) -> Case:
         attempt=event.attempt,
         due=event.not_after + timedelta(seconds=event.run_limit),
         parts=() if before is None else before.parts,
+        broke=0 if before is None else before.broke,
     )
     return replace(
         case,

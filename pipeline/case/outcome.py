@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
+from datetime import UTC, date, timedelta
 from typing import Any, Literal
 
 from connectors.sdk.interface import (
@@ -18,6 +19,7 @@ from connectors.sdk.interface import (
     NeedsHuman,
     NotSupported,
     Outcome,
+    Queued,
     Rectified,
     Redacted,
     Restricted,
@@ -26,7 +28,7 @@ from connectors.sdk.interface import (
 )
 from schemas.records import OutcomeRow
 
-State = Literal["proved", "kept", "dated", "open"]
+State = Literal["proved", "attested", "kept", "dated", "open"]
 
 UNKNOWN = Failed("unknown_outcome")
 
@@ -39,7 +41,9 @@ _PROVED: Mapping[str, type[Outcome]] = {
     "restricted": Restricted,
     "suppressed": Suppressed,
 }
-_DATED: Mapping[str, type[Outcome]] = {"expires": Expires, "blocked": Blocked}
+_DATED: Mapping[str, type[Outcome]] = {"expires": Expires, "blocked": Blocked, "queued": Queued}
+OF_PEOPLE: Mapping[str, State] = {"attested": "attested", "not_possible": "open"}
+"""What a person says, and no connector can."""
 _OPEN: Mapping[str, type[Outcome]] = {
     "accepted": Accepted,
     "needs_human": NeedsHuman,
@@ -48,12 +52,13 @@ _OPEN: Mapping[str, type[Outcome]] = {
 }
 _KINDS = {**_PROVED, "retained": Retained, **_DATED, **_OPEN}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
-_ON_THE_WIRE = {"at": "until", "instruction": "reason"}
+_ON_THE_WIRE = {"at": "until", "by": "until", "instruction": "reason"}
 """Fields of outcomes that an `OutcomeRow` has under another name."""
 _STATES: Mapping[str, State] = {
     **dict.fromkeys(_PROVED, "proved"),
     "retained": "kept",
     **dict.fromkeys(_DATED, "dated"),
+    **OF_PEOPLE,
 }
 _CODE = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
 
@@ -79,8 +84,29 @@ def from_row(row: OutcomeRow) -> Outcome:
 
 
 def state(row: OutcomeRow) -> State:
-    """The class of an outcome. Unknown kinds are open: not known to be done."""
-    return _STATES.get(row.kind, "open")
+    """The class of an outcome. Unknown kinds are open, not known to be done; so is what has no date
+    and should.
+    """
+    found = _STATES.get(row.kind, "open")
+    return "open" if found == "dated" and row.until is None else found
+
+
+def by_day(said: OutcomeRow) -> OutcomeRow:
+    """The outcome, dated at the end of its day (UTC): what goes within one day is one thing owed.
+
+    Otherwise thousands of holdings would have as many dates, and no report could hold them.
+    """
+    if said.until is None or state(said) != "dated":
+        return said
+    day = said.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if day == said.until or day.date() == date.max:  # some vendors' «never» has no next day
+        return said
+    return replace(said, until=day + timedelta(days=1))
+
+
+def of_host(said: OutcomeRow) -> OutcomeRow:
+    """An outcome as a host may say it: one that only people say is none."""
+    return to_row(UNKNOWN) if said.kind in OF_PEOPLE else said
 
 
 def code(text: str) -> str:

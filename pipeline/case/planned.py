@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date
 from hashlib import sha256
 from uuid import UUID, uuid5
 
 from schemas.records import OutcomeRow, PlanRow
 
 from .case import MAX_DELTAS, Case, Row
+from .facts import Told
 from .plan import ERASE, KEEP, Decision, decide
 from .rules import Rules
 
+RETAINED = "retained"
 OBSERVE_MODE = "observe_mode"
 """Why nothing was erased: the pipeline looks, plans and reports."""
 
@@ -24,18 +28,27 @@ def planned(case: Case, rules: Rules) -> dict[Row, Decision]:
     gone, and, where a copy was asked for as well, what could not be exported.
     """
     policy = rules.policy_of(case.policy)
-    facts = known_facts(case, rules)
+    facts, on = known_facts(case, rules), as_of(case)
     return {
-        (held.tag, category): decide(held.system, held.kind, category, facts, policy)
+        (held.tag, category): decide(held.system, held.kind, category, facts, policy, on)
         for held in case.held.values()
-        if held.tag not in case.left
+        if case.may_erase(held.tag) and held.tag not in case.left
         for category in sorted(held.categories)
+        if case.concerns(held.tag, category)
         if held.is_copied(category) or not case.wants("access")
         if _unsettled(case, (held.tag, category))
     }
 
 
-def known_facts(case: Case, rules: Rules) -> dict[str, str]:
+def as_of(case: Case) -> date:
+    """The day that a plan is made as of: receipt, so that it is the same whenever it is made.
+
+    What is over later goes when its period is looked at.
+    """
+    return case.received_at.astimezone(UTC).date()
+
+
+def known_facts(case: Case, rules: Rules) -> dict[str, Told]:
     """What is known of the facts that the case's policy asks for; an unknown one is missing."""
     names = rules.policy_of(case.policy).facts
     found = {name: case.fact(name, rules.sources(name)) for name in names}
@@ -43,7 +56,7 @@ def known_facts(case: Case, rules: Rules) -> dict[str, str]:
 
 
 def digest(case: Case, rows: Mapping[Row, Decision], rules: Rules) -> bytes:
-    """What an approval binds: SHA-256 over tags, facts, rules and policy.
+    """What an approval binds: SHA-256 over tags, conditions, rules, dates and policy.
 
     How often something was said to be gone and was still there is part of it: to try once more is
     a plan of its own.
@@ -53,7 +66,9 @@ def digest(case: Case, rows: Mapping[Row, Decision], rules: Rules) -> bytes:
         f" {case.leftover.get((tag, category), 0)}"
         for (tag, category), it in sorted(rows.items(), key=lambda pair: pair[0])
     ]
-    facts = sorted(known_facts(case, rules).items())
+    conditions = rules.policy_of(case.policy).conditions
+    known = known_facts(case, rules).items()
+    facts = sorted((name, it.value) for name, it in known if name in conditions)
     return sha256(repr((case.id, case.policy, facts, said)).encode()).digest()
 
 
@@ -82,10 +97,31 @@ def counted(case: Case, rows: Mapping[Row, Decision]) -> tuple[PlanRow, ...]:
 def kept(rows: Mapping[Row, Decision]) -> dict[Row, OutcomeRow]:
     """The outcomes of what a plan keeps: nothing is done to it, so the plan says it all."""
     return {
-        row: OutcomeRow(kind="retained", rule=it.rule, until=it.until)
+        row: OutcomeRow(
+            kind=RETAINED, rule=it.rule, until=it.until, reason=it.reason, period=it.period
+        )
         for row, it in rows.items()
         if it.action == KEEP
     }
+
+
+def kept_anew(case: Case, rules: Rules) -> Case:
+    """The same case, with what is kept dated by what is known by now.
+
+    A plan keeps under the facts of its day; a later round of the search may tell more of them. What
+    they say is over is for the next plan to erase.
+    """
+    retained = [row for row, it in case.outcomes.items() if it.kind == RETAINED]
+    if not retained:
+        return case
+    policy, facts, on = rules.policy_of(case.policy), known_facts(case, rules), as_of(case)
+    held = {row: case.held[row[0]] for row in retained}
+    decided = {
+        row: decide(it.system, it.kind, row[1], facts, policy, on) for row, it in held.items()
+    }
+    over = {row for row, it in decided.items() if it.action == ERASE}
+    outcomes = {row: it for row, it in case.outcomes.items() if row not in over}
+    return replace(case, outcomes=outcomes | kept(decided))
 
 
 def observed(rows: Mapping[Row, Decision]) -> dict[Row, OutcomeRow]:
@@ -98,16 +134,38 @@ def observed(rows: Mapping[Row, Decision]) -> dict[Row, OutcomeRow]:
     return {**kept(rows), **left}
 
 
+def rests_on(case: Case, rules: Rules) -> frozenset[str]:
+    """The facts by which the current plan erases: if they are others now, nothing may be done."""
+    conditions = rules.policy_of(case.policy).conditions
+    rows = () if case.plan is None else case.plan.rows.values()
+    return conditions.union(*(it.rests_on for it in rows))
+
+
+def rests_on_people(case: Case) -> bool:
+    """Whether a person, and no proof, says that something is the asker's."""
+    usable = case.usable().values()
+    return "dpo" in usable or "same" in case.said.values()
+
+
 def systems_to_act(case: Case, rows: Mapping[Row, Decision]) -> frozenset[str]:
-    """The systems in which a plan erases something."""
-    return frozenset(case.held[tag].system for (tag, _), it in rows.items() if it.action == ERASE)
+    """The systems in which a plan erases something that may still be erased."""
+    erased = (row for row, it in rows.items() if it.action == ERASE)
+    return frozenset(case.held[row[0]].system for row in erased if _may_erase(case, row))
+
+
+def _may_erase(case: Case, row: Row) -> bool:
+    """Whether it is known to be the person's, and copied where a copy is asked for as well."""
+    tag, category = row
+    copied = case.held[tag].is_copied(category) or not case.wants("access")
+    return copied and case.may_erase(tag)
 
 
 def to_erase(case: Case, system: str) -> dict[bytes, list[str]]:
     """What the current plan erases in a system: categories by holding."""
     erase: dict[bytes, list[str]] = {}
     for (tag, category), decision in ({} if case.plan is None else case.plan.rows).items():
-        if decision.action == ERASE and case.held[tag].system == system:
+        here = case.held[tag].system == system and _may_erase(case, (tag, category))
+        if decision.action == ERASE and here:
             erase.setdefault(tag, []).append(category)
     return erase
 
@@ -119,7 +177,7 @@ def turns(case: Case) -> tuple[str, ...]:
     response. Only the brake makes a system wait after that.
     """
     plan = case.plan
-    if plan is None or plan.state != "approved" or not case.wants("erasure"):
+    if plan is None or plan.state != "approved" or not case.wants("erasure") or case.fee_awaited:
         return ()
     waiting = sorted(systems_to_act(case, plan.rows) - plan.ordered)
     return tuple(it for it in waiting if not case.wants("access") or _handed_over(case, it))

@@ -26,8 +26,8 @@ class Rules:
     policy: Policy
     systems: Mapping[str, Capabilities]
     settings: Settings
-    earlier: Mapping[bytes, Policy]
-    """Policies of open cases by digest."""
+    earlier: dict[bytes, Policy]
+    """Policies of open cases by digest. It grows by what the register has, when that is needed."""
     limits: Limits = field(default_factory=Limits)
     """When the brake engages by itself."""
 
@@ -36,8 +36,29 @@ class Rules:
         if digest == self.policy.digest:
             return self.policy
         if digest not in self.earlier:
-            raise UnknownPolicyError(f"no policy files with digest {digest.hex()}")
+            raise UnknownPolicyError(
+                f"a case was opened under the policy {digest.hex()}, which the register lacks: name"
+                " the folder that has its files in HABEAS_EARLIER_POLICIES"
+            )
         return self.earlier[digest]
+
+    def knows(self, digest: bytes) -> bool:
+        """Whether the policy with this digest is at hand."""
+        return digest == self.policy.digest or digest in self.earlier
+
+    def at_hand(self) -> dict[bytes, Policy]:
+        """Every policy that is known here, by digest."""
+        return {**self.earlier, self.policy.digest: self.policy}
+
+    def asked_by(self, system: str) -> frozenset[str]:
+        """The kinds of identifiers that a system can be asked by."""
+        able = self.systems.get(system)
+        return frozenset() if able is None else able.asked_by
+
+    def tells_facts(self, system: str) -> bool:
+        """Whether a search of a system tells facts."""
+        able = self.systems.get(system)
+        return able is not None and bool(able.facts)
 
     def sources(self, fact: str) -> frozenset[str]:
         """The systems that tell a fact."""
@@ -53,3 +74,7 @@ class Given:
     received_at: datetime | None = None
     """When a new request counts as received; the broker's time where the intake's runs ahead."""
     brake: Brake = field(default_factory=Brake)
+    roles: tuple[str, ...] = ()
+    """Of the console that takes a decision; empty if it is none, or the web page's."""
+    login: bytes = b""
+    """A tag of who takes it."""

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from . import ask, check, connectors, hold, keys, recover, run, show
+from pipeline.modes import UMASK
+
+from . import (
+    ask,
+    check,
+    connectors,
+    decide,
+    figures,
+    hold,
+    inbox,
+    keys,
+    obligations,
+    policy,
+    recipients,
+    recover,
+    run,
+    show,
+    whose,
+)
 from .demo import demo
 
 
@@ -18,6 +38,7 @@ def main() -> None:
     own systems, `habeas submit` to ask, `habeas cases` to look. Settings are `HABEAS_*` variables;
     without any, everything lies in the folder `.habeas`.
     """
+    os.umask(UMASK)
 
 
 for command in (
@@ -29,7 +50,13 @@ for command in (
     ask.approve,
     show.cases,
     show.case,
+    inbox.inbox,
+    decide.decide,
+    whose.whose,
+    obligations.obligations,
+    recipients.recipients,
     show.report,
+    figures.figures,
     hold.hold,
     check.response,
     check.verify,
@@ -37,5 +64,6 @@ for command in (
     keys.keys,
     recover.recover,
     connectors.connector,
+    policy.policy,
 ):
     main.add_command(command)

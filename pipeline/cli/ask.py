@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import click
 
+from connectors.sdk import wall_clock
 from pipeline import app
-from pipeline.adapters.register import reading
-from pipeline.adapters.way_in import KINDS, SUPPORTED
 from pipeline.case.case import Case
+from pipeline.intake.envelopes import SUPPORTED
+from pipeline.intake.senders import KINDS
 from schemas.events import PlanApproved
 from schemas.records import Person, SealedIdentifier
 
 from . import console
+from .deciding import Who, as_person, decided, opened
 
 DIGEST_AT_LEAST = 12
 """Hex digits of a plan's digest that must be given."""
@@ -31,6 +32,12 @@ DIGEST_AT_LEAST = 12
     help="A right asked for; may be given more than once.",
 )
 @click.option("--email", "emails", multiple=True, help="An e-mail address of the person.")
+@click.option(
+    "--unproved-email",
+    "unproved",
+    multiple=True,
+    help="A further address that they named: it is not used until they confirm it by a link.",
+)
 @click.option("--user-id", "user_ids", multiple=True, help="Our own id of the person.")
 @click.option("--phone", "phones", multiple=True, help="A telephone number; shown, not searched.")
 @click.option("--name", default="", help="How to address the person.")
@@ -40,7 +47,7 @@ DIGEST_AT_LEAST = 12
     default=app.LOCAL_LEVEL,
     show_default=True,
     type=click.IntRange(0, app.LOCAL_LEVEL),
-    help="How surely you know the person: 0 not at all, 1 a session, 2 a proved channel.",
+    help="How surely you know that these are theirs: 0 not at all, 1 a session, 2 proved.",
 )
 @click.option(
     "--received-at",
@@ -53,6 +60,7 @@ DIGEST_AT_LEAST = 12
 async def submit(  # noqa: PLR0917  one parameter per option
     claims: tuple[str, ...],
     emails: tuple[str, ...],
+    unproved: tuple[str, ...],
     user_ids: tuple[str, ...],
     phones: tuple[str, ...],
     name: str,
@@ -70,17 +78,21 @@ async def submit(  # noqa: PLR0917  one parameter per option
     """
     settings = console.load()
     given = {"email": emails, "user_id": user_ids, "phone": phones}
-    identifiers = tuple(
-        SealedIdentifier(tag=b"", kind=kind, value=value)
-        for kind in sorted(KINDS)
-        for value in given[kind]
-    )
-    if not emails and not user_ids:
+    known = [(kind, value, level) for kind in sorted(KINDS) for value in given[kind]]
+    known += [("email", value, 0) for value in unproved]
+    if not emails and not user_ids and not unproved:
         raise click.UsageError("give at least one --email or --user-id to search with")
-    at = received_at.replace(tzinfo=UTC) if received_at else datetime.now(UTC)
+    at = received_at.replace(tzinfo=UTC) if received_at else wall_clock.now()
     case = case_id or uuid4()
     async with app.local_edge(settings) as sender:
-        person = Person(name=name, language=language, identifiers=identifiers)
+        person = Person(
+            name=name,
+            language=language,
+            identifiers=tuple(
+                SealedIdentifier(tag=b"", kind=kind, value=value) for kind, value, _ in known
+            ),
+            levels=tuple(0 if kind == "phone" else of for kind, _, of in known),
+        )
         await sender.request(case, claims, person, level=level, received_at=at)
     if as_json:
         console.show_json({"case": case, "claims": claims, "received_at": at})
@@ -91,23 +103,19 @@ async def submit(  # noqa: PLR0917  one parameter per option
 @click.command()
 @click.argument("case")
 @click.option("--plan", "digest", required=True, help="The plan's digest, as the case shows it.")
-@click.option("--login", default=None, help="Who approves. Default: your login here.")
+@as_person
 @console.as_json
 @console.command
-async def approve(case: str, digest: str, login: str | None, *, as_json: bool) -> None:
+async def approve(case: str, digest: str, *, who: Who, as_json: bool) -> None:
     """Approve the current plan of CASE, by its digest. `habeas case CASE` shows both."""
     settings = console.load()
-    async with app.register(settings) as engine:
-        case_id = await reading.find(engine, case)
-        known = reading.folded(await reading.entries(engine, case_id), app.rules(settings))
+    known = await opened(settings, case)
     wanted = _current(known, digest)
-    event = PlanApproved(case=case_id, by=app.LOCAL, digest=wanted)
-    async with app.local_edge(settings) as sender:
-        await sender.decision(event, login or getpass.getuser())
+    await decided(settings, who, PlanApproved(case=known.id, by=who.name, digest=wanted))
     if as_json:
-        console.show_json({"case": case_id, "plan": wanted, "approved": True})
+        console.show_json({"case": known.id, "plan": wanted, "approved": True})
     else:
-        console.out.print(f"plan {wanted.hex()[:12]} of case {case_id} approved")
+        console.out.print(f"plan {wanted.hex()[:12]} of case {known.id} approved")
 
 
 def _current(case: Case, digest: str) -> bytes:

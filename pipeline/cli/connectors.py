@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 from rich.table import Table
 
-from connectors.sdk import registry
+from connectors.sdk import registry, scaffold
 from connectors.sdk.interface import Capabilities, ConnectorError, TerminalError
 from pipeline import app
 
@@ -70,6 +71,29 @@ def _row(it: Found) -> dict[str, object]:
         "facts": sorted(it.able.facts),
         "unmapped": it.unmapped,
     }
+
+
+@connector.command()
+@click.argument("name")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="The folder to write it into; without it, this one.",
+)
+def new(name: str, into: Path) -> None:
+    """Write the beginning of a connector to the system NAME: a folder `habeas-NAME`.
+
+    In it are a connector, a sandbox and a test, which fails and says what to do next.
+    """
+    try:
+        written = scaffold.write(name, into)
+    except scaffold.ScaffoldError as error:
+        raise click.ClickException(str(error)) from None
+    for path in written:
+        console.out.print(str(path), soft_wrap=True, highlight=False)
+    root = written[0].parent
+    console.out.print(f"next: cd {root} && pip install -e '.[test]' && pytest -x", soft_wrap=True)
 
 
 @connector.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -14,27 +16,38 @@ from uuid import UUID
 
 import click
 import structlog
-import uvloop
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from rich.console import Console
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from rich.errors import MarkupError
+from rich.text import Text
+from sqlalchemy.exc import DBAPIError
 
-from pipeline import broke
+from connectors.sdk import wall_clock
 from pipeline import settings as table
-from pipeline.adapters.behind import RegisterBehindError
-from pipeline.adapters.dead_letters import DeadLetterLimitError
-from pipeline.adapters.key_folder import KeyFileError
-from pipeline.adapters.ledger_topic import LedgerTopicError
-from pipeline.adapters.local_kafka import LocalKafkaError
-from pipeline.adapters.recovery import StillRunningError
-from pipeline.adapters.register.engine import RegisterError
-from pipeline.adapters.register.holds import HoldError
-from pipeline.adapters.register.reading import NoCaseError
-from pipeline.adapters.registry_ids import RegistryError
-from pipeline.adapters.topics import TopicsError
-from pipeline.adapters.way_in import IntakesError
 from pipeline.app import SetupError
+from pipeline.case.rules import UnknownPolicyError
+from pipeline.disk import DiskError, TakenError
+from pipeline.faults import broke
+from pipeline.faults.patience import GaveUpError
+from pipeline.intake.senders import IntakesError
+from pipeline.kafka.cluster import OtherClusterError
+from pipeline.kafka.dead_letters import DeadLetterLimitError
+from pipeline.kafka.ledger_topic import LedgerTopicError
+from pipeline.kafka.local_kafka import LocalKafkaError
+from pipeline.kafka.registry_ids import RegistryError
+from pipeline.kafka.topics import TopicsError
+from pipeline.keys.key_folder import KeyFileError
+from pipeline.modes import ModesError
 from pipeline.policy import PolicyError
+from pipeline.recovery.recovery import StillRunningError, UnsignedLedgerError
+from pipeline.register.engine import RegisterBehindError, RegisterError, reason
+from pipeline.register.holds import HoldError
+from pipeline.register.reading import NoCaseError
 from pipeline.response.as_json import as_json as written
 from pipeline.settings import Settings
 from schemas.codec import UnknownEventError
@@ -44,18 +57,51 @@ T = TypeVar("T")
 
 WIDE = 120
 """Columns where there is no terminal to ask."""
-out = Console(width=None if sys.stdout.isatty() else WIDE)
-err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # all but tab and line feed: what terminals obey
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # what shows letters in another order
+)
+_OURS = "/?(?:bold|dim|red|green|yellow|bold green)"
+_BRACKET = re.compile(rf"(\\*)\[(?!{_OURS}\]|/\])")
+"""What begins a tag that no line of ours has: it is somebody else's word, such as a link."""
+
+
+class _Plain(Console):
+    """Shows what came from topics and the register as text, whatever it would do to a terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As `Console.render_str`, of nothing but text and the tags of our own lines."""
+        shown = plain(text)
+        if options.get("markup") is False:
+            return super().render_str(shown, **options)
+        try:
+            escaped = _BRACKET.sub(lambda found: f"{found[1] * 2}\\[", shown)
+            return super().render_str(escaped, **options)
+        except MarkupError:  # a stranger's words closed a tag of ours
+            return super().render_str(shown, **{**options, "markup": False})
+
+
+def plain(text: str) -> str:
+    """Text without control characters, and without those that turn its direction."""
+    return _CONTROL.sub("", text)
+
+
+out = _Plain(width=None if sys.stdout.isatty() else WIDE)
+err = _Plain(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
 PLAIN = (
     DeadLetterLimitError,
+    DiskError,
+    GaveUpError,
     HoldError,
     KeyFileError,
     LedgerTopicError,
     LocalKafkaError,
+    ModesError,
     NoCaseError,
+    OtherClusterError,
     PolicyError,
     RegisterBehindError,
     RegisterError,
@@ -63,12 +109,14 @@ PLAIN = (
     IntakesError,
     SetupError,
     StillRunningError,
+    TakenError,
     TopicsError,
     UnknownEventError,
+    UnknownPolicyError,
+    UnsignedLedgerError,
     table.SettingsError,
 )
 """Errors whose message already says what to do."""
-OF_REGISTER = (OperationalError, ProgrammingError, InterfaceError)
 NO_REGISTER = (
     "the register cannot be used ({what}): it is not there, is locked, or is not of this release;"
     " HABEAS_DATA and HABEAS_REGISTER say where it is, and `habeas up` or `habeas run orchestrator`"
@@ -76,7 +124,20 @@ NO_REGISTER = (
 )
 LEFT_FOR = 5.0
 """Seconds that tasks of libraries get to end after ours."""
-NO_BROKER = "no broker answers: start it, or correct HABEAS_BROKER, and then start this again"
+GAVE_UP = os.EX_TEMPFAIL
+"""The exit code of a process that is to be started again by its supervisor: 75, of sysexits.h."""
+NO_BROKER = (
+    "no broker answers as it should: start it, or correct HABEAS_BROKER and HABEAS_KAFKA_* (what it"
+    " said is above), and then start this again"
+)
+REFUSED = (
+    TopicAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+)
+NOT_PERMITTED = (
+    "the broker does not permit it ({what}): `habeas topics --acls` prints what each role may"
+)
 
 
 def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
@@ -85,9 +146,12 @@ def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return uvloop.run(_until_told(function(*args, **kwargs)))
-        except (*PLAIN, *OF_REGISTER, KafkaConnectionError, BaseExceptionGroup) as error:
-            raise click.ClickException(_first(error)) from None
+            return asyncio.run(_until_told(function(*args, **kwargs)))
+        except (*PLAIN, DBAPIError, KafkaError, BaseExceptionGroup) as error:
+            raise _ended(error) from None
+        except click.ClickException as error:
+            error.message = plain(error.message)
+            raise
         except (asyncio.CancelledError, KeyboardInterrupt):
             sys.exit(130)
 
@@ -95,11 +159,13 @@ def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
 
 def load() -> Settings:
-    """The settings, or an error that names the variable."""
+    """The settings, or an error that names the variable. From here on it is as late as they say."""
     try:
-        return table.load()
+        settings = table.load()
     except table.SettingsError as error:
         raise click.ClickException(str(error)) from None
+    wall_clock.set_ahead(settings.clock_ahead)
+    return settings
 
 
 def logs(*, to_file: Any = None, level: int = logging.INFO) -> None:
@@ -121,12 +187,17 @@ def logs(*, to_file: Any = None, level: int = logging.INFO) -> None:
 
 def show_json(value: Any) -> None:
     """Print a value as JSON."""
-    click.echo(written(value), nl=False)
+    click.echo(_escaped(written(value)), nl=False)
 
 
 def show_json_line(value: Any) -> None:
     """Print a value as JSON on one line: the last of a long output."""
-    click.echo(written(value, indented=False), nl=False)
+    click.echo(_escaped(written(value, indented=False)), nl=False)
+
+
+def _escaped(document: bytes) -> str:
+    """JSON, of which nothing but spaces and line feeds between values moves a terminal."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", document.decode())
 
 
 def short(named: UUID) -> str:
@@ -160,13 +231,22 @@ async def _abandon() -> None:
         asyncio.tasks._unregister_task(it)  # noqa: SLF001  documented: "Extending", asyncio
 
 
-def _first(error: BaseException) -> str:
+def _ended(error: BaseException) -> click.ClickException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, KafkaConnectionError):
+    shown = click.ClickException(plain(_said(error)))
+    if isinstance(error, GaveUpError):
+        shown.exit_code = GAVE_UP
+    return shown
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, REFUSED):
+        return NOT_PERMITTED.format(what=type(error).__name__)
+    if isinstance(error, KafkaError) and error.retriable:
         return NO_BROKER
-    if isinstance(error, OF_REGISTER):  # what a database says may name a person
-        return NO_REGISTER.format(what=type(error).__name__)
+    if isinstance(error, DBAPIError):  # what a database says may name a person
+        return NO_REGISTER.format(what=reason(error))
     if isinstance(error, PLAIN):
         return str(error)
     return f"{type(error).__name__} at {broke.at(error)}"  # no stranger's words

@@ -14,13 +14,20 @@ from rich.table import Table
 from pipeline import app
 from pipeline.case.case import Case
 from pipeline.case.outcome import state as class_of
+from pipeline.case.waiting import QUEUED
 from pipeline.demo import people, play
-from pipeline.demo.play import DemoError, Ended, Seat
+from pipeline.demo.actors import Seat
+from pipeline.demo.dpo import CommandError
+from pipeline.demo.mailbox import MailboxError
+from pipeline.demo.play import DemoError, Ended
+from pipeline.demo.seed import SeedError
 
 from . import console
 from .run import Fetching
 from .show import matrix
 
+SAID = (CommandError, DemoError, MailboxError, SeedError)
+"""Errors whose message says what went wrong."""
 GLYPHS = {
     "unasked": "[dim]·[/]",
     "searching": "[yellow]looking…[/]",
@@ -43,10 +50,12 @@ GLYPHS = {
 async def demo(out: Path, *, as_json: bool) -> None:
     """Watch invented people's access and erasure requests travel the whole route.
 
-    Starts a local Apache Kafka (unless HABEAS_BROKER is set), a sandbox of every system with nearly
+    Starts a local Apache Kafka (unless HABEAS_BROKER is set), a sandbox of every system with some
     eighty people in it, and the pipeline; submits their requests as events on `rights.requests`;
-    approves what policy leaves to a person; opens and verifies the responses; and at last compares
-    every sandbox, field by field, with what must have become of it. Exits 1 if anything differs.
+    where the pipeline waits for people, presses the button in a mail, says whose something is, and
+    approves; opens and verifies the responses; and at last compares every sandbox, field by field,
+    with what must have become of it, and every record and file in the responses with what the
+    vendor has, and whose it is. Exits 1 if anything differs.
     """
     settings = play.settings_of(out, console.load())
     cast = people.load()
@@ -59,8 +68,11 @@ async def demo(out: Path, *, as_json: bool) -> None:
                     say(f"broker {bootstrap}")
                     with LiveView() as watch:
                         ended = await play.play(settings, bootstrap, cast, watch=watch, say=say)
-    except DemoError as error:
-        raise click.ClickException(str(error)) from None
+    except (*SAID, ExceptionGroup) as error:
+        first = play.first_of(error)
+        if not isinstance(first, SAID):
+            raise
+        raise click.ClickException(str(first)) from None
     _tell(ended)
     if as_json:
         console.show_json_line(_facts(ended))
@@ -129,19 +141,30 @@ def _cell(case: Case, system: str) -> str:
     if case.wants("access"):
         words.append(f"{sum(1 for tag in held if case.held[tag].exported)} copied")
     counts: Counter[str] = Counter(
-        class_of(it) for (tag, _), it in case.outcomes.items() if tag in held
+        QUEUED if row in case.waiting else class_of(it)
+        for row, it in case.outcomes.items()
+        if row[0] in held
     )
     words += [f"{counts[it]} {label}" for it, label in DONE.items() if counts[it]]
+    contested = sum(1 for tag in held if not case.is_ours(tag) and not case.is_out(tag))
+    words += [f"{contested} [yellow]whose?[/]"] if contested else []
     return ", ".join(words)
 
 
-DONE = {"proved": "[green]gone[/]", "kept": "kept", "dated": "dated", "open": "[red]open[/]"}
+DONE = {
+    "proved": "[green]gone[/]",
+    "kept": "kept",
+    "dated": "dated",
+    QUEUED: "[yellow]queued[/]",
+    "open": "[red]open[/]",
+}
 
 
 def _tell(ended: Ended) -> None:
     told = console.err.print
     told(matrix(*ended.reported))
-    told(f"{ended.submitted} requests: {ended.settled} answered, {ended.waiting} waiting for proof")
+    stand = f"{ended.settled} answered, {ended.refused} refused, {ended.waiting} waiting for proof"
+    told(f"{ended.submitted} requests: {stand}")
     told(f"{ended.responses_made} responses: {ended.responses}")
     told(f"reports (JSON, page, signature): {ended.reports}")
     told(f"{ended.verified} files verified against {ended.public_key}")
@@ -157,6 +180,7 @@ def _facts(ended: Ended) -> dict[str, object]:
     return {
         "submitted": ended.submitted,
         "settled": ended.settled,
+        "refused": ended.refused,
         "waiting": ended.waiting,
         "responses_made": ended.responses_made,
         "verified": ended.verified,

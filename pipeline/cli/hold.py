@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -13,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from connectors.sdk import wall_clock
 from pipeline import app
-from pipeline.adapters import way_in
-from pipeline.adapters.key_files import signer_in
-from pipeline.adapters.register import holds
-from pipeline.adapters.register.holds import PEOPLE, Hold
 from pipeline.case.brake import EVERY
+from pipeline.intake import senders
+from pipeline.keys.key_files import signer_in
+from pipeline.register import holds
+from pipeline.register.holds import PEOPLE, Hold
 from pipeline.settings import Settings
 
 from . import console
@@ -66,7 +66,7 @@ async def engage(system: str, reason: str, login: str | None, *, as_json: bool) 
     """Stop erasing in SYSTEM, or in every system."""
     settings = console.load()
     named = _system(settings, system)
-    by, now = login or getpass.getuser(), datetime.now(UTC)
+    by, now = login or getpass.getuser(), wall_clock.now()
     async with _register(settings) as connection:
         made = await holds.engage(connection, named, reason=reason, by=by, at=now)
     if as_json:
@@ -113,11 +113,11 @@ async def list_holds(*, lifted: bool, as_json: bool) -> None:
 
 @hold.command()
 @click.argument("system")
-@click.option("--as", "name", default=app.LOCAL, show_default=True, help="The console you are.")
+@click.option("--as", "name", default=app.CONSOLE, show_default=True, help="The console you are.")
 @click.option(
     "--key",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Your signing key. Default: this machine's own, for `cli`.",
+    help="Your signing key. Default: this machine's own, for `dpo`.",
 )
 @click.option("--login", default=None, help="Who you are. Default: your login here.")
 @console.as_json
@@ -131,25 +131,24 @@ async def lift(
     habeas hold lift stripe                             signs with this machine's key
     habeas hold lift stripe --as ann --key ann.key      signs as Ann
 
-    A person is a registered console with a key of its own: `habeas keys console ann --out ann.key`
-    makes one (nothing here knows a person's login; keep each key with its owner). The first to
+    A person is a registered console with the role dpo and a key of its own: `habeas keys console
+    ann --out ann.key` makes one (nothing here knows a person's login; keep each key with its
+    owner). A revoked key does not count, nor one that an intake has as well. The first to
     agree changes nothing; the second lifts it. Then everything that waited is ordered by itself,
     without counting against the limits: look at `habeas hold list` and `habeas cases` before.
     """
     settings = console.load()
     named, place = _system(settings, system), app.Place(settings.data)
     signer = _signer(place, name, key)
-    by, now = login or getpass.getuser(), datetime.now(UTC)
-    senders = way_in.load(place.intakes)
+    by, now = login or getpass.getuser(), wall_clock.now()
+    known = senders.load(place.intakes)
     async with _register(settings) as connection:
         found = [it for it in await holds.listed(connection) if it.system == named]
         if not found:
             raise click.ClickException(f"no hold on {_called(named)}: `habeas hold list` shows all")
         new = [it for it in found if name not in {of.console for of in it.lifts}] or found
         lifted = {
-            it.id: await holds.agree(
-                connection, it, holds.signed(it, name, signer, by, now), senders
-            )
+            it.id: await holds.agree(connection, it, holds.signed(it, name, signer, by, now), known)
             for it in new
         }
     if as_json:
@@ -174,10 +173,9 @@ def _told(it: Hold, name: str, *, lifted: bool) -> str:
 def _signer(place: app.Place, name: str, key: Path | None) -> Ed25519PrivateKey:
     if key is not None:
         return signer_in(key)
-    if name != app.LOCAL:
+    if name != app.CONSOLE:
         raise click.UsageError(f"--key names the file with {name}'s signing key")
-    place.keys.pipeline().current(datetime.now(UTC))  # says what to do if nothing was set up yet
-    return place.keys.signer(f"console-{app.LOCAL}")
+    return app.local_signer(place, name)
 
 
 def _system(settings: Settings, said: str) -> str:

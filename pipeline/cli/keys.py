@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 
-from pipeline import app, lifetimes
-from pipeline.adapters import way_in
-from pipeline.adapters.key_files import HOST, INTAKE, LETTERS, WRAPPING, KeyFiles, Kind
-from pipeline.adapters.key_folder import KeyFolder, write_secret
-from pipeline.adapters.register import reading
-from pipeline.adapters.register.reading import KeyLine
-from pipeline.adapters.rotation import Rotation
+from connectors.sdk import wall_clock
+from pipeline import app, flow
+from pipeline.crypto import lifetimes
+from pipeline.keys.key_files import (
+    HOST,
+    INTAKE,
+    LETTERS,
+    ORCHESTRATOR,
+    SIGNING,
+    WRAPPING,
+    KeyFiles,
+    Kind,
+)
+from pipeline.keys.key_folder import KeyFolder
+from pipeline.orchestrator.rotation import Rotation
+from pipeline.register import reading
+from pipeline.register.reading import KeyLine
 
-from . import console
+from . import console, senders, signing
 
 
 @click.group()
 def keys() -> None:
-    """Keys and their lifetimes."""
+    """Keys and their lifetimes; who may send, and with which key."""
+
+
+for command in (senders.console_key, senders.list_senders, senders.revoke_sender):
+    keys.add_command(command)
+
+
+keys.add_command(signing.revoke)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +65,17 @@ async def list_keys(*, as_json: bool) -> None:
     """List keys: of the data folder, with what dies when; and of cases."""
     settings = console.load()
     files = app.Place(settings.data).keys
-    now = datetime.now(UTC)
+    now = wall_clock.now()
     lines = [line for kind in files.kinds(settings) for line in _lines(kind, now)]
+    signed = files.signing().trusted()
     async with app.register(settings) as engine:
         found = await reading.keys(engine)
     if as_json:
-        console.show_json({"keys": lines, "case_keys": found})
+        told = [signing.line(it) for it in signed]
+        console.show_json({"keys": lines, "signing_keys": told, "case_keys": found})
         return
     console.out.print(_of_folder(lines))
+    console.out.print(signing.table(signed))
     console.out.print(_of_cases(found))
 
 
@@ -102,7 +120,9 @@ def _of_cases(found: Sequence[KeyLine]) -> Table:
 
 
 @keys.command()
-@click.argument("purpose", type=click.Choice([WRAPPING, INTAKE, LETTERS, HOST]))
+@click.argument(
+    "purpose", type=click.Choice([WRAPPING, INTAKE, LETTERS, ORCHESTRATOR, SIGNING, HOST])
+)
 @click.argument("system", required=False)
 @console.as_json
 @console.command
@@ -113,10 +133,13 @@ async def rotate(purpose: str, system: str | None, *, as_json: bool) -> None:
     habeas keys rotate wrapping         case keys are wrapped anew at once
     habeas keys rotate intake           give intakes the new keys/pipeline/<id>.pub
     habeas keys rotate letters          what dead letters are sealed to
+    habeas keys rotate orchestrator     signs the ledger's topic and the reports
+    habeas keys rotate signing          hand the new keys/signing.pem to whoever checks
     habeas keys rotate host freshdesk   then `habeas keys host` again for lone hosts
 
-    From now on nothing new is locked with the old key. It still opens what it locked, and dies when
-    it would have: `habeas keys list` says when. Whoever has a copy of it can open that as well.
+    From now on nothing new is locked or signed with the old key. It still opens what it locked, and
+    dies when it would have: `habeas keys list` says when. Whoever has a copy of it can open that as
+    well, or sign with it: `habeas keys revoke signing` is for that.
     """
     if (purpose == HOST) != (system is not None):
         raise click.UsageError("`habeas keys rotate host SYSTEM`; other keys take no system")
@@ -140,43 +163,14 @@ async def rotate(purpose: str, system: str | None, *, as_json: bool) -> None:
         console.out.print(f"in force from now on: {named}", soft_wrap=True)
 
 
-@keys.command(name="console")
-@click.argument("name")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
-@console.command
-async def console_key(name: str, out: Path) -> None:
-    """Make a signing key for the person NAME, and register it as a console of its own.
-
-    The private key is written to FILE alone: give it to that person. With it they sign what takes
-    two people, such as `habeas hold lift SYSTEM --as NAME --key FILE`. Whoever may write
-    intakes.toml in the data folder decides who the people are; a person who makes a key elsewhere
-    has its public half entered there by hand:
-
-    \b
-    [consoles.NAME]
-    public_key = "<64 hex digits>"
-    """
-    place = app.Place(console.load().data)
-    if not re.fullmatch("[A-Za-z0-9_-]+", name):
-        raise click.ClickException("a name has letters, digits, - and _ only")
-    if name in way_in.load(place.intakes).consoles:
-        raise click.ClickException(f"there is a console {name} already: take another name")
-    key = Ed25519PrivateKey.generate()
-    try:
-        write_secret(out, key.private_bytes_raw())
-    except OSError as error:
-        raise click.ClickException(f"cannot write {out}: {error.strerror}") from None
-    way_in.register(place.intakes, "consoles", name, key.public_key())
-    console.out.print(f"{name} is registered; the key is in {out} and nowhere else", soft_wrap=True)
-
-
 @keys.command()
 @click.argument("system")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @console.command
 async def host(system: str, out: Path) -> None:
     """Export what a lone host of SYSTEM needs into DIR: its own keys, and the public one for dead
-    letters. Do it again at least hourly: new keys come, old ones are destroyed in DIR too.
+    letters; for the response host, what it signs with too. Do it again at least hourly: new keys
+    come, old ones are destroyed in DIR too.
 
     DIR is then that host's data folder. It also needs HABEAS_BROKER, HABEAS_OBJECTS (the folder of
     sealed objects that it shares with the response host), and its vendor's variables.
@@ -189,6 +183,8 @@ async def host(system: str, out: Path) -> None:
         )
     made, gone = _follow(ours, KeyFolder(theirs.hosts(system)))
     _follow_public(files, theirs)
+    if system == flow.RESPONSE:
+        theirs.signing().follow(files.signing())
     told = f"{len(ours)} key(s) of {system} are in {out}: {made} new, {gone} destroyed there"
     console.out.print(told, soft_wrap=True)
     console.out.print(f"HABEAS_DATA={out} habeas run host {system}", soft_wrap=True)

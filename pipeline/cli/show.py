@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 from rich.table import Table
 
 from pipeline import app
-from pipeline.adapters.register import reading
-from pipeline.adapters.register.holds import Waits
-from pipeline.case.case import TASK, Case
+from pipeline.case.case import LOOK, TASK, Case, Obligation
+from pipeline.case.counted import counted
 from pipeline.case.coverage import systems
+from pipeline.case.follow_up import WAITING
+from pipeline.case.graph import Graph, graph
 from pipeline.case.planned import turns
+from pipeline.case.rules import Rules
+from pipeline.case.spent import given_up
+from pipeline.case.waiting import QUEUED, queues
+from pipeline.register import reading
+from pipeline.register.holds import Waits
+from pipeline.response import dates, kept, words
 from schemas.events import CaseReported
 from schemas.records import CoverageRow, PlanRow
 
 from . import console
 
-STATES = ("proved", "kept", "dated", "open")
+RETAINED = "retained"
+STATES = ("proved", "attested", "kept", "dated", "open")
 
 
 @click.command()
@@ -49,8 +57,8 @@ async def cases(*, as_json: bool) -> None:
 async def case(case: str, *, as_json: bool) -> None:
     """Show CASE (an id, or its beginning): systems, plan, what it waits for, its whole ledger."""
     settings = console.load()
-    rules = app.rules(settings)
     async with app.register(settings) as engine:
+        rules = await app.rules_of(settings, engine)
         case_id = await reading.find(engine, case)
         entries = await reading.entries(engine, case_id)
         held = await reading.held(engine, case_id)
@@ -62,6 +70,7 @@ async def case(case: str, *, as_json: bool) -> None:
         console.show_json(
             {
                 **_summary(known),
+                "dates": counted(known, rules) if known.policy else None,
                 "broken": wrong,
                 "held": held,
                 "planned": planned,
@@ -71,6 +80,11 @@ async def case(case: str, *, as_json: bool) -> None:
         )
         return
     _show(known, wrong)
+    for order in given_up(known):
+        step = f"{order.slot[0]} {order.slot[2]} of {order.slot[1]}"
+        console.out.print(f"[red]gave up: {step} ({order.reason})[/]", soft_wrap=True)
+    for line in (*_dates(known, rules), *_whose(known, graph(known))):
+        console.out.print(line, soft_wrap=True)
     for waits in held:
         console.out.print(f"[red]waits: {_hold(waits)}[/] (`habeas hold list`)", soft_wrap=True)
     if planned:
@@ -153,7 +167,7 @@ def _plan(rows: Sequence[PlanRow]) -> Table:
 
 
 def _summary(known: Case) -> dict[str, object]:
-    plan = known.plan
+    plan, whose = known.plan, graph(known)
     return {
         "case": known.id,
         "state": known.state,
@@ -170,8 +184,21 @@ def _summary(known: Case) -> dict[str, object]:
         + [
             {"order": TASK, "system": it, "state": "not_ordered", "reason": ""}
             for it in turns(known)
+        ]
+        + [
+            {"order": LOOK, "system": it.system, "state": QUEUED, "reason": "", "by": it.by}
+            for it in queues(known)
         ],
-        "facts": known.facts,
+        "given_up": [
+            {"order": it.slot[0], "system": it.slot[1], "n": it.slot[2], "reason": it.reason}
+            for it in given_up(known)
+        ],
+        "contested": len(whose.contested),
+        "confirming": [it.until for it in whose.identifiers if it.until],
+        "facts": {
+            system: {name: it.value for name, it in told.items()}
+            for system, told in known.facts.items()
+        },
         "obligations": known.obligations,
     }
 
@@ -188,20 +215,71 @@ def _show(known: Case, wrong: str) -> None:
         if plan.state == "asked":
             command = f"  habeas approve {known.id} --plan {plan.digest.hex()}"
             console.out.print(command, soft_wrap=True)
-    for it in known.under_way():
-        why = f" ({it.reason})" if it.reason else ""
-        console.out.print(f"waits for {it.slot[1]}: {it.slot[0]} {it.state}{why}")
-    for system in turns(known):
-        console.out.print(f"waits for {system}: task not ordered")
+    for line in _waits(known):
+        console.out.print(line)
     for owed in known.obligations:
         until = f"until {owed.until:%Y-%m-%d}" if owed.until else "while the reason lasts"
         why = f" under {owed.rule}" if owed.rule else ""
         console.out.print(f"{owed.state} in {owed.system}: {owed.count} items{why}, {until}")
+        console.out.print(f"  {_look(owed)}")
+    for line in _periods(known):
+        console.out.print(line, soft_wrap=True)
     for system, told in sorted(known.facts.items()):
-        said = ", ".join(f"{name.replace('_', ' ')} {told[name]}" for name in sorted(told))
+        said = ", ".join(f"{name.replace('_', ' ')} {told[name].value}" for name in sorted(told))
         if said:
             console.out.print(f"{system} tells: {said}")
     table = Table("system", "searched", "rounds", "holdings", "calls")
     for row in systems(known):
         table.add_row(row.system, row.searched, str(row.rounds), str(row.found), str(row.calls))
     console.out.print(table)
+
+
+def _look(owed: Obligation) -> str:
+    """When it is looked at again, or what became of it; the case that looks is named."""
+    if owed.closed_at is not None:
+        return f"{owed.status} since {owed.closed_at:%Y-%m-%d}, by case {owed.follow_up}"
+    if owed.status == WAITING:
+        return f"looked at again on {owed.look_at:%Y-%m-%d}, in case {owed.follow_up}"
+    return f"being looked at in case {owed.follow_up}"
+
+
+def _dates(known: Case, rules: Rules) -> Iterator[str]:
+    """How the date was counted, and by when it can still be moved."""
+    if not known.policy:
+        return
+    found = counted(known, rules)
+    yield from dates.counted(found.steps)
+    if not known.extended:
+        yield f"An extension must be told by {found.notice_by:%Y-%m-%d}."
+
+
+def _periods(known: Case) -> Iterator[str]:
+    """How each date of what is kept is reckoned, or why there is none."""
+    retained = {it for it in known.outcomes.values() if it.kind == RETAINED}
+    for it in sorted(retained, key=lambda it: (it.rule or "", it.reason or "")):
+        when = kept.reckoned(it.period, it.until) if it.period else it.reason
+        yield f"{it.rule}: {when}"
+
+
+def _waits(known: Case) -> Iterator[str]:
+    """What it waits for, beside people."""
+    for it in known.under_way():
+        why = f" ({it.reason})" if it.reason else ""
+        yield f"waits for {it.slot[1]}: {it.slot[0]} {it.state}{why}"
+    for system in turns(known):
+        yield f"waits for {system}: task not ordered"
+    for queue in queues(known):
+        items = words.counted(queue.count, "item")
+        yield f"waits for {queue.system}: {items} in its queue, until {queue.by:%Y-%m-%d %H:%M:%S}"
+
+
+def _whose(known: Case, found: Graph) -> Iterator[str]:
+    """What waits until somebody says whose it is."""
+    count = len(found.contested)
+    if count:
+        are = "is" if count == 1 else "are"
+        yield f"{words.counted(count, 'record')} {are} contested: `habeas whose {known.id}`"
+    days = Counter(it.until.date() for it in found.identifiers if it.until)
+    for day, waiting in sorted(days.items()):
+        wait = "address waits" if waiting == 1 else "addresses wait"
+        yield f"{waiting} {wait} for confirmation until {day:%Y-%m-%d}"

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from schemas.records import Person, SealedIdentifier
+
 CAST = Path(__file__).with_name("cast.toml")
 SYSTEMS = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
 CLAIMS = frozenset({"access", "erasure"})
 IDENTIFIERS = frozenset({"email", "phone", "user_id"})
-WORDS = frozenset({"kind", "as", "then", "times", "rounds"})
+OUR_IDS = "BX-"
+SAYS = ("confirm", "same", "other")
+"""Of a request: what people say while it is worked on."""
+REASONS = frozenset({"", "complexity", "volume"})
+"""Why an answer may take longer."""
+GROUNDS = frozenset({"", "excessive", "unfounded"})
+"""Why a request may be refused."""
+WORDS = frozenset({"kind", "as", "then", "later", "times", "rounds"})
 """Of an object in the cast: ours, not the vendor's."""
 
-Ends = Literal["answered", "identity_asked"]
+Ends = Literal["answered", "identity_asked", "refused"]
 
 
 class CastError(Exception):
@@ -38,15 +47,17 @@ class Held:
     system: str
     kind: str
     name: str = ""
-    """What other objects of the same person call it: `@name` stands for its id."""
+    """What other objects call it: `@name` stands for its id, `@key:name` for one of another's."""
     fields: Mapping[str, Any]
     then: Then = Then()
+    later: Then = Then()
+    """What must have become of it years later; as then, by default."""
 
     def __repr__(self) -> str:
         return f"<Held {self.system}.{self.kind} {self.then.state}>"
 
     def references(self) -> frozenset[str]:
-        """The names of the objects that must be there before it."""
+        """The objects that must be there before it, as they are named: `meant` says which."""
         texts = (it for it in self.fields.values() if isinstance(it, str))
         return frozenset(it[1:] for it in texts if it.startswith("@"))
 
@@ -62,14 +73,59 @@ class Request:
     """How surely the intake knows the person; 0 is not at all."""
     identifiers: tuple[tuple[str, str], ...]
     """(kind, value)."""
+    levels: tuple[int, ...]
+    """How surely the intake vouches for each identifier."""
     name: str
     language: str
     needs_approval: bool = False
-    """Whether the plan is large enough for the policy to want a person's approval."""
+    """Whether a person must approve the plan: it is large, or rests on people's word."""
+    confirm: tuple[str, ...] = ()
+    """Addresses at which the person presses the button in the mail that comes."""
+    same: tuple[str, ...] = ()
+    """What the DPO says is the person's: values of identifiers, or objects by `system.name`."""
+    other: tuple[str, ...] = ()
+    """What the DPO says is somebody else's."""
+    acknowledged: tuple[str, ...] = ()
+    """Recipients who press the button in what they are told; the others say nothing."""
+    extended: str = ""
+    """Why the DPO takes more time for it; empty if they do not."""
+    refused: str = ""
+    """On which ground two people refuse it; empty if it is done."""
+    by_hand: tuple[str, ...] = ()
+    """Objects, by `system.name`, that no program may erase: a person does, and says so."""
+    again: bool = False
+    """Whether the person asks the same once more years later, and then no recipient answers."""
+
+    @property
+    def proved(self) -> tuple[str, ...]:
+        """Addresses and ids that are known to be the person's in the end, as far as the cast says:
+        vouched for, confirmed, or the DPO says so.
+        """
+        vouched = (
+            it for (_, it), level in zip(self.identifiers, self.levels, strict=True) if level
+        )
+        return (*vouched, *self.confirm, *self.same)
+
+    @property
+    def words(self) -> int:
+        """How often people say something of who is who before the case is at its end."""
+        return len(self.confirm) + bool(self.same or self.other)
+
+    def sent(self) -> Person:
+        """The person, as the request carries them."""
+        named = (SealedIdentifier(tag=b"", kind=kind, value=it) for kind, it in self.identifiers)
+        return Person(
+            name=self.name,
+            language=self.language,
+            identifiers=tuple(named),
+            levels=self.levels,
+        )
 
     @property
     def ends(self) -> Ends:
         """Where the case must stand in the end."""
+        if self.refused:
+            return "refused"
         return "answered" if self.level else "identity_asked"
 
     def __repr__(self) -> str:
@@ -85,6 +141,11 @@ class Somebody:
     held: tuple[Held, ...]
     request: Request | None = None
 
+    def leans_on(self) -> frozenset[str]:
+        """The keys of others whose objects theirs refer to."""
+        named = (meant(name, self.key)[0] for it in self.held for name in it.references())
+        return frozenset(named) - {self.key}
+
     def __repr__(self) -> str:
         return f"<Somebody {self.key}>"
 
@@ -98,6 +159,18 @@ class Cast:
     def requests(self) -> tuple[Request, ...]:
         """What is asked, in order."""
         return tuple(it.request for it in self.people if it.request is not None)
+
+    def linked(self, key: str) -> tuple[str, ...]:
+        """The user ids that our own server wrote into what is held of a person."""
+        held = (of for it in self.people if it.key == key for of in it.held)
+        written = (it.fields.get("metadata", {}) for it in held if it.kind == "customer")
+        return tuple(it["user_id"] for it in written if "user_id" in it)
+
+
+def meant(name: str, key: str) -> tuple[str, str]:
+    """Whose object a name means that stands at the person `key`, and what it is called there."""
+    whose, colon, called = name.rpartition(":")
+    return (whose if colon else key), called
 
 
 def load(path: Path = CAST) -> Cast:
@@ -113,7 +186,32 @@ def load(path: Path = CAST) -> Cast:
     twice = sorted({it for it in keys if keys.count(it) > 1})
     if twice or not people:
         raise CastError(f"{', '.join(twice)}: is there twice" if twice else "nobody is in it")
+    named = {(one.key, it.system, it.name) for one in people for it in one.held if it.name}
+    for one in people:
+        wanted = {(*meant(name, one.key), it.system) for it in one.held for name in it.references()}
+        found = all((key, system, name) in named for key, name, system in wanted)
+        _need(one.key, found, "an @name names nothing")
+        _decided(one, named)
     return Cast(people)
+
+
+def _decided(one: Somebody, named: set[tuple[str, str, str]]) -> None:
+    """What the DPO speaks of is an address, a user id, or an object that has a name."""
+    asked = one.request
+    if asked is None:
+        return
+    for it in (*asked.same, *asked.other, *asked.by_hand):
+        key, called = meant(it, one.key)
+        is_identifier = kind_of(it) and it not in asked.by_hand
+        known = is_identifier or (key, *called.split(".", 1)) in named
+        _need(one.key, known, "what the DPO decides about is no identifier and no system.name")
+
+
+def kind_of(said: str) -> str:
+    """The kind of identifier that a value is; empty if it is none: then it names an object."""
+    if "@" in said:
+        return "email"
+    return "user_id" if said.startswith(OUR_IDS) else ""
 
 
 def _somebody(read: Mapping[str, Any]) -> Somebody:
@@ -124,16 +222,15 @@ def _somebody(read: Mapping[str, Any]) -> Somebody:
     held = tuple(it for of in SYSTEMS for row in read.get(of, ()) for it in _held(key, of, row))
     for system in SYSTEMS:
         named = [it.name for it in held if it.system == system and it.name]
-        needed = {name for it in held if it.system == system for name in it.references()}
         _need(key, len(named) == len(set(named)), f"{system}: a name is given twice")
-        _need(key, needed <= set(named), f"{system}: an @name names nothing")
     request = _request(key, read) if "request" in read else None
     return Somebody(key=key, name=read["name"], held=held, request=request)
 
 
 def _request(key: str, read: Mapping[str, Any]) -> Request:
     said = read["request"]
-    known = {"claims", "level", "needs_approval", *IDENTIFIERS}
+    words = {"claims", "level", "needs_approval", "unproved", "acknowledged"}
+    known = words | {"extended", "refused", "by_hand", "again", *SAYS, *IDENTIFIERS}
     _need(key, not said.keys() - known, f"only {', '.join(sorted(known))} may be in a request")
     claims = tuple(said.get("claims", ()))
     _need(key, bool(claims) and CLAIMS.issuperset(claims), "claims are access and erasure")
@@ -141,14 +238,26 @@ def _request(key: str, read: Mapping[str, Any]) -> Request:
     _need(key, level in {0, 2}, "the level is 0 (not vouched for) or 2")
     named = tuple((kind, it) for kind in sorted(IDENTIFIERS) for it in said.get(kind, ()))
     _need(key, any(kind != "phone" for kind, _ in named), "an email or a user_id is missing")
+    values, unproved = {it for _, it in named}, set(said.get("unproved", ()))
+    _need(key, unproved <= values, "what is unproved is not in the request")
+    extended, refused = said.get("extended", ""), said.get("refused", "")
+    _need(key, extended in REASONS, "an extension is for complexity or volume")
+    _need(key, refused in GROUNDS, "a refusal is for excessive or unfounded")
     return Request(
         person=key,
         claims=claims,
         level=level,
         identifiers=named,
+        levels=tuple(0 if it in unproved or kind == "phone" else level for kind, it in named),
         name=read["name"],
         language=read.get("language", "en"),
         needs_approval=said.get("needs_approval", False),
+        acknowledged=tuple(said.get("acknowledged", ())),
+        extended=extended,
+        refused=refused,
+        by_hand=tuple(said.get("by_hand", ())),
+        again=said.get("again", False),
+        **{it: tuple(said.get(it, ())) for it in SAYS},
     )
 
 
@@ -161,10 +270,12 @@ def _held(key: str, system: str, row: Mapping[str, Any]) -> Iterator[Held]:
     if "rounds" in row:
         said, rounds = fields.get("conversations", ()), range(1, row["rounds"] + 1)
         fields["conversations"] = [_numbered(it, n) for n in rounds for it in said]
-    then = _then(key, row.get("then", "same"), fields)
+    then, later = (_then(key, row.get(it, "same"), fields) for it in ("then", "later"))
     for n in range(1, times + 1):
         numbered = {it: _numbered(value, n) for it, value in fields.items()}
-        yield Held(system=system, kind=row["kind"], name=name, fields=numbered, then=then)
+        yield Held(
+            system=system, kind=row["kind"], name=name, fields=numbered, then=then, later=later
+        )
 
 
 def _numbered(value: Any, n: int) -> Any:

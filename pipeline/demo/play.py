@@ -5,67 +5,50 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
-import os
 import shutil
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.sdk import registry
-from pipeline import app
-from pipeline.adapters.register import reading
+from connectors.sdk import registry, wall_clock
+from connectors.sdk.sandbox import Sandbox
+from pipeline import app, disk
 from pipeline.case import lifecycle
-from pipeline.case.case import Case
-from pipeline.response.verify import VerifyError, verify
+from pipeline.case.case import LOOK
+from pipeline.response.verify import VerifyError, checked, trusted
 from pipeline.settings import Settings
+from pipeline.web import serve
 from schemas.events import CaseReported
-from schemas.records import Person, SealedIdentifier
 
-from . import audit as audit_script
-from . import seed
-from .people import Cast, Request
+from . import audit, audit_answers, audit_decided, audit_kept, audit_told, seed, silence, year_six
+from .actors import Actors, Say, Seat, look
+from .dpo import Dpo, appoint
+from .people import Cast
+from .processes import run
 
 MARK = ".habeas-demo"
 """Lies in an output folder that a demo made: such a folder may be emptied by the next one."""
 LOOK_EVERY = 0.25
+TOLD = ("audit/told.json", "instructions", "reports")
+"""What the audit of recipients reads, in the output folder."""
 PATIENCE = timedelta(minutes=5)
 """For all cases together."""
 SEARCH_BUDGET = timedelta(seconds=30)
-Watch = Callable[[Sequence["Seat"]], None]
-Say = Callable[[str], None]
+JOB_TAKES = timedelta(seconds=2)
+"""How long Freshdesk's job takes that deletes a contact for good."""
+LIMITS = ",".join(f"2000/60s{it}" for it in ("", " GET /api/v2/contacts", " GET /api/v2/tickets"))
+"""Of Freshdesk, as one may buy them: the demo asks in seconds what others ask in a day."""
+Watch = Callable[[Sequence[Seat]], None]
 
 
 class DemoError(Exception):
     """The demo cannot begin, or did not come to its end. The message says why."""
-
-
-@dataclass(slots=True)
-class Seat:
-    """One request of the cast, and its case as it was last seen."""
-
-    request: Request
-    id: UUID = field(default_factory=uuid4)
-    case: Case | None = None
-    report: CaseReported | None = None
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether it stands where it must in the end, with nothing under way."""
-        case = self.case
-        if case is None or case.under_way():
-            return False
-        if self.request.ends == lifecycle.ASKED:
-            return case.state == lifecycle.ASKED
-        settled = all(not it.active for it in case.claims.values())
-        return settled and case.reports > 0 and all(it.digest for it in case.responses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +57,7 @@ class Ended:
 
     submitted: int
     settled: int
+    refused: int
     waiting: int
     responses_made: int
     verified: int
@@ -92,67 +76,123 @@ class Ended:
 def room(out: Path) -> Iterator[None]:
     """An empty folder that is ours meanwhile; an earlier demo's is emptied.
 
-    Raises `DemoError` for anybody else's folder, and for one that a demo runs in.
+    Raises `DemoError` for anybody else's folder, and for one that a demo runs in; `TakenError` for
+    one that `habeas up` runs on.
     """
     mark = out / MARK
     if out.exists() and any(out.iterdir()) and not mark.exists():
         raise DemoError(f"{out} is not empty and no demo made it: choose another with --out")
     out.mkdir(parents=True, exist_ok=True)
+    out.chmod(0o700)  # it is empty or a demo's, and holds keys in a moment
     with mark.open("a") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DemoError(f"a demo is running in {out}: choose another with --out") from None
-        for it in out.iterdir():
-            if it.is_dir():
-                shutil.rmtree(it)
-            elif it != mark:
-                it.unlink()
-        yield
+        with disk.alone(out):  # of an earlier demo's folder `habeas up` may have been started
+            for it in out.iterdir():
+                if it.is_dir():
+                    shutil.rmtree(it)
+                elif it.name not in {MARK, disk.LOCK}:
+                    it.unlink()
+            yield
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the pipeline plays, with the sandboxes by system."""
+
+    settings: Settings
+    bootstrap: str
+    vendors: dict[str, Sandbox]
+    environ: dict[str, str]
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The sandboxes' addresses, by system."""
+        return {system: it.url for system, it in self.vendors.items()}
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[None]:
+        """The whole pipeline; if it fails, the play ends."""
+        async with asyncio.TaskGroup() as group:
+            whole = app.run_everything(
+                self.settings, self.bootstrap, self.environ, above={app.WEB: serve}
+            )
+            pipeline = group.create_task(whole)
+            yield
+            pipeline.cancel()
 
 
 @asynccontextmanager
-async def stage(settings: Settings, bootstrap: str) -> AsyncIterator[dict[str, str]]:
-    """Sandboxes of every system and the whole pipeline on them; the sandboxes' addresses."""
+async def stage(settings: Settings, bootstrap: str) -> AsyncIterator[Stage]:
+    """Sandboxes of every system, and all that a pipeline on them needs.
+
+    Raises `DemoError`, before anything is made, where another pipeline is or was on the broker.
+    """
+    if settings.broker and await app.is_at_work(bootstrap):
+        raise DemoError(
+            f"a pipeline decides, or has decided, on the broker {bootstrap}, and would take part:"
+            " leave HABEAS_BROKER out, and the demo brings its own. Nothing was changed."
+        )
     async with AsyncExitStack() as stack:
-        urls, environ = {}, {}
+        vendors: dict[str, Sandbox] = {}
+        environ: dict[str, str] = {}
         for system in app.systems(settings):
             made = registry.load(registry.SANDBOXES, system)()
+            if system == "freshdesk":
+                made.delays.queue = JOB_TAKES
             sandbox = await stack.enter_async_context(made)
-            urls[system] = sandbox.url
+            vendors[system] = sandbox
             environ.update(sandbox.environ())
+        environ.setdefault("HABEAS_FRESHDESK_LIMITS", LIMITS)
         await app.prepare(settings, bootstrap)
-        async with asyncio.TaskGroup() as group:  # if the pipeline fails, the play ends
-            pipeline = group.create_task(app.run_everything(settings, bootstrap, environ))
-            yield urls
-            pipeline.cancel()
+        yield Stage(settings, bootstrap, vendors, environ)
 
 
 async def play(settings: Settings, bootstrap: str, cast: Cast, *, watch: Watch, say: Say) -> Ended:
     """Everything, from the first request to the audit. `settings.data` is the output folder."""
     began = time.monotonic()
     seats = [Seat(it) for it in cast.requests()]
+    again = [Seat(it, is_again=True) for it in cast.requests() if it.again]
     out = settings.data
-    async with stage(settings, bootstrap) as urls, app.register(settings) as engine:
+    async with AsyncExitStack() as stack:
+        at = await stack.enter_async_context(stage(settings, bootstrap))
+        engine = await stack.enter_async_context(app.register(settings))
+        urls = at.urls
         say(f"{len(cast.people)} people in {len(urls)} sandboxes: {', '.join(urls)}")
-        _write(out / "audit" / "expected.json", await seed.seed(urls, cast))
-        _write(out / "audit" / "before.json", await seed.snapshot(urls))
-        nobody_vouches = [it for it in seats if it.request.ends == lifecycle.ASKED]
-        await _submit(settings, nobody_vouches)
-        await _until(engine, settings, nobody_vouches, lambda _: None)
-        _write(out / "audit" / "quiet.json", await seed.snapshot(urls))
-        await _submit(settings, [it for it in seats if it not in nobody_vouches])
-        await _until(engine, settings, seats, watch, say)
-        _write(out / "audit" / "after.json", await seed.snapshot(urls))
-        made = await _open(engine, settings, seats)
-        reports = await _reports(out / "reports", seats)
-    verified, wrong = _verify([*made, *reports], out)
-    said, differs = await _audit(out / "audit")
-    at_rest = [it for it in seats if it.at_rest]
+        planted, _ = await asyncio.gather(seed.seed(urls, cast), appoint(settings))
+        audited = out / "audit"
+        _write(audited / "expected.json", planted)
+        _write(audited / "asked.json", {str(it.id): it.request.person for it in seats})
+        _write(audited / "before.json", await seed.snapshot(urls))
+        async with at.pipeline():
+            nobody_vouches = [it for it in seats if it.request.ends == lifecycle.ASKED]
+            await _submit(settings, nobody_vouches)
+            actors = Actors(settings, Dpo(settings, engine, planted), say, at.vendors)
+            await _until(engine, settings, nobody_vouches, lambda _: None, actors)
+            _write(audited / "quiet.json", await seed.snapshot(urls))
+            await _submit(settings, [it for it in seats if it not in nobody_vouches])
+            await _until(engine, settings, seats, watch, actors)
+            told = {str(it.id): it.told(cast.linked(it.request.person)) for it in seats}
+            _write(audited / "told.json", told)
+            _write(audited / "after.json", await seed.snapshot(urls))
+            say(_waited(seats))
+            made = await _open(engine, settings, seats)
+            reports = await _reports(out / "reports", seats)
+        verified, wrong = _verify([*made, *reports], out)
+        said, differs = await _audit(out)
+        with year_six.later(settings) as then:
+            at = replace(at, settings=then)
+            async with at.pipeline():
+                more, unlike = await _years_later(at, engine, planted, again, say)
+        kept, unkept = await _promises(out, [*seats, *again])
+    ends: list[str] = [it.request.ends for it in seats if it.at_rest]
     return Ended(
         submitted=len(seats),
-        settled=sum(1 for it in at_rest if it.request.ends != lifecycle.ASKED),
-        waiting=sum(1 for it in at_rest if it.request.ends == lifecycle.ASKED),
+        settled=ends.count("answered"),
+        refused=ends.count("refused"),
+        waiting=ends.count(lifecycle.ASKED),
         responses_made=len(made),
         verified=verified,
         systems=tuple(urls),
@@ -161,67 +201,80 @@ async def play(settings: Settings, bootstrap: str, cast: Cast, *, watch: Watch, 
         reports=out / "reports",
         public_key=app.Place(out).public_key,
         reported=tuple(it.report for it in seats if it.report),
-        wrong=(*wrong, *differs),
-        audit=said,
+        wrong=(*wrong, *differs, *unlike, *unkept),
+        audit=f"{said}; {more}; {kept}",
+    )
+
+
+async def _years_later(
+    at: Stage, engine: AsyncEngine, planted: seed.Expected, again: Sequence[Seat], say: Say
+) -> tuple[str, list[str]]:
+    """What was put off falls due, and somebody asks again of whom recipients say nothing.
+
+    What the audit says of it, and everything that differs.
+    """
+    audited = at.settings.data / "audit"
+    await _submit(at.settings, again)
+    before = json.loads((audited / "after.json").read_text())
+    due = await year_six.looked_at(engine, at.settings, Dpo(at.settings, engine, planted))
+    made = await year_six.supplements(engine, at.settings, due)
+    _write(audited / "expected-later.json", year_six.expected(planted, before))
+    _write(audited / "later.json", year_six.since(before, await seed.snapshot(at.urls)))
+    say(year_six.told(due, len(made)))
+    say(await silence.lasts(engine, at.settings, again))
+    reports = await _reports(at.settings.data / "reports", again)
+    _, wrong = _verify([*made, *reports], at.settings.data)
+    names = ("expected-later", "after", "later")
+    last, differs = await _differs(audit.__file__, *(str(audited / f"{it}.json") for it in names))
+    return f"years later {last}", [*wrong, *differs]
+
+
+async def _promises(out: Path, seats: Sequence[Seat]) -> tuple[str, list[str]]:
+    """What the audit of what people decided says in short, and everything that differs."""
+    promised = out / "audit" / "promised.json"
+    _write(promised, {str(it.id): it.promised() for it in seats if it.is_decided})
+    folders = (str(out / it) for it in ("mail", "instructions", "reports"))
+    return await _differs(audit_decided.__file__, str(promised), *folders)
+
+
+def _waited(seats: Sequence[Seat]) -> str:
+    """What became of what a vendor deletes by a job."""
+    looks = [
+        sum(kind == LOOK for kind, _, _ in it.case.orders) for it in seats if it.case is not None
+    ]
+    waited = sum(1 for it in looks if it)
+    return (
+        f"Freshdesk deletes by a job of {JOB_TAKES.seconds} seconds: {waited} cases waited for it,"
+        f" told it once, and looked {sum(looks)} times until all of it was gone"
     )
 
 
 async def _submit(settings: Settings, seats: Sequence[Seat]) -> None:
     async with app.local_edge(settings) as edge:
         for it in seats:
-            person = Person(
-                name=it.request.name,
-                language=it.request.language,
-                identifiers=tuple(
-                    SealedIdentifier(tag=b"", kind=kind, value=value)
-                    for kind, value in it.request.identifiers
-                ),
-            )
-            await edge.request(
-                it.id,
-                it.request.claims,
-                person,
-                level=it.request.level,
-                received_at=datetime.now(UTC),
-            )
+            asked = it.request
+            at = wall_clock.now()
+            await edge.request(it.id, asked.claims, asked.sent(), level=asked.level, received_at=at)
 
 
 async def _until(
-    engine: AsyncEngine,
-    settings: Settings,
-    seats: Sequence[Seat],
-    watch: Watch,
-    say: Say = lambda _: None,
+    engine: AsyncEngine, settings: Settings, seats: Sequence[Seat], watch: Watch, actors: Actors
 ) -> None:
-    """Look until all are at rest; approve what waits for a person's approval."""
+    """Look until all are at rest; meanwhile people do their part."""
     rules, until = app.rules(settings), time.monotonic() + PATIENCE.total_seconds()
-    approved: set[UUID] = set()
-    while not all(it.at_rest for it in seats):
-        if time.monotonic() > until:
-            late = ", ".join(str(it.id) for it in seats if not it.at_rest)
-            raise DemoError(f"not at rest after {PATIENCE}: {late}; look with `habeas case`")
-        await asyncio.sleep(LOOK_EVERY)
-        for it in seats:
-            entries = await reading.entries(engine, it.id)
-            it.case = reading.folded(entries, rules) if entries else None
-            it.report = reading.last_report(entries)
-        watch(seats)
-        for it in seats:
-            plan = it.case.plan if it.case else None
-            if plan is not None and plan.state == "asked" and it.id not in approved:
-                approved.add(it.id)
-                say(f"habeas approve {it.id} --plan {plan.digest.hex()[:16]}")
-                await _approve(settings, it.id, plan.digest.hex())
-
-
-async def _approve(settings: Settings, case: UUID, digest: str) -> None:
-    """As the DPO does it: with the command."""
-    code, said = await _run(
-        ("-m", "pipeline.cli", "approve", str(case), "--plan", digest, "--login", "demo-dpo"),
-        {"HABEAS_DATA": str(settings.data), "HABEAS_BROKER": settings.broker},
-    )
-    if code:
-        raise DemoError(f"habeas approve failed: {said}")
+    async with asyncio.TaskGroup() as acting:
+        while not all(it.at_rest for it in seats):
+            if time.monotonic() > until:
+                late = ", ".join(str(it.id) for it in seats if not it.at_rest)
+                raise DemoError(f"not at rest after {PATIENCE}: {late}; look with `habeas case`")
+            await asyncio.sleep(LOOK_EVERY)
+            moving = [it for it in seats if not it.at_rest]
+            await look(engine, rules, moving)
+            watch(seats)
+            for it in moving:
+                acting.create_task(actors.act(it))
+            if all(it.at_rest for it in moving):
+                await look(engine, rules, seats)  # whether they still are
 
 
 async def _open(engine: AsyncEngine, settings: Settings, seats: Sequence[Seat]) -> list[Path]:
@@ -250,10 +303,12 @@ async def _reports(folder: Path, seats: Sequence[Seat]) -> list[Path]:
 
 
 def _verify(files: Sequence[Path], out: Path) -> tuple[int, list[str]]:
+    """By every key that the folder knows, as `habeas verify` does: a key may turn between two."""
     verified, wrong = 0, []
+    keys = app.Place(out).keys.signing().trusted()
     for it in files:
         try:
-            verify(it, app.Place(out).public_key)
+            trusted(checked(it, keys), None)
         except (VerifyError, OSError) as error:
             wrong.append(f"{it.name}: {error}")
         else:
@@ -261,30 +316,45 @@ def _verify(files: Sequence[Path], out: Path) -> tuple[int, list[str]]:
     return verified, wrong
 
 
-async def _audit(folder: Path) -> tuple[str, list[str]]:
-    """Run the audit as a process of its own: it knows nothing of the pipeline."""
-    files = (str(folder / f"{it}.json") for it in ("expected", "before", "after", "quiet"))
-    code, said = await _run(("-I", str(audit_script.__file__), *files), {})
-    *lines, last = said.strip().splitlines() or [""]
-    return last, lines if code else []
+async def _audit(out: Path) -> tuple[str, list[str]]:
+    """Run the audits (objects, answers, what is kept, who was told), in processes of their own.
 
-
-async def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        env={**os.environ, **environ},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    What they say in short, and everything that differs. They know nothing of the pipeline.
+    """
+    expected, before, after, quiet, asked = (
+        str(out / "audit" / f"{it}.json")
+        for it in ("expected", "before", "after", "quiet", "asked")
     )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
+    objects = (audit.__file__, expected, before, after, quiet)
+    answers = (audit_answers.__file__, expected, before, asked, str(out / "responses"))
+    kept = (audit_kept.__file__, expected, before, asked, str(out / "reports"))
+    told = (audit_told.__file__, *(str(out / it) for it in TOLD))
+    short, differs = [], []
+    for last, lines in await asyncio.gather(
+        *(_differs(*it) for it in (objects, answers, kept, told))
+    ):
+        short.append(last)
+        differs += lines
+    return f"audit: {'; '.join(short)}", differs
+
+
+async def _differs(*command: str) -> tuple[str, list[str]]:
+    """What an audit says in short, and its differences."""
+    code, said = await run(("-I", *command), {})
+    *lines, last = said.strip().splitlines() or [""]
+    return last.removeprefix("audit: "), (lines or [last]) if code else []
 
 
 def _write(path: Path, value: Any) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def first_of(error: Exception) -> Exception:
+    """What made the play end: it comes in a group, for others ended with it."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def settings_of(out: Path, settings: Settings) -> Settings:
@@ -295,4 +365,7 @@ def settings_of(out: Path, settings: Settings) -> Settings:
         register="",
         search_budget=SEARCH_BUDGET,
         sweep=timedelta(seconds=0.5),
+        look_pause=timedelta(seconds=0.5),
+        web_listen="127.0.0.1:0",
+        web_url="",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from http import HTTPStatus
@@ -10,10 +9,11 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from .people import Cast, Held, Somebody
+from .people import Cast, Held, Somebody, meant
 
 Expected = dict[str, dict[str, dict[str, Any]]]
-"""System → `kind/id` → `then`, for `blank` its `fields`, and `person`: whose it is, by key."""
+"""System → `kind/id` → `then`, for `blank` its `fields`, `person`: whose it is, by key, and `as`
+where the cast gives it a name."""
 
 CONTROL = "/_sandbox"
 PATIENCE = ClientTimeout(total=30)
@@ -72,27 +72,35 @@ async def _plant(
     expected: dict[str, dict[str, Any]],
 ) -> None:
     """In waves: an object once all that it refers to have their ids."""
-    ids: dict[str, dict[str, str]] = defaultdict(dict)  # whose → name → id
+    ids: dict[tuple[str, str], str] = {}  # whose, and what it is called → id
     left = list(held)
     while left:
-        wave = [(it, one) for it, one in left if it.references() <= ids[one.key].keys()]
-        left = [(it, one) for it, one in left if not it.references() <= ids[one.key].keys()]
+        wave = [(it, one) for it, one in left if _needed(it, one) <= ids.keys()]
+        left = [(it, one) for it, one in left if not _needed(it, one) <= ids.keys()]
         if not wave:
             raise SeedError(f"{system}: objects of the cast refer to each other in a circle")
-        rows = [_row(it, ids[one.key]) for it, one in wave]
+        rows = [_row(it, one, ids) for it, one in wave]
         said = await _call(session, "POST", f"{url}{CONTROL}/seed", system, rows)
         for (it, one), key in zip(wave, said["keys"], strict=True):
             expected[key] = {"person": one.key, "then": it.then.state}
             if it.then.fields:
                 expected[key]["fields"] = list(it.then.fields)
+            if it.later.state != "same":
+                fields = {"fields": list(it.later.fields)} if it.later.fields else {}
+                expected[key]["later"] = {"then": it.later.state, **fields}
             if it.name:
-                ids[one.key][it.name] = key.partition("/")[2]
+                expected[key]["as"] = it.name
+                ids[one.key, it.name] = key.partition("/")[2]
 
 
-def _row(held: Held, ids: Mapping[str, str]) -> dict[str, Any]:
+def _needed(held: Held, one: Somebody) -> set[tuple[str, str]]:
+    return {meant(name, one.key) for name in held.references()}
+
+
+def _row(held: Held, one: Somebody, ids: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """The object in the sandbox's words."""
     row = {
-        name: ids[it[1:]] if isinstance(it, str) and it.startswith("@") else it
+        name: ids[meant(it[1:], one.key)] if isinstance(it, str) and it.startswith("@") else it
         for name, it in held.fields.items()
     }
     if "description_text" in row:
@@ -105,7 +113,7 @@ def _children(
 ) -> dict[str, dict[str, Any]]:
     """What must become of the objects that came with others."""
     return {
-        key: expected[parent]
+        key: {name: it for name, it in expected[parent].items() if name != "as"}
         for key, parent in _parents(state.items())
         if key not in expected and parent in expected
     }

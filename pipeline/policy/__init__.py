@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from connectors.sdk.interface import Capabilities
+from schemas.records import PlaceRow
+
+from . import clauses, clock, retention
+from .clauses import (
+    CONTROLLER,
+    PROCESSOR,
+    Automated,
+    Data,
+    Documents,
+    Entity,
+    Gap,
+    Purpose,
+    Recipient,
+    Source,
+)
+from .retention import Retention
 
 FILES = ("bizxpert.toml", "gdpr.toml")
+EARLIER = Path(__file__).parent / "earlier"
+"""The policies of releases before this one, a folder each: their open cases go on under them."""
 
 
 class PolicyError(Exception):
@@ -19,67 +38,50 @@ class PolicyError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """A sentence about a rule that runs as a test."""
-
-    why: str
-    row: Mapping[str, str]
-    facts: Mapping[str, str]
-    gives: str
-    until: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """A rule under which something is kept although its erasure is asked for."""
-
-    id: str
-    says: str
-    source: str
-    article: str
-    reason: str
-    years: int = 0
-    anchor: str = ""
-    """The fact with the date the period runs from; no fact, no date yet. Empty: no date ever."""
-    needs: frozenset[str] = frozenset()
-    """Facts without which the rule can neither apply nor not apply."""
-    rows: frozenset[tuple[str, str, str]] = frozenset()
-    """(system, kind, category) it covers."""
-    examples: tuple[Example, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
-    """One line of the data map."""
-
-    system: str
-    kind: str
-    categories: frozenset[str]
-    role: str
-    purposes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The policy a case is decided under. `digest` is SHA-256 over its files."""
 
     digest: bytes
+    texts: tuple[str, ...] = field(repr=False)
+    """Of its files, in the order of `FILES`: all that it takes to read it anew."""
     controller: str
+    address: str
     dpo: str
+    representative: str
+    """In the Union (GDPR Art. 27); empty if there is none."""
+    notice: str
+    """The privacy notice that these files follow, with its version."""
+    entities: tuple[Entity, ...]
     identity_level: int
     waived_up_to: int
     retention: tuple[Retention, ...]
     data: tuple[Data, ...]
-    purposes: Mapping[str, Mapping[str, str]]
-    recipients: tuple[Mapping[str, str], ...]
+    purposes: Mapping[str, Purpose]
+    recipients: tuple[Recipient, ...]
+    sources: Mapping[str, Source]
+    automated: tuple[Automated, ...]
+    documents: tuple[Documents, ...]
+    gaps: tuple[Gap, ...]
     rules: Mapping[str, Mapping[str, str]]
     deadlines: tuple[Mapping[str, str], ...]
+    links: frozenset[tuple[str, str, str]] = frozenset()
+    """(system, kind, field) that may say who somebody is: written by our own server."""
+    clock: clock.Clock = field(default_factory=clock.Clock)
 
     @property
     def facts(self) -> frozenset[str]:
         """The facts that a retention rule may ask for; others are told for a person to read."""
-        anchors = {it.anchor for it in self.retention if it.anchor}
-        return frozenset(anchors.union(*(it.needs for it in self.retention)))
+        return self.conditions.union(*(it.reckoned_from for it in self.retention))
+
+    @property
+    def conditions(self) -> frozenset[str]:
+        """Those of them that say whether a rule applies, and not from when."""
+        return frozenset().union(*(it.needs for it in self.retention))
+
+    def facts_about(self, rows: AbstractSet[tuple[str, str, str]]) -> frozenset[str]:
+        """The facts that the rules about any of these (system, kind, category) ask for."""
+        about = [it for it in self.retention if it.rows & rows]
+        return frozenset().union(*(it.needs | it.reckoned_from for it in about))
 
     def unmapped(self, able: Capabilities) -> tuple[str, ...]:
         """What a system may hold and the data map does not know: `contact (profile, usage)`."""
@@ -89,30 +91,82 @@ class Policy:
 
     def export_kinds(self, system: str) -> tuple[str, ...]:
         """The kinds that an access may export: what we hold as a controller."""
-        held = (it for it in self.data if it.system == system and it.role == "controller")
+        held = (it for it in self.data if it.system == system and it.role == CONTROLLER)
         return tuple(sorted(it.kind for it in held))
+
+    @property
+    def processed(self) -> frozenset[tuple[str, str]]:
+        """(system, kind) that we hold as a processor: a customer's, and not ours to act on."""
+        return frozenset((it.system, it.kind) for it in self.data if it.role == PROCESSOR)
+
+    def places(self, system: str) -> tuple[PlaceRow, ...]:
+        """Where in a system customers' documents lie among what is ours."""
+        here = (it for it in self.documents if it.system == system and it.begins)
+        return tuple(PlaceRow(id=it.id, begins=it.begins) for it in here)
+
+    def document_of(self, system: str, kind: str) -> str:
+        """The row that makes all of a kind a customer's documents; empty if it is ours."""
+        found = (it.id for it in self.documents if (it.system, it.kind) == (system, kind))
+        return next(found, "")
+
+    def customer(self, of: str) -> Documents | None:
+        """Whose the documents of a row are."""
+        return next((it for it in self.documents if it.id == of), None)
+
+    def recipient(self, system: str) -> Recipient | None:
+        """Who stands behind a system."""
+        return next((it for it in self.recipients if it.system == system), None)
 
 
 def load(folder: Path | None = None) -> Policy:
     """The policy in a folder, by default the one that comes with Habeas. Raises `PolicyError`."""
-    texts = [_text((folder or Path(__file__).parent) / name) for name in FILES]
+    return read([_text((folder or Path(__file__).parent) / name) for name in FILES])
+
+
+def read(texts: Sequence[str]) -> Policy:
+    """The policy with these texts of its files, in the order of `FILES`. Raises `PolicyError`."""
     ours, law = (_parse(name, text) for name, text in zip(FILES, texts, strict=True))
+    who, notice = ours.get("controller", {}), ours.get("notice", {})
     try:
         return Policy(
             digest=sha256("\0".join(texts).encode()).digest(),
-            controller=ours["controller"]["name"],
-            dpo=ours["controller"]["dpo"],
+            texts=tuple(texts),
+            controller=who["name"],
+            address=who.get("address", ""),
+            dpo=who["dpo"],
+            representative=who.get("representative", ""),
+            notice=", ".join(notice[it] for it in ("title", "version")) if notice else "",
+            entities=tuple(Entity(**it) for it in ours.get("entities", ())),
             identity_level=ours["identity"]["level"],
             waived_up_to=ours["approval"]["waived_up_to"],
-            retention=tuple(_retention(it) for it in ours.get("retention", ())),
-            data=tuple(_data(it) for it in ours["data"]),
-            purposes={it["id"]: it for it in ours["purposes"]},
-            recipients=tuple(ours["recipients"]),
+            retention=tuple(retention.read(it) for it in ours.get("retention", ())),
+            data=tuple(clauses.data(it) for it in ours["data"]),
+            purposes={it["id"]: clauses.purpose(it) for it in ours["purposes"]},
+            recipients=tuple(clauses.recipient(it) for it in ours["recipients"]),
+            sources={it["id"]: clauses.source(it) for it in ours.get("sources", ())},
+            automated=tuple(Automated(**it) for it in ours.get("automated", ())),
+            documents=tuple(Documents(**it) for it in ours.get("documents", ())),
+            gaps=tuple(Gap(**it) for it in ours.get("gaps", ())),
             rules={it["id"]: it for it in law["rules"]},
             deadlines=tuple(law["deadlines"]),
+            links=frozenset(
+                (it["system"], it["kind"], it["field"]) for it in ours.get("links", ())
+            ),
+            clock=clock.read(ours.get("clock", {})),
         )
     except (KeyError, TypeError) as error:
         raise PolicyError(f"the policy lacks or misspells {error}") from None
+    except ValueError as error:
+        raise PolicyError(str(error)) from None
+
+
+def earlier(folders: Iterable[Path] = ()) -> dict[bytes, Policy]:
+    """The policies that came with releases before, and those in `folders`, by digest.
+
+    Raises `PolicyError`.
+    """
+    found = (load(it) for it in (*sorted(EARLIER.iterdir()), *folders))
+    return {it.digest: it for it in found}
 
 
 def _text(path: Path) -> str:
@@ -130,24 +184,3 @@ def _parse(name: str, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{name}: {error}") from None
-
-
-def _retention(read: dict[str, Any]) -> Retention:
-    rows = {(it["system"], it["kind"], c) for it in read["rows"] for c in it["categories"]}
-    examples = tuple(Example(**it) for it in read.get("examples", ()))
-    plain = {
-        name: value for name, value in read.items() if name not in {"rows", "examples", "needs"}
-    }
-    return Retention(
-        **plain, needs=frozenset(read["needs"]), rows=frozenset(rows), examples=examples
-    )
-
-
-def _data(read: dict[str, Any]) -> Data:
-    return Data(
-        system=read["system"],
-        kind=read["kind"],
-        categories=frozenset(read["categories"]),
-        role=read["role"],
-        purposes=tuple(read["purposes"]),
-    )

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.policy import Policy, Retention
+from pipeline.policy import Policy
 from schemas.events import ResponseOrdered
 from schemas.records import ClaimRow, CoverageRow, OutcomeRow, Sealed, SystemRow
 
-from . import words
+from . import dates, kept, words
+from .copies import Copy
 from .information import Information, information
+from .recipients import Heard, heard
 
 Catalogue = Mapping[str, Mapping[str, str]]
 """By system: what the codes in its outcomes mean."""
 
-STATES = ("proved", "kept", "dated", "open")
+STATES = ("proved", "attested", "kept", "dated", "open")
 DONE = {
     "proved": "Done and proved",
+    "attested": "Done by hand",
     "kept": "Kept",
     "dated": "Goes by itself",
     "open": "Open",
 }
+NOTHING_IN_THEM = "There is nothing about you in them."
 COPIED = {**DONE, "proved": "Copied", "open": "Not copied"}
 SYSTEM = "system"
 """The kind of the row that stands for a whole system that could not be searched."""
+BEYOND = "beyond."
+"""Before the codes, in the catalogue, of what a search can never find."""
+DPO_TELLS = "our Data Protection Officer, who tells the customer,"
 SEARCHED = frozenset({"found", "nothing"})
+FOLLOW_UP = "follow_up"
 KINDS = {
     "final": "This is our final answer.",
     "supplement": "This adds to an answer that you have received before.",
-    "interim": "This is an interim answer: the month is almost over, and not everything is done."
+    FOLLOW_UP: "Some of it had to be kept for a time, or was to go by itself. As we said that we"
+    " would, we have looked again: this is what became of it.",
+    "interim": "This is an interim answer: our time is almost over, and not everything is done."
     " The final answer follows.",
 }
 
@@ -47,6 +57,8 @@ class Place:
     """found, nothing or unknown."""
     says: str
     records: int
+    beyond: tuple[str, ...] = ()
+    """What no search there can find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +98,43 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A system whose records are not in the copy, although they were found."""
+
+    name: str
+    code: str
+    says: str
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Files of one system that could not be copied, although what they belong to was."""
+
+    name: str
+    """The system's."""
+    count: int
+    files: tuple[tuple[str, str], ...]
+    """The first of them: name, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """An identifier, and whether it was searched with."""
+
+    kind: str
+    value: str
+    """Empty for one that was only found: it may be somebody else's."""
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Everything on the first page but the records themselves."""
 
     case: str
+    follows: str
+    """The request that a follow-up answers; empty unless the case is one."""
     n: int
     kind: str
     name: str
@@ -98,52 +143,86 @@ class Answer:
     asked: str
     received: str
     due: str
+    counted: tuple[str, ...]
+    """How that date was counted, step by step."""
     made: str
-    identifiers: tuple[tuple[str, str], ...]
+    identifiers: tuple[Used, ...]
     replies: tuple[Reply, ...]
     places: tuple[Place, ...]
     records: int
     information: Information
     copied: bool
     """Whether this answer brings a copy of the data."""
+    documents: tuple[str, ...]
+    """What customers uploaded, and decide about themselves."""
+    left_out: tuple[LeftOut, ...]
+    """Systems whose records should be in it."""
+    missing: tuple[Missing, ...]
+    told: tuple[Heard, ...]
+    """Others who receive data, whom we asked or told."""
+    reasons: Catalogue
+    """By system: what codes mean that records bring."""
+
+    def why(self, system: str, code: str) -> str:
+        """A code in words."""
+        return words.reason(code, self.reasons.get(system, {}))
 
 
-def answer(
-    order: ResponseOrdered, person: Sealed, policy: Policy, catalogue: Catalogue, made: datetime
+def answer(  # noqa: PLR0917  all that a page says
+    order: ResponseOrdered,
+    person: Sealed,
+    policy: Policy,
+    catalogue: Catalogue,
+    made: datetime,
+    copies: Sequence[Copy] = (),
 ) -> Answer:
-    """What a response says to the person it is for."""
+    """What a response says to the person it is for; the order is as `copies.as_copied` gives it."""
     rights = [words.right(it.right) for it in order.claims]
     return Answer(
         case=str(order.case),
+        follows=str(order.follows or ""),
         n=order.n,
-        kind=KINDS.get(order.kind, ""),
+        kind=KINDS[FOLLOW_UP if order.follows and order.kind != "interim" else order.kind],
         name=person.name,
         controller=policy.controller,
         dpo=policy.dpo,
         asked=words.joined(rights),
         received=words.day(order.received_at),
         due=words.day(order.due_at),
+        counted=dates.counted(order.steps),
         made=words.day(made),
-        identifiers=tuple((words.identifier(it.kind), it.value) for it in person.identifiers),
-        replies=tuple(_reply(it, order, policy, catalogue) for it in order.claims),
+        identifiers=tuple(_identifiers(order, person)),
+        replies=tuple(_reply(it, order, policy, catalogue, copies) for it in order.claims),
         places=tuple(_place(it, policy, catalogue) for it in order.systems),
         records=sum(it.records for it in order.exports),
         information=information(policy, order.found),
         copied=any(it.right == "access" for it in order.claims),
+        documents=tuple(_documents(order, policy)),
+        left_out=tuple(_left_out(it) for it in copies if it.refused),
+        missing=tuple(_missing(it, catalogue) for it in copies if it.lacking),
+        told=heard(order.recipients),
+        reasons=catalogue,
     )
 
 
-def _reply(claim: ClaimRow, order: ResponseOrdered, policy: Policy, catalogue: Catalogue) -> Reply:
+def _reply(
+    claim: ClaimRow,
+    order: ResponseOrdered,
+    policy: Policy,
+    catalogue: Catalogue,
+    copies: Sequence[Copy],
+) -> Reply:
     rows = [it for it in order.coverage if it.right in {claim.right, ""}]
     counts = Counter(dict.fromkeys(STATES, 0))
     for it in rows:
         counts[it.state] += it.count if it.kind != SYSTEM else 0
     unknown = [words.system(it.system) for it in order.systems if it.searched not in SEARCHED]
+    whole = not counts["open"] and not any(it.refused or it.lacking for it in copies)
     return Reply(
         right=claim.right,
         title=words.title(claim.right),
         article=words.article(claim.right),
-        says=" ".join(_sentences(claim, counts, unknown, order)),
+        says=" ".join(_sentences(claim, counts, unknown, order, whole=whole)),
         counts=counts,
         unknown=len(unknown),
         lines={it: tuple(_lines(rows, it, policy, catalogue)) for it in STATES},
@@ -151,7 +230,12 @@ def _reply(claim: ClaimRow, order: ResponseOrdered, policy: Policy, catalogue: C
 
 
 def _sentences(
-    claim: ClaimRow, counts: Counter[str], unknown: list[str], order: ResponseOrdered
+    claim: ClaimRow,
+    counts: Counter[str],
+    unknown: list[str],
+    order: ResponseOrdered,
+    *,
+    whole: bool,
 ) -> Iterator[str]:
     held = sum(it.found for it in order.systems)
     where = words.joined(words.system(it.system) for it in order.systems if it.found)
@@ -160,19 +244,32 @@ def _sentences(
     if not held:
         yield "We found no personal data about you in the systems that we could search."
     elif claim.right == "access":
-        whole = "what could be copied" if counts["open"] else "everything that we found"
+        brought = "everything that we found" if whole else "what could be copied"
         yield f"We found {words.counted(held, 'record')} about you, in {where}."
-        yield f"This package brings you a copy of {whole}."
+        yield f"This package brings you a copy of {brought}."
     else:
         yield f"We found {words.counted(held, 'record')} about you, in {where}."
-        yield f"Of the {words.counted(counts.total(), 'item')} in them, {_done(counts)}."
+        items = words.counted(counts.total(), "item")
+        yield f"Of the {items} in them, {_done(counts)}." if counts.total() else NOTHING_IN_THEM
+    yield from _looks(order)
     if unknown:
         yield f"{words.joined(unknown)} could not be searched: what is held there is unknown."
+
+
+def _looks(order: ResponseOrdered) -> Iterator[str]:
+    """When what stays is looked at again."""
+    dates = sorted(
+        {it.look_at.date(): it.look_at for it in order.obligations if it.look_at}.items()
+    )
+    if dates:
+        days = words.joined(words.day(at) for _, at in dates)
+        yield f"What stays is looked at again, by itself: on {days}. You hear what became of it."
 
 
 def _done(counts: Counter[str]) -> str:
     told = {
         "proved": ("is erased or blanked, and proved so", "are erased or blanked, and proved so"),
+        "attested": ("is done by hand, as a person says", "are done by hand, as a person says"),
         "kept": ("is kept because a rule requires it", "are kept because a rule requires it"),
         "dated": ("goes by itself on a known date", "go by themselves on a known date"),
         "open": ("is still open", "are still open"),
@@ -204,29 +301,59 @@ def _lines(
 def outcome(row: OutcomeRow, policy: Policy | None, catalogue: Mapping[str, str]) -> str:
     """What became of something, in words."""
     if row.kind == "retained":
-        return _kept(row, policy)
+        return kept.says(row, policy)
     if row.kind in words.PROVED:
         return words.PROVED[row.kind]
     why = words.reason(row.reason, catalogue) if row.reason else ""
     return f"{words.UNPROVED.get(row.kind, words.UNPROVED['failed'])} {why}".strip()
 
 
-def _kept(row: OutcomeRow, policy: Policy | None) -> str:
-    rules: dict[str, Retention] = {it.id: it for it in policy.retention} if policy else {}
-    rule = rules.get(row.rule or "")
-    if rule is None:
-        undated = "" if row.until else ", without a date as yet"
-        return f"Kept under the rule {row.rule or 'of our policy'}{undated}."
-    since = " The period has not begun yet." if rule.years and not row.until else ""
-    return f"{rule.says}{since} ({rule.source}; {rule.article})"
+def _documents(order: ResponseOrdered, policy: Policy) -> Iterator[str]:
+    """Of a customer's documents: that there are some, and who decides; never whose they are."""
+    for it in order.documents:
+        rows = [row for row in policy.documents if row.system == it.system]
+        told = "the customer" if all(row.contact for row in rows) else DPO_TELLS
+        count = words.counted(it.count, words.label(it.kind).lower())
+        yield (
+            f"In {words.system(it.system)}: {count}. Somebody who is a customer of ours put this"
+            " there, and decides about it as the controller; we only hold it for them, as their"
+            " processor, and may act on their instructions alone (GDPR Art. 28(3)). So we have"
+            f" neither copied nor erased it. We have told {told} that you asked."
+        )
+
+
+def _left_out(copy: Copy) -> LeftOut:
+    says = words.reason(copy.refused, {})
+    return LeftOut(words.system(copy.system), copy.refused, says, copy.expected)
+
+
+def _missing(copy: Copy, catalogue: Catalogue) -> Missing:
+    told = catalogue.get(copy.system, {})
+    files = tuple((it.name, words.reason(it.code, told)) for it in copy.named)
+    return Missing(words.system(copy.system), copy.lacking, files)
+
+
+def _identifiers(order: ResponseOrdered, person: Sealed) -> Iterator[Used]:
+    """What was given, as it was given; and what else was found, without saying what it is."""
+    how = {it.tag: it.how for it in order.identifiers}
+    given = {it.tag: it for it in person.identifiers}
+    for it in person.identifiers:
+        yield Used(words.identifier(it.kind), it.value, words.used(how.get(it.tag, "vouched")))
+    alike = Counter((it.kind, it.how) for it in order.identifiers if it.tag not in given)
+    for (kind, used), count in alike.items():
+        name = words.identifier(kind)
+        yield Used(f"{name} ({count})" if count > 1 else name, "", words.used(used))
 
 
 def _place(row: SystemRow, policy: Policy, catalogue: Catalogue) -> Place:
-    who = next((it["name"] for it in policy.recipients if it["system"] == row.system), "")
+    behind = policy.recipient(row.system)
     status, _, code = row.searched.partition(": ")
     known = status if status in SEARCHED else "unknown"
     says = {
         "found": f"{words.counted(row.found, 'record')} found",
         "nothing": "Searched; nothing found",
     }.get(known) or f"Not searched. {words.reason(code or status, catalogue.get(row.system, {}))}"
-    return Place(row.system, words.system(row.system), who, known, says, row.found)
+    told = catalogue.get(row.system, {})
+    beyond = tuple(told[BEYOND + it] for it in row.beyond if BEYOND + it in told)
+    who = "" if behind is None else behind.name
+    return Place(row.system, words.system(row.system), who, known, says, row.found, beyond)

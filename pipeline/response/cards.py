@@ -10,9 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from connectors.sdk.interface import Record
+from pipeline.faults import broke
 
 from . import words
+from .files import File
 from .readable import dated, moment, text, without_markup
 
 TITLES = ("subject", "name", "title")
@@ -20,6 +24,9 @@ TEXTS = ("body_text", "body", "commentbody", "text", "message")
 """Fields that hold what somebody wrote, the plain version first."""
 DEEPEST = 6
 """Levels that are shown as tables; below that, as the system wrote it."""
+LARGEST = 1_000_000
+"""Bytes of a record that is laid out; of a larger one, a page says where it is."""
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +61,42 @@ class Card:
     """Fields without content, which are not shown."""
     raw: str = ""
     """What is no JSON, as text."""
+    large: int = 0
+    """Bytes of records that are too large for a page."""
+    files: list[File] = field(default_factory=list)
     continued: bool = False
     """Whether its beginning is on an earlier page."""
 
-    def take(self, record: Record) -> None:
-        """Add a record of this holding: the first, or a further page of its conversation."""
+    def take(self, item: Record | File) -> None:
+        """Add a record of this holding, the first or a further page of its conversation; or a file.
+
+        What cannot be laid out is shown as it is: no record stops an answer.
+        """
+        if isinstance(item, File):
+            self.files.append(item)
+        elif len(item.body) > LARGEST:
+            self.large += len(item.body)
+        else:
+            try:
+                self._lay_out(item)
+            except Exception as error:  # noqa: BLE001  vendors' text, which may be anything
+                log.warning("card.broke", error=type(error).__name__, at=broke.at(error))
+                self.raw += _plain(item)
+
+    def _lay_out(self, record: Record) -> None:
         body = read(record.body)
         if not isinstance(body, dict):
             self.raw += _plain(record) if body is None else text(body)
             return
         talks = {name for name, value in body.items() if _is_talk(name, value)}
-        for name in sorted(talks):
-            self.said += [_said(it) for it in body[name]]
-        if self.fields:
-            return
-        self.title = _first(body, TITLES).strip()
-        shown = {name: value for name, value in body.items() if name not in talks}
-        self.fields = list(_fields(shown, 0))
-        self.empty = sum(_is_empty(value) for value in shown.values())
+        said = [_said(it) for name in sorted(talks) for it in body[name]]
+        if not self.fields:
+            title = _first(body, TITLES).strip()
+            shown = {name: value for name, value in body.items() if name not in talks}
+            fields = list(_fields(shown, 0))
+            self.empty = sum(_is_empty(value) for value in shown.values())
+            self.title, self.fields = title, fields
+        self.said += said
 
 
 def read(body: bytes) -> Any:

@@ -5,29 +5,52 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from schemas.events import NoticeOrdered
 
-from . import words
+from . import dates, words
 from .pages import rendered
 
 SUBJECTS = {
+    "received": "We have received your request",
+    "confirm": "Please confirm this address",
     "identity_asked": "Please confirm that your request is yours",
     "identity_refused": "We could not confirm who you are",
     "response_ready": "The answer to your request is ready",
+    "looked_again": "We have looked again, as we said we would",
     "approval_asked": "A plan waits for your approval",
+    "broke": "A step of a case broke, and is not tried again",
+    "documents": "A request concerns documents that we hold for a customer",
     "received_late": "A request came in after its answer was due",
-    "refused": "About your request",
+    "refused": "We do not do what you asked for, and why",
+    "fee_asked": "Your request would cost something",
+    "withdrawn": "You have withdrawn your request",
+    "people": "Something waits for you",
+    "people_again": "Something still waits for you",
     "extended": "Your request takes longer",
+    "progress": "We are still working on your request",
+    "paused": "We need something from you to go on",
+    "resumed": "We go on with your request",
+    "reminder": "An answer is due soon",
+    "escalation": "Urgent: an answer is due in days",
+    "late": "Urgent: an answer is late",
+    "recipient": "A recipient could not be told, or does not answer",
 }
 
+PAGES = {"confirm": "confirm"}
+"""The page that a notice's link opens, by its kind; the others have no link."""
+REASONED = frozenset({"refused", "fee_asked"})
+"""Notices that are none without a ground and reasons (GDPR Art. 12(4), 12(5))."""
 COMMAND = "    "
 """What a paragraph starts with that is a command."""
 
 
 class UnknownNoticeError(Exception):
-    """A kind of notice that there is no letter for."""
+    """A kind of notice that there is no letter for, or none without reasons."""
+
+
+class NoPageError(Exception):
+    """The letter is a link, and it is not known where our pages are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +63,55 @@ class Letter:
 
 
 class Letters:
-    """Writes notices. `portal` is the address of the subject's pages; it may be empty."""
+    """Writes notices in the name of the `controller`, who is written to at `contact`."""
 
-    def __init__(self, portal: str) -> None:
-        self._portal = portal.rstrip("/")
+    def __init__(self, *, controller: str, contact: str) -> None:
+        self._ours = {"controller": controller, "contact": contact}
 
-    def letter(self, order: NoticeOrdered, token: str) -> Letter:
-        """The letter that an order asks for. Raises `UnknownNoticeError`."""
+    def letter(self, order: NoticeOrdered, token: str, pages: str, says: str = "") -> Letter:
+        """The letter that an order asks for; `pages` is the address of our pages, if it is known,
+        and `says` what a person wrote for the reader.
+
+        Raises `UnknownNoticeError`, and `NoPageError` rather than ask for what cannot be done.
+        """
         if order.kind not in SUBJECTS:
             raise UnknownNoticeError(order.kind)
-        link = f"{self._portal}/{quote(token, safe='')}" if self._portal and token else ""
+        if order.kind in REASONED and not (says.strip() and order.reason in words.JUSTIFICATIONS):
+            raise UnknownNoticeError(order.kind)
         shown = {
+            **self._ours,
             "kind": order.kind,
             "case": str(order.case),
+            "follows": str(order.follows or ""),
             "response": order.response,
             "digest": order.digest.hex(),
             "due": words.day(order.due_at),
             "until": words.day(order.expires_at) if order.expires_at else "",
             "holdings": order.holdings,
+            "to": order.to,
+            "why": order.reason,
+            "waits": dates.waits(order.waits),
             "reason": words.JUSTIFICATIONS.get(order.reason, ""),
+            "says": " ".join(says.split()),
+            "fee": f"{order.fee / 100:.2f} {order.currency}",
+            "acted": words.joined(map(words.system, order.acted)),
+            "told": words.joined(map(words.system, order.told)),
+            "things": "1 thing waits" if order.items == 1 else f"{order.items} things wait",
             "token": token,
-            "link": link,
+            "link": (link := _link(order.kind, token, pages)),
         }
         paragraphs = list(_paragraphs(rendered("letter.txt", **shown).decode()))
         text = "\n\n".join(map(_wrapped, paragraphs)) + "\n"
         html = rendered("letter.html", paragraphs=paragraphs, link=link).decode()
         return Letter(f"{SUBJECTS[order.kind]} [{str(order.case)[:8]}]", text, html)
+
+
+def _link(kind: str, token: str, pages: str) -> str:
+    if kind not in PAGES:
+        return ""
+    if not pages:
+        raise NoPageError(kind)
+    return f"{pages.rstrip('/')}/{PAGES[kind]}/{token}"
 
 
 def _paragraphs(text: str) -> Iterator[str]:

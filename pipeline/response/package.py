@@ -1,16 +1,20 @@
-"""The package a subject receives: pages, data files, and a signed manifest, written as a stream."""
+"""The package a subject receives: pages, data, files and a signed manifest, written as a stream."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from connectors.sdk.interface import Record
+from pipeline.case.outcome import code
 from pipeline.ports import Signer
 from schemas.events import ResponseOrdered
 
@@ -18,16 +22,21 @@ from . import pages, statement
 from .answer import Answer
 from .archive import Archive
 from .cards import read
-from .shelves import Shelf, shelves
+from .copies import Copy
+from .files import File, content, items
+from .shelves import LINE, Shelf, shelves
+from .zip_format import LIMIT
 
 Exports = Callable[[str], AsyncIterator[Record]]
-"""One system's exported records, from the start, each time it is called."""
+"""One system's exported records, from the start, each time it is called; each file to its end."""
 
 INDEX, README = "index.html", "README.txt"
 MANIFEST, ENVELOPE = "manifest.json", "manifest.dsse.json"
 LARGE = 256 * 1024 * 1024
 """Bytes of exports from which on a data file is written as one that may exceed 2 GiB: as JSON in
-JSON, a byte can become six."""
+JSON, a byte can become six. A file stays as it is, and may have half of that."""
+BATCH = 256 * 1024
+"""Bytes of records that are written as JSON at once, in a thread."""
 KEPT = 1024 * 1024
 """Bytes of one system's exports that are held in memory, at most."""
 _SYSTEM = re.compile(r"[a-z][a-z0-9_-]*")
@@ -36,12 +45,21 @@ _SYSTEM = re.compile(r"[a-z][a-z0-9_-]*")
 class Package:
     """One response as a zip archive. `digest`, `size` and `records` are known once it is written.
 
-    Exports that are small are read once and kept meanwhile; others are read twice, or three times
-    if they do not fit on the first page.
+    Exports that are small are read once and kept meanwhile; others are read twice, once more if
+    they do not fit on the first page, and once more if there are files among them. A `plain` one
+    has no records on its pages, only in its data files: for those that cannot be laid out.
     """
 
     def __init__(
-        self, order: ResponseOrdered, answer: Answer, exports: Exports, signer: Signer
+        self,
+        order: ResponseOrdered,
+        answer: Answer,
+        exports: Exports,
+        signer: Signer,
+        *,
+        copies: Sequence[Copy],
+        made: datetime,
+        plain: bool = False,
     ) -> None:
         self._order = order
         self._answer = answer
@@ -53,7 +71,22 @@ class Package:
         if not all(_SYSTEM.fullmatch(it) for it in self.systems):
             raise ValueError("a system whose name cannot be a file's")
         self.size = 0
-        self.records = 0
+        self._copies = copies
+        self._made = made
+        self._plain = plain
+        self._placed: dict[str, list[File]] = {}
+        """Files by system, in their order, once its data file is written."""
+        self._counts = Counter[str]()
+
+    @property
+    def records(self) -> int:
+        """Records in it."""
+        return self._counts.total()
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Systems of the case that listed a copy which is not in it."""
+        return tuple(it.system for it in self._copies if it.refused)
 
     @property
     def digest(self) -> bytes:
@@ -69,27 +102,31 @@ class Package:
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         archive = Archive(self._order.received_at)
-        large = {f"data/{it}.json" for it in self.systems if self._size(it) > LARGE}
-        async for name, content in self._files():
-            async for piece in archive.add(name, content, large=name in large):
+        async for name, written, large in self._files():
+            async for piece in archive.add(name, written, large=large):
                 yield piece
         manifest = statement.written(statement.RESPONSE, archive.files, self._said())
         envelope = statement.signed(manifest, self._signer)
         for name, whole in ((MANIFEST, manifest), (ENVELOPE, envelope)):
-            async for piece in archive.add(name, _once(whole)):
-                yield piece
+            yield archive.keep(name, whole)
         yield archive.close()
 
-    async def _files(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    async def _files(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes], bool]]:
+        """Each file's name, what is in it, and whether it may be large."""
         held = [await self._first(it) for it in self.systems]
-        yield INDEX, _once(pages.index(self._answer, held))
+        yield INDEX, _once(await asyncio.to_thread(pages.index, self._answer, held)), False
         for shelf in held:
-            yield f"data/{shelf.system}.json", self._data(shelf.system)
+            large = self._size(shelf.system) > LARGE
+            yield f"data/{shelf.system}.json", self._data(shelf.system), large
         for shelf in held:
             if shelf.more:
-                async for name, content in self._further(shelf.system):
-                    yield name, content
-        yield README, _once(pages.readme(self._answer, self.systems))
+                async for name, page in self._further(shelf.system):
+                    yield name, page, False
+        for system in self.systems:
+            if any(it.path for it in self._placed[system]):
+                async for file, held_file in self._vendors_files(system):
+                    yield file.path, held_file, file.size > LIMIT // 2
+        yield README, _once(pages.readme(self._answer, self.systems)), False
 
     async def _exports(self, system: str) -> AsyncIterator[Record]:
         if self._size(system) > KEPT:
@@ -104,24 +141,45 @@ class Package:
     def _size(self, system: str) -> int:
         return sum(it.size for it in self._order.exports if it.system == system)
 
+    def _items(self, system: str) -> AsyncIterator[Record | File]:
+        return items(system, self._exports(system))
+
     async def _first(self, system: str) -> Shelf:
-        async with aclosing(shelves(system, self._exports(system))) as found:
+        if self._plain:
+            return Shelf(system, plain=True)
+        async with aclosing(shelves(system, self._items(system))) as found:
             return await anext(found)
 
     async def _further(self, system: str) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
-        async for shelf in shelves(system, self._exports(system)):
+        async for shelf in shelves(system, self._items(system)):
             if shelf.number:
-                page = pages.further(self._answer, shelf)
+                page = await asyncio.to_thread(pages.further, self._answer, shelf)
                 yield f"more/{system}-{shelf.number}.html", _once(page)
 
     async def _data(self, system: str) -> AsyncIterator[bytes]:
-        """All records of a system as one JSON array, a record a line."""
+        """All records of a system as one JSON array, a record a line; of files, where they lie."""
         between = b"[\n"
-        async for record in self._exports(system):
-            yield between + line(record)
-            between = b",\n"
-            self.records += 1
+        placed = self._placed[system] = list[File]()
+        async for batch in _batches(self._items(system)):
+            placed += (it for it in batch if isinstance(it, File))
+            self._counts[system] += len(batch)
+            for written in await asyncio.to_thread(_lines, batch):
+                yield between + written
+                between = b",\n"
         yield b"\n]\n" if between == b",\n" else b"[]\n"
+
+    async def _vendors_files(self, system: str) -> AsyncIterator[tuple[File, AsyncIterator[bytes]]]:
+        """The files that the system holds, byte for byte; each is to be read before the next."""
+        records, placed = self._exports(system), iter(self._placed[system])
+        async for record in records:
+            if not record.name:
+                continue
+            file, pieces = next(placed), content(record, records)
+            if file.path:
+                yield file, pieces
+            else:
+                async for _ in pieces:
+                    pass
 
     def _said(self) -> dict[str, Any]:
         order = self._order
@@ -137,25 +195,69 @@ class Package:
             "systems": order.systems,
             "coverage": order.coverage,
             "obligations": order.obligations,
+            "recipients": order.recipients,
             "records": self.records,
+            "copies": [self._copied(it) for it in self._copies],
+            "made_at": self._made,
         }
 
+    def _copied(self, copy: Copy) -> dict[str, Any]:
+        """How many records of a system were expected, and how many are here."""
+        said: dict[str, Any] = {
+            "system": copy.system,
+            "expected": copy.expected,
+            "records": self._counts[copy.system],
+        }
+        if copy.withheld:
+            said["withheld"] = copy.withheld
+        if copy.lacking:
+            said["files_not_copied"] = copy.lacking
+        return {**said, "not_copied": copy.refused} if copy.refused else said
 
-def line(record: Record) -> bytes:
+
+def line(item: Record | File) -> bytes:
     """A record as it stands in a data file: `data` as the system gave it, byte for byte.
 
-    What is no JSON comes as `text`, and what is no text as `base64`.
+    What is no JSON comes as `text`, and what is no text as `base64`; of a file, where it lies.
     """
-    head = {"kind": record.holding.kind, "id": record.holding.id}
-    if read(record.body) is not None:
-        return json.dumps(head)[:-1].encode() + b', "data": ' + record.body.strip() + b"}"
-    head["content_type"] = record.content_type
+    head: dict[str, Any] = {"kind": item.holding.kind, "id": item.holding.id}
+    if isinstance(item, File):
+        return _in_utf8({**head, **_told(item)})
+    if read(item.body) is not None:
+        return json.dumps(head)[:-1].encode() + b', "data": ' + item.body.strip() + b"}"
+    head["content_type"] = item.content_type
     try:
-        head["text"] = record.body.decode()
+        head["text"] = item.body.decode()
     except UnicodeDecodeError:
-        head["base64"] = b64encode(record.body).decode()
-    return json.dumps(head, ensure_ascii=False).encode()
+        head["base64"] = b64encode(item.body).decode()
+    return _in_utf8(head)
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+def _told(file: File) -> dict[str, Any]:
+    named = {"name": file.given, "content_type": file.content_type}
+    if not file.path:
+        return {**named, "not_copied": code(file.missing)}
+    return {**named, "size": file.size, "file": file.path}
+
+
+def _in_utf8(said: dict[str, Any]) -> bytes:
+    return json.dumps(said, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _lines(batch: Sequence[Record | File]) -> list[bytes]:
+    return [line(it) for it in batch]
+
+
+async def _batches(found: AsyncIterator[Record | File]) -> AsyncIterator[list[Record | File]]:
+    batch, size = list[Record | File](), 0
+    async for it in found:
+        batch.append(it)
+        size += LINE if isinstance(it, File) else len(it.body) + LINE
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+async def _once(whole: bytes) -> AsyncIterator[bytes]:
+    yield whole

@@ -11,10 +11,11 @@ from typing import Any
 from schemas.events import CaseReported
 from schemas.records import CoverageRow
 
-from . import words
+from . import dates, words
 from .answer import COPIED, DONE, STATES, SYSTEM, outcome
 from .as_json import as_json
 from .pages import rendered
+from .recipients import heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def page(report: CaseReported) -> bytes:
         "report.html",
         report=report,
         parts=tuple(_parts(report)),
+        told=heard(report.recipients),
         states=STATES,
+        counted=dates.counted(report.steps),
         days=days,
         late=report.reported_at > report.due_at,
         moment=lambda at: f"{at:%Y-%m-%d %H:%M} UTC",

@@ -5,18 +5,22 @@ A person with one record and a person with a million are shown the same way, and
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
-from connectors.sdk.interface import Record
+from connectors.sdk.interface import Holding, Record
 
 from . import words
 from .cards import Card
+from .files import File
 
 FIRST = 400_000
 """Bytes of records of one system on the first page, at most."""
 FURTHER = 1_000_000
 """Bytes of records on each further page, but for one that is larger by itself."""
+LINE = 400
+"""Bytes that the line about a file counts for, whatever its size."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,9 @@ class Shelf:
     size: int = 0
     more: bool = False
     """Whether another follows."""
+    plain: bool = False
+    """Whether nothing is laid out: the records are in the data file, and there alone."""
+    _items: list[Record | File] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -43,31 +50,54 @@ class Shelf:
             found.setdefault(words.label(words.kinds(card.kind)), []).append(card)
         return found
 
-    def holds(self, record: Record) -> bool:
+    @property
+    def files(self) -> bool:
+        """Whether any file is named on it."""
+        return any(card.files for card in self.cards)
+
+    def holds(self, item: Record | File) -> bool:
         """Whether the record has room here. On a page of its own, one always has."""
         limit = FURTHER if self.number else FIRST
-        fits = self.size + len(record.body) <= limit
-        return fits or (self.number > 0 and not self.cards)
+        fits = self.size + _size(item) <= limit
+        return fits or (self.number > 0 and not self._items)
 
-    def take(self, record: Record, *, continued: bool) -> None:
-        """Add a record; one of the same holding as the last belongs to its card."""
-        holding = record.holding
-        last = self.cards[-1] if self.cards else None
-        if last is None or (last.kind, last.id) != (holding.kind, holding.id):
-            last = Card(holding.kind, holding.id, continued=continued)
-            self.cards.append(last)
-        last.take(record)
-        self.size += len(record.body)
+    def take(self, item: Record | File) -> None:
+        """Add a record, or what is told of a file."""
+        self._items.append(item)
+        self.size += _size(item)
+
+    def lay_out(self, before: Holding | None) -> None:
+        """Make cards of what was added; what is of one holding, one after the other, is one card.
+
+        `before` is what the last card of the page before is of. This takes long: call it in a
+        thread.
+        """
+        for item in self._items:
+            holding, last = item.holding, self.cards[-1] if self.cards else None
+            if last is None or (last.kind, last.id) != (holding.kind, holding.id):
+                goes_on = last is None and holding == before
+                last = Card(holding.kind, holding.id, continued=goes_on)
+                self.cards.append(last)
+            last.take(item)
+        self._items.clear()
 
 
-async def shelves(system: str, records: AsyncIterator[Record]) -> AsyncGenerator[Shelf, None]:
+async def shelves(system: str, items: AsyncIterator[Record | File]) -> AsyncGenerator[Shelf, None]:
     """The lots of a system's records; at least one, which may be empty."""
-    shelf, before = Shelf(system), None
-    async for record in records:
-        if not shelf.holds(record):
+    shelf = Shelf(system)
+    before: Holding | None = None
+    last: Holding | None = None
+    async for item in items:
+        if not shelf.holds(item):
             shelf.more = True
+            await asyncio.to_thread(shelf.lay_out, before)
             yield shelf
-            shelf = Shelf(system, shelf.number + 1)
-        shelf.take(record, continued=record.holding == before)
-        before = record.holding
+            shelf, before = Shelf(system, shelf.number + 1), last
+        shelf.take(item)
+        last = item.holding
+    await asyncio.to_thread(shelf.lay_out, before)
     yield shelf
+
+
+def _size(item: Record | File) -> int:
+    return LINE if isinstance(item, File) else len(item.body)

@@ -1,32 +1,32 @@
 """Check a response or a report: the signature first, then every file, and that none is extra.
 
-Works offline, and believes no key but the one it is given: what a file brings along proves nothing.
+Works offline, and believes no key but those it is given: what a file brings along proves nothing.
 """
 
 from __future__ import annotations
 
 import json
-import struct
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 from uuid import UUID
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from . import statement
+from pipeline.crypto.trusted_keys import TrustedKey
+
+from . import statement, zip_format
+from .archive_reader import ArchiveError, ArchiveReader, File
 from .package import ENVELOPE, MANIFEST
 from .statement import Listed, Statement, StatementError
 
 SIGNED = ".dsse.json"
-MAX_MANIFEST = 16 * 1024 * 1024
+MAX_MANIFEST = 64 * 1024 * 1024
 """Bytes of a manifest or an envelope that are read, at most."""
 _PIECE = 256 * 1024
 
@@ -47,19 +47,26 @@ class Verified:
     claims: tuple[str, ...]
     files: int
     key: str
-    """Hex SHA-256 of the raw public key that the signature was checked with."""
+    """Id of the key that the signature was checked with (`crypto.trusted_keys.key_id`)."""
+    revoked: datetime | None
+    """As of when that key is revoked: only a proof of an earlier time makes its word count."""
+    said_at: datetime | None
+    """When it was made, as it says itself: a hint, and no proof."""
     policy: str
     """Hex SHA-256 of the policy it was decided under."""
     head: bytes
     """Head of the ledger's hash chain when it was made."""
     digest: bytes
     """SHA-256 of the file itself."""
+    contents: tuple[Listed, ...]
+    """Its files."""
 
     def lines(self) -> tuple[str, ...]:
         """The same for people."""
+        form = ("byte for byte as we write it; " if self.what == "response" else "") + "each file"
         return (
             f"{self.what} {self.n} ({self.kind}) of case {self.case}: {', '.join(self.claims)}",
-            f"{self.files} files, each as it was signed; none missing, none extra",
+            f"{self.files} files: {form} as it was signed; none missing, none extra",
             f"signature by key {self.key}",
             f"policy {self.policy}",
             f"ledger head {self.head.hex()}",
@@ -72,73 +79,97 @@ def verify(file: Path, key: Path) -> Verified:
 
     `key` is a PEM file. Raises `VerifyError`.
     """
-    public = _public(key)
+    return trusted(checked(file, [key_in(key)]), None)
+
+
+def checked(file: Path, keys: Sequence[TrustedKey]) -> Verified:
+    """As `verify`, by whichever of the keys the signature names, revoked or not: the caller asks
+    `trusted` before anybody is told that it holds. Raises `VerifyError`.
+    """
     try:
         with file.open("rb") as opened:
             zipped = opened.read(2) == b"PK"
-        found = _package(file, public) if zipped else _report(file, public)
-        with file.open("rb") as opened:
+            found = _package(opened, keys) if zipped else _report(file, keys)
+            opened.seek(0)
             digest = file_digest(opened, "sha256").digest()
-    except StatementError as error:
+    except (StatementError, ArchiveError) as error:
         raise VerifyError(str(error)) from None
     except OSError as error:
         raise VerifyError(f"a file cannot be read: {error.strerror}") from None
     return _verified(found, digest)
 
 
-def _public(path: Path) -> Ed25519PublicKey:
+def trusted(found: Verified, signed_at: datetime | None) -> Verified:
+    """The same. Raises `VerifyError` if its key is revoked, unless it is proved to be older.
+
+    `signed_at` is when it was signed, as the register's ledger proves; None without such a proof.
+    """
+    if found.revoked is None or (signed_at is not None and signed_at < found.revoked):
+        return found
+    told = f"its key {found.key} was revoked as of {found.revoked.isoformat()}"
+    if signed_at is not None:
+        raise VerifyError(f"{told}, and it was signed after that, at {signed_at.isoformat()}")
+    said = "" if found.said_at is None else f" (it says {found.said_at.isoformat()} of itself)"
+    raise VerifyError(
+        f"{told}, and nothing proves that it was signed before{said}: it is not to be trusted;"
+        " --ledger can prove the time"
+    )
+
+
+def report_of(file: Path) -> str:
+    """The name that a report's files share, from any of them."""
+    return file.name.removesuffix(SIGNED).removesuffix(".json").removesuffix(".html")
+
+
+def key_in(path: Path) -> TrustedKey:
+    """The public key in a PEM file. Raises `VerifyError`."""
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError, UnsupportedAlgorithm):
         raise VerifyError(f"{path} is not a public key in PEM") from None
     if not isinstance(key, Ed25519PublicKey):
         raise VerifyError(f"{path} is not an Ed25519 key")
-    return key
+    return TrustedKey(public=key)
 
 
-def _package(file: Path, key: Ed25519PublicKey) -> Statement:
-    with _damage(), ZipFile(file) as package:
-        inside = _names(package)
-        for needed in (MANIFEST, ENVELOPE):
-            if needed not in inside:
-                raise VerifyError(f"{needed} is missing")
-        found = statement.opened(_small(package, inside[ENVELOPE]), key)
-        if _small(package, inside[MANIFEST]) != found.payload:
-            raise VerifyError(f"{MANIFEST} is not what was signed")
-        listed = {it.name: it for it in found.files}
-        if missing := sorted(listed.keys() - inside.keys()):
-            raise VerifyError(f"{missing[0]} is missing")
-        if extra := sorted(inside.keys() - listed.keys() - {MANIFEST, ENVELOPE}):
-            raise VerifyError(f"{extra[0]!r} is extra: nobody signed it")
-        for name, wanted in listed.items():
-            with package.open(inside[name]) as content:
-                _compare(content, wanted)
-        return found
-
-
-def _names(package: ZipFile) -> dict[str, ZipInfo]:
-    """What the archive holds; names that lead elsewhere, or stand twice, are refused."""
-    found: dict[str, ZipInfo] = {}
-    for it in package.infolist():
-        parts = it.filename.split("/")
-        if "\\" in it.filename or ":" in it.filename or not {"", ".", ".."}.isdisjoint(parts):
-            raise VerifyError(f"{it.filename!r} is a name that could lead out of the package")
-        if it.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
-            raise VerifyError(f"{it.filename!r} is packed in a way that we never use")
-        if it.filename in found:
-            raise VerifyError(f"{it.filename!r} is there twice")
-        found[it.filename] = it
-    if package.comment or min((it.header_offset for it in found.values()), default=0):
-        raise VerifyError("there is something beside the files in the package")
+def _package(opened: BinaryIO, keys: Sequence[TrustedKey]) -> Statement:
+    archive = ArchiveReader(opened)
+    inside = {it.name: it for it in archive.files}
+    for needed in (MANIFEST, ENVELOPE):
+        if needed not in inside:
+            raise VerifyError(f"{needed} is missing")
+    found = statement.opened(archive.content(inside[ENVELOPE], MAX_MANIFEST), keys)
+    if archive.content(inside[MANIFEST], MAX_MANIFEST) != found.payload:
+        raise VerifyError(f"{MANIFEST} is not what was signed")
+    _check_whole(archive, inside, found)
+    for it in found.files:
+        archive.compare(inside[it.name], it)
     return found
 
 
-def _small(package: ZipFile, info: ZipInfo) -> bytes:
-    with package.open(info) as content:
-        found = content.read(MAX_MANIFEST + 1)
-    if len(found) > MAX_MANIFEST:
-        raise VerifyError(f"{info.filename} is too large")
-    return found
+def _check_whole(archive: ArchiveReader, inside: dict[str, File], found: Statement) -> None:
+    """Exactly the files that were signed, in their order, packed and dated as we do."""
+    listed = [it.name for it in found.files]
+    known = {*listed, MANIFEST, ENVELOPE}
+    if missing := [n for n, it in enumerate(listed) if it not in inside]:
+        raise VerifyError(f"{_told(listed[missing[0]], missing[0])} is missing")
+    if extra := [it for it in archive.files if it.name not in known]:
+        raise extra[0].error("it is extra: nobody signed it")
+    # Packages of the first releases have no digests of deflated data, and nothing stored in them.
+    kept = {MANIFEST, ENVELOPE} if any(it.deflated for it in found.files) else set()
+    at = zip_format.dos_time(_moment(found.said.get("received_at")))
+    for it, name in zip(archive.files, [*listed, MANIFEST, ENVELOPE], strict=True):
+        if it.name != name:
+            raise it.error("it is not in the place where we write it")
+        if it.entry.stored != (name in kept):
+            raise it.error("it is packed in another way than we do")
+        if it.entry.at != at:
+            raise it.error("its date is not the one that we write")
+
+
+def _told(name: str, n: int) -> str:
+    """A name of ours; of a file that a vendor named, its number: the name may be personal."""
+    return name if zip_format.NAME.fullmatch(name.encode("utf-8", "replace")) else f"file {n + 1}"
 
 
 def _compare(content: IO[bytes], wanted: Listed) -> None:
@@ -153,22 +184,16 @@ def _compare(content: IO[bytes], wanted: Listed) -> None:
         raise VerifyError(f"{wanted.name} was changed: it is not the file that was signed")
 
 
-@contextmanager
-def _damage() -> Iterator[None]:
-    """What a broken or hostile archive makes the reader raise."""
-    try:
-        yield
-    except (BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError):
-        raise VerifyError("the package is damaged, or no zip file of ours") from None
-
-
-def _report(file: Path, key: Ed25519PublicKey) -> Statement:
-    stem = file.name.removesuffix(SIGNED).removesuffix(".json")
+def _report(file: Path, keys: Sequence[TrustedKey]) -> Statement:
+    stem = report_of(file)
     signature = file.with_name(stem + SIGNED)
     if not signature.exists():
-        raise VerifyError(f"neither a package nor a report: there is no {signature.name} beside it")
+        raise VerifyError(
+            "neither a package, which begins with its first file, nor a report: there is no"
+            f" {stem}{SIGNED} beside it"
+        )
     with signature.open("rb") as opened:
-        found = statement.opened(opened.read(MAX_MANIFEST), key)
+        found = statement.opened(opened.read(MAX_MANIFEST), keys)
     if {it.name for it in found.files} != {f"{stem}.json", f"{stem}.html"}:
         raise VerifyError(f"{signature.name} is the signature of another report")
     for it in found.files:
@@ -186,6 +211,7 @@ def _verified(found: Statement, digest: bytes) -> Verified:
         raise VerifyError("what is signed is neither a response nor a report")
     try:
         said: Any = json.loads(found.payload)["predicate"]
+        said_at = said.get("made_at", said.get("reported_at"))
         return Verified(
             what=whats[found.about],
             case=UUID(said["case"]),
@@ -193,10 +219,21 @@ def _verified(found: Statement, digest: bytes) -> Verified:
             kind=str(said["kind"]),
             claims=tuple(str(it["right"]) for it in said["claims"]),
             files=len(found.files),
-            key=found.key_id,
+            key=found.key.id,
+            revoked=found.key.revoked,
+            said_at=None if said_at is None else _moment(said_at),
             policy=str(said["policy"]["sha256"]),
             head=bytes.fromhex(said["ledger"]["head"]),
             digest=digest,
+            contents=found.files,
         )
     except (KeyError, TypeError, ValueError):
+        raise VerifyError("the manifest lacks what a response or a report must say") from None
+
+
+def _moment(said: Any) -> datetime:
+    """A moment of a statement. Raises `VerifyError`."""
+    try:
+        return datetime.fromisoformat(said)
+    except (TypeError, ValueError):
         raise VerifyError("the manifest lacks what a response or a report must say") from None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 SYSTEMS: Mapping[str, str] = {
     "aws": "Amazon Web Services",
     "freshdesk": "Freshdesk",
+    "google_ads": "Google Ads",
     "google_analytics": "Google Analytics",
     "mailgun": "Mailgun",
     "paypal": "PayPal",
@@ -38,6 +39,19 @@ IDENTIFIERS: Mapping[str, str] = {
     "phone": "Telephone number",
     "user_id": "Our own user id",
 }
+USED: Mapping[str, str] = {
+    "vouched": "Used to search.",
+    "link": "Used to search: you confirmed that it is yours.",
+    "policy": "Used to search: our own records say that it is yours.",
+    "dpo": "Used to search: our Data Protection Officer confirmed that it is yours.",
+    "waiting": "Not used yet: confirm it with the button behind the link that we sent to it.",
+    "unconfirmed": "Not used: you did not confirm it.",
+    "unproved": "Not used: whoever passed your request on did not vouch that it is yours.",
+    "found": "Not used: it stands beside yours in a record, and nobody has shown that it is yours.",
+    "shared": "Not used to search: several people may share it.",
+    "another": "Not used: it belongs to somebody else.",
+}
+"""What became of an identifier."""
 PROVED: Mapping[str, str] = {
     "exported": "Copied into this package, whole.",
     "erased": "Erased. We looked again afterwards, and it was gone.",
@@ -50,18 +64,44 @@ PROVED: Mapping[str, str] = {
 UNPROVED: Mapping[str, str] = {
     "expires": "It lies in a bin that the system empties by itself.",
     "blocked": "It cannot be erased before this date.",
+    "queued": "The system has taken it into its queue, and does it by this date.",
+    "attested": "A person did this by hand and says so. We could not look for ourselves.",
+    "not_possible": "A person looked into it: it cannot be done.",
     "accepted": "The system took the order, but has no way to show that it was carried out.",
     "needs_human": "A person has to do this by hand.",
     "not_supported": "The system offers no way to do this.",
     "failed": "Not done.",
 }
 REASONS: Mapping[str, str] = {
+    "answer_too_large": "What the system answered was too large for us to take.",
     "breaker_open": "The system did not answer reliably.",
     "circuit_open": "The system did not answer reliably.",
+    "connector_error": "What the system answered could not be read.",
+    "cut_short": "It broke off before its end.",
+    "elsewhere": "It lies with somebody else, to whom the system only points.",
+    "export_listed_twice": "What the system handed us was listed twice, so we did not use it.",
+    "export_missing": "What the system handed us is not where it should lie.",
+    "export_not_as_listed": "What the system handed us is not what it said that it would.",
+    "export_not_listed": "The system said that it handed us something, and handed us nothing.",
+    "export_not_opened": "What the system handed us could not be opened.",
+    "export_not_readable": "What the system handed us could not be read.",
+    "export_of_another_case": "What the system handed us does not belong to this request.",
+    "export_of_no_system": "It is said to come from a system that we do not have.",
+    "export_without_key": "What the system handed us could not be opened.",
     "facts_changed": "Something that decides about this changed while we were at it.",
     "forbidden": "The system did not let us read or change this.",
+    "export_not_told_apart": "It could not be told apart what of it is yours.",
+    "identifiers_unasked": "We did not ask it for every address that is yours.",
+    "nothing_to_ask_by": "It can be asked by nothing that we may search with for you.",
+    "whose_is_it": "It is not certain whose this is: it names, or is shared with, somebody else."
+    " Our Data Protection Officer decides.",
+    "no_function": "The system offers no way to do it, by hand neither.",
+    "others_rights": "It would take from the rights of somebody else (GDPR Art. 15(4), 17(3)).",
+    "out_of_reach": "It is no longer in our reach.",
     "left_by_dpo": "Our Data Protection Officer looks after this by hand.",
-    "not_exported": "It could not be copied.",
+    "internal_error": "Something went wrong in our own systems, and a person looks after it.",
+    "not_exported": "It, or a file that belongs to it, could not be copied.",
+    "not_found": "The system no longer had it.",
     "observe_mode": "Our system erases nothing by itself at present: it only looks and reports.",
     "overdue": "The system did not answer in time.",
     "rate_limited": "The system asked us to slow down.",
@@ -82,8 +122,38 @@ JUSTIFICATIONS: Mapping[str, str] = {
     "eu-gdpr:A17LegalClaims": "The data are needed for legal claims (GDPR Art. 17(3)(e)).",
 }
 """Why a request is refused or takes longer, by DPV term."""
+FACTS: Mapping[str, str] = {
+    "last_charge": "Last payment",
+    "last_invoice": "Last paid invoice",
+    "last_contact": "Last contact",
+    "subscription_ended": "End of the last subscription",
+}
+"""What a period runs from, by the fact that tells it."""
+LAWS: Mapping[str, str] = {
+    "EU": "law of the European Union",
+    "US": "law of the United States",
+    "US-FL": "law of Florida",
+}
+"""Whose a statute is, by jurisdiction."""
+UNDATED: Mapping[str, str] = {
+    "relationship_lasts": "The years begin when the relationship ends, and a subscription is open."
+    " We look again each year.",
+    "anchor_unknown": "We do not know from when the years run: no system could tell for certain."
+    " We look again each year.",
+    "anchor_missing": "We do not know from when the years run: no system has a payment, or a"
+    " contact. We look again each year.",
+    "no_period": "There is no date: it is kept as long as the reason for it lasts, and we look each"
+    " year whether it does.",
+}
+"""Why what is kept has no date."""
+RESTRICTED = (
+    "What is kept may be used for nothing else. No system marks it so as yet: nothing in them"
+    " prevents another use."
+)
+"""How far what is kept is restricted, said wherever something is."""
 OTHER_REASON = "The system could not do it."
 _NAME = re.compile(r"[A-Za-z0-9_. -]+")
+_LONGEST_NAME = 200
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SHORT = {"id": "ID", "ids": "IDs", "url": "URL", "ip": "IP", "cc": "Cc", "bcc": "Bcc", "fr": "FR"}
 
@@ -96,6 +166,11 @@ def system(name: str) -> str:
 def kinds(name: str) -> str:
     """A kind of record, in the plural."""
     return plural(label(name).lower(), 0)
+
+
+def used(how: str) -> str:
+    """What became of an identifier."""
+    return USED.get(how, USED["unconfirmed"])
 
 
 def category(name: str) -> str:
@@ -140,7 +215,7 @@ def label(name: str) -> str:
 
     A name that is more than a name for programs stays as it is.
     """
-    if not _NAME.fullmatch(name):
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         return name
     words = [it.lower() for it in _WORD.findall(name.removesuffix("__c"))]
     said = " ".join(_SHORT.get(it, it) for it in words) or name

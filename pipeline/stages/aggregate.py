@@ -9,24 +9,32 @@ from schemas.events import (
     ApprovalOverdue,
     ClaimSettled,
     Event,
+    FeeSettled,
     HoldingsLocated,
+    InstructionFailed,
+    InstructionSent,
+    ItemSettled,
     ObligationOpened,
     OrderDue,
     PlanApproved,
     PlanChanged,
     PlanObserved,
+    RecipientAcknowledged,
+    RecipientOverdue,
+    ResponseSigned,
     SearchFailed,
     SearchOverdue,
     TaskCompleted,
+    WhoseDecided,
 )
-from schemas.records import TaskRow
+from schemas.records import RecipientRow, TaskRow
 
-from ..case.case import SEARCH, TASK, Case, Terms
+from ..case import recipients
+from ..case.case import SEARCH, TASK, Case
 from ..case.coverage import coverage, found, outcome_of
-from ..case.outcome import state as class_of
+from ..case.follow_up import packed, put_off
 from ..case.plan import UNDECIDED
 from ..case.planned import planned, systems_to_act
-from ..case.portions import portions
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -39,6 +47,14 @@ _CAUSES = (
     PlanChanged,
     ApprovalOverdue,
     OrderDue,
+    ResponseSigned,
+    WhoseDecided,
+    FeeSettled,
+    ItemSettled,
+    InstructionSent,
+    InstructionFailed,
+    RecipientAcknowledged,
+    RecipientOverdue,
 )
 
 
@@ -49,29 +65,32 @@ def aggregate(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
     for right in ("access", "erasure"):
         if not case.wants(right) or (right == "erasure" and not _acted(case, rules)):
             continue
-        rows = coverage(case, right, rules)
+        rows, told = coverage(case, right, rules), recipients.rows(case, right, rules)
         claim = case.claims[right]
-        if not claim.active and rows == claim.coverage:
+        if claim.active and any(map(recipients.is_under_way, told)):
+            continue
+        if not claim.active and rows == claim.coverage and not _is_news(told, claim.recipients):
             continue
         if right == "erasure":
-            yield from _obligations(case)
+            yield from _obligations(case, rules, given)
         yield ClaimSettled(
             case=case.id,
             right=right,
-            outcome=outcome_of(rows),
+            outcome=outcome_of(rows, told),
             at=given.now,
             found=found(case),
             coverage=rows,
+            recipients=told,
         )
 
 
 def _searched(case: Case) -> bool:
-    return case.searched() and not case.under_way(SEARCH)
+    return case.searched() and not case.under_way(SEARCH) and not case.fee_awaited
 
 
 def _acted(case: Case, rules: Rules) -> bool:
     """Whether no attempt is left: every order answered, every decision carried out."""
-    if case.under_way(TASK):
+    if case.under_way(TASK) or case.waiting or case.checking:
         return False
     plan = case.plan
     if plan is not None and plan.state == "approved":
@@ -82,29 +101,30 @@ def _acted(case: Case, rules: Rules) -> bool:
     return all(it.action == UNDECIDED for it in planned(case, rules).values())
 
 
-def _obligations(case: Case) -> Iterator[ObligationOpened]:
-    """What no obligation is about yet: one for every system, state, rule and date.
+def _is_news(told: tuple[RecipientRow, ...], before: tuple[RecipientRow, ...]) -> bool:
+    """Whether recipients settle a claim anew: once nobody is waited for, and it was said else."""
+    return told != before and not any(map(recipients.is_awaited, told))
 
-    What does not fit into one record is several.
-    """
-    groups: dict[tuple[str, Terms], dict[bytes, list[str]]] = {}
-    for (tag, category), outcome in sorted(case.outcomes.items(), key=lambda pair: pair[0]):
-        terms = class_of(outcome), outcome.rule, outcome.until
-        if terms[0] in {"kept", "dated"} and ((tag, category), terms) not in case.owed:
-            group = groups.setdefault((case.held[tag].system, terms), {})
-            group.setdefault(tag, []).append(category)
-    for (system, (state, rule, until)), rows in groups.items():
-        for portion in portions(case.held[tag] for tag in rows):
-            # A row is put off under the same terms once: the first tells portions and rounds apart.
-            first = f"{portion[0].tag.hex()}/{rows[portion[0].tag][0]}"
-            yield ObligationOpened(
-                case=case.id,
-                obligation=uuid5(case.id, f"obligation/{system}/{state}/{rule}/{until}/{first}"),
-                system=system,
-                state=state,
-                rows=tuple(
-                    TaskRow(tag=it.tag, kind=it.kind, erase=tuple(rows[it.tag])) for it in portion
-                ),
-                rule=rule,
-                until=until,
-            )
+
+def _obligations(case: Case, rules: Rules, given: Given) -> Iterator[ObligationOpened]:
+    """What no obligation is about yet; what falls due on one day is looked at by one case."""
+    for looks, it in packed(case, put_off(case, rules, given.now)):
+        state, rule, until = it.terms
+        # A row is put off under the same terms once: the first tells portions and rounds apart.
+        tag = it.portion[0].tag
+        first = f"{tag.hex()}/{it.rows[tag][0]}"
+        yield ObligationOpened(
+            case=case.id,
+            obligation=uuid5(case.id, f"obligation/{it.system}/{state}/{rule}/{until}/{first}"),
+            system=it.system,
+            state=state,
+            rows=tuple(
+                TaskRow(tag=held.tag, kind=held.kind, erase=it.rows[held.tag])
+                for held in it.portion
+            ),
+            rule=rule,
+            until=until,
+            look_at=it.look_at,
+            follow_up=looks,
+            times=it.times,
+        )

@@ -10,15 +10,24 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from connectors.sdk.calls import Call
-from connectors.sdk.interface import Holding
+from connectors.sdk.interface import Borne, Holding
 from schemas.codec import Codec
 from schemas.derive import event_name
 from schemas.events import HoldingsLocated, SearchFailed, TaskCompleted
-from schemas.records import Evidence, HoldingRow, Sealed, SealedHolding, SealedIdentifier
+from schemas.records import (
+    DocumentRow,
+    Evidence,
+    HoldingRow,
+    PlaceRow,
+    Sealed,
+    SealedHolding,
+    SealedIdentifier,
+)
 from schemas.sealed import seal_event
 
-from ..grants import Grant, holding_tag
+from ..crypto.grants import Grant
 from .look import Look
+from .tags import Tags
 
 ROWS = 500
 """Rows in a part, at most."""
@@ -38,29 +47,57 @@ class Entry:
     field: str
     row: Any
     sealed: SealedHolding | SealedIdentifier | None = None
+    needs: tuple[Entry, ...] = ()
+    """What must stand in the same part: the identifiers that a holding bears."""
 
 
 def holdings(
-    field: str, look: Look, tag_key: bytes, system: str, exported: frozenset[Holding] = frozenset()
+    field: str, look: Look, tags: Tags, exported: frozenset[Holding] = frozenset()
 ) -> list[Entry]:
-    """The holdings that a look found, by tag."""
-    entries = []
+    """The holdings that a look found, by tag, each with what it bears."""
+    entries, needed = [], _needed(look, tags)
     for it in look.holdings:
-        tag = holding_tag(tag_key, system, it.kind, it.id)
         row = HoldingRow(
-            tag=tag,
+            tag=tags.holding(it),
             kind=it.kind,
             categories=tuple(sorted(it.categories)),
             exported=it in exported,
+            bears=tuple(tags.borne(of) for of in it.bears),
+            part_of=b"" if it.part_of is None else tags.holding(it.part_of),
         )
-        entries.append(Entry(field, row, SealedHolding(tag=tag, kind=it.kind, id=it.id)))
+        sealed = SealedHolding(tag=row.tag, kind=it.kind, id=it.id)
+        entries.append(Entry(field, row, sealed, needed[it.bears]))
     return sorted(entries, key=lambda entry: entry.row.tag)
 
 
-def gone(look: Look, tag_key: bytes, system: str) -> list[Entry]:
+def documents(look: Look, tags: Tags, places: Sequence[PlaceRow]) -> list[Entry]:
+    """Which of the holdings are customers' documents, by where they lie."""
+    found = ((tags.holding(it), document_of(it, places)) for it in look.holdings)
+    rows = (DocumentRow(tag=tag, of=of) for tag, of in sorted(found) if of)
+    return [Entry("documents", it) for it in rows]
+
+
+def document_of(holding: Holding, places: Sequence[PlaceRow]) -> str:
+    """The policy's row by which a holding is a customer's document; empty if it is none."""
+    return next((it.id for it in places if holding.id.startswith(it.begins)), "")
+
+
+def _needed(look: Look, tags: Tags) -> dict[tuple[Borne, ...], tuple[Entry, ...]]:
+    """The identifiers that the order does not have, of everything that some holding bears."""
+    news: dict[Borne, tuple[Entry, ...]] = {}
+    needed = {}
+    for bears in {it.bears for it in look.holdings}:
+        for of in bears:
+            if of not in news:
+                new = tags.news(of)
+                news[of] = () if new is None else (Entry("identifiers", *new),)
+        needed[bears] = tuple(entry for of in bears for entry in news[of])
+    return needed
+
+
+def gone(look: Look, tags: Tags) -> list[Entry]:
     """The known holdings that a look no longer found, by tag."""
-    tags = (holding_tag(tag_key, system, it.kind, it.id) for it in look.gone)
-    return [Entry("gone", tag) for tag in sorted(tags)]
+    return [Entry("gone", tag) for tag in sorted(tags.holding(it) for it in look.gone)]
 
 
 def in_parts(
@@ -117,16 +154,17 @@ def _columns(group: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _grouped(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    group: list[Entry] = []
+    group: dict[Entry, None] = {}
     size = 0
     for it in entries:
-        weight = _weight(it)
-        if group and (len(group) == ROWS or size + weight > BYTES):
-            yield group
-            group, size = [], 0
-        group.append(it)
-        size += weight
-    yield group
+        if group and (len(group) >= ROWS or size + _weight((*it.needs, it)) > BYTES):
+            yield list(group)
+            group, size = {}, 0
+        for entry in (*it.needs, it):
+            if entry not in group:
+                group[entry] = None
+                size += _weight(entry.row) + _weight(entry.sealed)
+    yield list(group)
 
 
 def _weight(value: Any) -> int:
@@ -141,15 +179,25 @@ def _weight(value: Any) -> int:
 
 
 def _digest(key: bytes, whole: HoldingsLocated | TaskCompleted, entries: Sequence[Entry]) -> bytes:
-    """HMAC-SHA256 over the whole answer, but for times, evidence and how exports were cut up."""
+    """HMAC-SHA256 over the whole answer, but for times, evidence and how exports were cut up.
+
+    Over lines of JSON, one a row: rows are many, and their text takes more than they do.
+    """
     said = {
         "answer": event_name(type(whole)),
         "order": str(whole.order),
         "looked_failed": getattr(whole, "looked_failed", ""),
         "exported": sum(it.row.records for it in entries if it.field == "exports"),
-        "rows": [[it.field, _plain(it.row)] for it in entries if it.field != "exports"],
     }
-    return hmac.digest(key, json.dumps(said, sort_keys=True).encode(), sha256)
+    mac = hmac.new(key, _line(said), sha256)
+    for it in entries:
+        if it.field != "exports":
+            mac.update(_line([it.field, _plain(it.row)]))
+    return mac.digest()
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:

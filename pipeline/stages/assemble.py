@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
-from connectors.sdk.interface import Record
+from connectors.sdk import wall_clock
 from schemas.codec import Codec
 from schemas.events import Event, ResponseOrdered, ResponseSigned
-from schemas.records import ExportRow, Sealed
-from schemas.sealed import SealError, unseal_event
+from schemas.records import Sealed
+from schemas.sealed import unseal_event
 
-from ..crash import passing
-from ..grants import Grants
-from ..policy import Policy
-from ..ports import LaterError, ObjectMissingError, Objects, Signer
+from ..crypto.grants import Grants
+from ..crypto.segments import seal_stream
+from ..faults.crash import passing
+from ..policy import Policy, PolicyError, read
+from ..ports import LaterError, Objects, Signer
 from ..response.answer import Catalogue, answer
+from ..response.copies import as_copied
 from ..response.package import Package
-from ..segments import UnpackError, open_stream, seal_stream, unpack
+from .collect import Exports
 
-WAIT = timedelta(minutes=1)
-"""Until an export that is not there yet is looked for again."""
+NO_POLICY, PUT_OFF = "policy_unknown", timedelta(minutes=1)
+"""Until the case's policy comes with the order, or this host is of a release that has it."""
+PLAIN_FROM = 4
+"""The attempt from which on no record is laid out on a page: something in them may be why the
+others came to nothing, even if it ended the process.
+"""
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return wall_clock.now()
 
 
 class Assemble:
     """The work of the response host.
 
+    `policies` are those at hand, by digest; a case of another one brings it in its order.
     `catalogue` says, by system, what the codes in its outcomes mean. Nothing of the person is ever
     outside memory in the clear: the package goes into its sealed object as it is written.
     """
@@ -42,7 +48,7 @@ class Assemble:
         self,
         objects: Objects,
         signer: Signer,
-        policy: Policy,
+        policies: Mapping[bytes, Policy],
         codec: Codec,
         *,
         catalogue: Catalogue | None = None,
@@ -50,30 +56,25 @@ class Assemble:
     ) -> None:
         self._objects = objects
         self._signer = signer
-        self._policy = policy
+        self._policies = policies
         self._codec = codec
         self._catalogue = catalogue or {}
         self._now = now
 
     async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
-        """Say `response_signed`.
+        """Say `response_signed`: with `records` fewer than were exported, where an export is not
+        what its row says. The package tells which system's copy is not in it, and why.
 
-        Raises `LaterError` while an export is missing, and `SealError` if one is not what the
-        order lists.
+        Raises `LaterError` while an export, or the case's policy, is missing that may still come.
         """
         if not isinstance(order, ResponseOrdered):
             raise TypeError("the response host assembles responses")
         person = unseal_event(self._codec, order, grants.record().key, self.system)
-        package = self._package(order, person, grants)
+        package = await self._package(order, person, grants)
         grant = grants.package(self.system)
         name = f"{order.case}/response-{order.n}-{secrets.token_hex(8)}"
         sealed = seal_stream(grant.key, grant.key_id, name, package.chunks())
-        try:
-            await self._objects.put(name, sealed)
-        except ObjectMissingError:
-            raise LaterError(self._now() + WAIT, "export_missing") from None
-        except UnpackError:
-            raise SealError("an export does not hold records") from None
+        await self._objects.put(name, sealed)
         passing("assembler.after-zip")
         return (
             ResponseSigned(
@@ -85,31 +86,33 @@ class Assemble:
                 digest=package.digest,
                 size=package.size,
                 records=package.records,
+                left_out=package.left_out,
             ),
         )
 
-    def _package(self, order: ResponseOrdered, person: Sealed, grants: Grants) -> Package:
-        async def exports(system: str) -> AsyncIterator[Record]:
-            for row in order.exports:
-                if row.system == system:
-                    async for record in self._records(row, grants):
-                        yield record
+    async def _package(self, order: ResponseOrdered, person: Sealed, grants: Grants) -> Package:
+        exports = Exports(order, self._objects, grants, self._now)
+        copies, made = await exports.copies(), self._now()
+        brought = as_copied(order, copies)
+        said = answer(brought, person, self._policy(order), self._catalogue, made, copies)
+        return Package(
+            brought,
+            said,
+            exports.records,
+            self._signer,
+            copies=copies,
+            made=made,
+            plain=order.attempt >= PLAIN_FROM,
+        )
 
-        said = answer(order, person, self._policy, self._catalogue, self._now())
-        return Package(order, said, exports, self._signer)
-
-    async def _records(self, row: ExportRow, grants: Grants) -> AsyncIterator[Record]:
-        """The records of one export. Raises `SealError` at its end if it is not the listed one."""
-        digest, records = sha256(), 0
-
-        async def sealed() -> AsyncIterator[bytes]:
-            async for chunk in self._objects.get(row.name):
-                digest.update(chunk)
-                yield chunk
-
-        key = grants.package(row.system).key
-        async for record in unpack(open_stream(key, row.name, sealed())):
-            records += 1
-            yield record
-        if digest.digest() != row.digest or records != row.records:
-            raise SealError("an export is not the one that was listed")
+    def _policy(self, order: ResponseOrdered) -> Policy:
+        """The policy that the case is decided under. Raises `LaterError` if nobody has it here."""
+        known = self._policies.get(order.policy)
+        if known is None and order.policy_files:
+            try:
+                known = read(order.policy_files)
+            except (PolicyError, ValueError):  # of a later release: this host's is to come
+                known = None
+        if known is None or known.digest != order.policy:
+            raise LaterError(self._now() + PUT_OFF, NO_POLICY)
+        return known

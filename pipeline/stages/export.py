@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from hashlib import sha256
 from uuid import uuid4
 
 from connectors.sdk.interface import Record
 from schemas.records import ExportRow
 
-from .. import crash
-from ..grants import Grant
+from ..crypto.grants import Grant
+from ..crypto.segments import pack, seal_stream
+from ..faults import crash
 from ..ports import Objects
-from ..segments import pack, seal_stream
 
 PART = 8 * 1024 * 1024
 """Bytes of packed records in an object, at most; a larger record has an object of its own."""
+ALIKE = 8
+"""Objects of one size, before the next are twice as large: the answer lists each."""
+PIECE = 1024 * 1024
+"""Bytes of a file in a record, at most: whoever reads it holds no more of it."""
 
 
 async def export(
@@ -29,19 +34,22 @@ async def export(
     source = _Source(records)
     rows: list[ExportRow] = []
     while not await source.ended():
-        rows.append(await _write(objects, grant, f"{run}-{len(rows) + 1}", source))
+        size = PART << len(rows) // ALIKE
+        rows.append(await _write(objects, grant, f"{run}-{len(rows) + 1}", source, size))
         if len(rows) == 1:
             crash.passing("host.in-export")
     return tuple(rows)
 
 
-async def _write(objects: Objects, grant: Grant, name: str, source: _Source) -> ExportRow:
+async def _write(
+    objects: Objects, grant: Grant, name: str, source: _Source, most: int
+) -> ExportRow:
     digest = sha256()
     size, before = 0, source.count
 
     async def watched() -> AsyncIterator[bytes]:
         nonlocal size
-        async for chunk in seal_stream(grant.key, grant.key_id, name, source.part()):
+        async for chunk in seal_stream(grant.key, grant.key_id, name, source.part(most)):
             digest.update(chunk)
             size += len(chunk)
             yield chunk
@@ -60,25 +68,35 @@ class _Source:
     """Packed records, in parts."""
 
     def __init__(self, records: AsyncIterator[Record]) -> None:
-        self._records = records
-        self._next: bytes | None = None
+        self._records = _in_pieces(records)
+        self._next: Record | None = None
         self.count = 0
-        """Records handed out."""
+        """Records handed out; a file is one, however many pieces it comes in."""
 
     async def ended(self) -> bool:
         """Whether no record is left."""
         if self._next is None:
-            record = await anext(self._records, None)
-            self._next = None if record is None else pack(record)
+            self._next = await anext(self._records, None)
         return self._next is None
 
-    async def part(self) -> AsyncIterator[bytes]:
+    async def part(self, most: int) -> AsyncIterator[bytes]:
         """The next part's records."""
         size = 0
         while not await self.ended() and self._next is not None:
-            if size and size + len(self._next) > PART:
+            packed = pack(self._next)
+            if size and size + len(packed) > most:
                 return
-            taken, self._next = self._next, None
-            size += len(taken)
-            self.count += 1
-            yield taken
+            self.count += not self._next.more
+            self._next = None
+            size += len(packed)
+            yield packed
+
+
+async def _in_pieces(records: AsyncIterator[Record]) -> AsyncIterator[Record]:
+    """The same, large files cut up."""
+    async for record in records:
+        left = memoryview(record.body)
+        while record.name and len(left) > PIECE:
+            yield replace(record, body=bytes(left[:PIECE]), more=True, missing="")
+            left = left[PIECE:]
+        yield replace(record, body=bytes(left)) if len(left) < len(record.body) else record

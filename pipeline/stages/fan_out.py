@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from schemas.events import (
     ClaimWithdrawn,
     Event,
+    FeeSettled,
     OrderDue,
     PlanApproved,
     ResponseSigned,
     TaskOrdered,
 )
-from schemas.records import FactRow, IdentifierRow, TaskRow
+from schemas.records import IdentifierRow, TaskRow
 
 from ..case.brake import HELD, Brake
 from ..case.case import TASK, Case, Held
 from ..case.orders import order_id, reissued
-from ..case.planned import to_erase, turn_id, turns
+from ..case.planned import rests_on, to_erase, turn_id, turns
 from ..case.portions import portions
 from ..case.rules import Given, Rules
 
@@ -32,7 +33,8 @@ def fan_out(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
     it then, so that no limit stops it again. No due row of a held system is ever said.
     """
     match event:
-        case PlanApproved() | ResponseSigned() | ClaimWithdrawn():  # no copy comes first any more
+        # Once an access is withdrawn, no copy comes first any more.
+        case PlanApproved() | ResponseSigned() | ClaimWithdrawn() | FeeSettled():
             for system in turns(case):
                 if not stopped(case, system, rules, given.brake):
                     yield from _tasks(case, system, rules, given)
@@ -79,13 +81,16 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         run_limit=int(rules.settings.run_limit.total_seconds()),
         rows=rows,
         identifiers=tuple(
-            IdentifierRow(tag=it.tag, kind=it.kind) for it in case.known.values() if it.strong
+            IdentifierRow(tag=known.tag, kind=known.kind, spelling=spelling)
+            for known in (case.known[it] for it in case.usable())
+            for spelling in known.spellings
         ),
         facts=tuple(
-            FactRow(name=name, value=value)
-            for name, value in sorted(case.facts.get(system, {}).items())
-            if name in rules.policy_of(case.policy).facts
+            told
+            for name, told in sorted(case.facts.get(system, {}).items())
+            if name in rests_on(case, rules)
         ),
+        documents=rules.policy_of(case.policy).places(system),
     )
 
 

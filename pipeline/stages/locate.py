@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 import structlog
@@ -11,17 +12,19 @@ from connectors.sdk.calls import Call, Caller
 from connectors.sdk.interface import Connector, Holding, Page, Record
 from schemas.codec import Codec
 from schemas.events import Event, HoldingsLocated, SearchFailed, SearchOrdered
-from schemas.records import ExportRow, IdentifierRow, SealedIdentifier
+from schemas.records import ExportRow
 
-from ..grants import Grants, identifier_tag
+from ..case.orders import VERIFY
+from ..crypto.grants import Grants
+from ..crypto.segments import closed, cut
 from ..ports import Objects
 from . import answer
 from .answer import Entry
 from .export import export
 from .look import Asked, Look, asked
+from .owners import Owners
 from .vendor import Clock, GaveUpError, Vendor, calling, utc_now
 
-VERIFY = "verify"
 log = structlog.get_logger()
 
 
@@ -58,10 +61,12 @@ class Locate:
         whole = HoldingsLocated(
             case=order.case, order=order.order, system=self.system, part=1, parts=1, digest=b""
         )
-        entries = _entries(search, exports, grants.tag_key(), self.system)
+        entries = _entries(search, exports)
         return answer.in_parts(self._codec, grants.record(), whole, entries, calls)
 
     async def _run(self, search: _Search, grants: Grants) -> tuple[ExportRow, ...]:
+        if not search.asks:
+            return ()  # what it cannot be asked by is not found there, and that is no «nothing»
         await search.vendor.check()
         if not search.kinds:
             async for _ in search.pages():
@@ -91,48 +96,70 @@ class _Search:
         self.vendor = vendor
         self.order = order
         self.kinds = frozenset(order.export_kinds)
-        self.found = Look(frozenset(whom.known.values()))
         self.exported: set[Holding] = set()
-        self._whom = whom
-        earlier = {it.tag for it in order.known if it.exported}
-        self._earlier = {it for tag, it in whom.known.items() if tag in earlier}
+        self._lacking: set[Holding] = set()
+        """Holdings of which a file could not be fetched."""
+        self.whom = whom
+        copied = {it.tag for it in order.known if it.exported}
+        self._copied = {it for tag, it in whom.known.items() if tag in copied}
+        to_read = whom.known if order.purpose == VERIFY else _without(whom.known, copied)
+        self._to_read = replace(whom, known=to_read)
+        self.found = Look(frozenset(to_read.values()))
+        self.usable = vendor.usable(whom)
+        self.asks = bool(self.usable or to_read)
+        self._owners = Owners(whom, order)
 
     def pages(self) -> AsyncIterator[Page]:
         """Look; what is found is in `found`.
 
-        A `find` names what earlier rounds found only so that it is not exported again; to read
-        each by its own id is for a `verify`.
+        A `find` names what earlier rounds copied only so that it is not copied again, and reads
+        the others by their own ids: they are known to be theirs by now.
         """
-        whom = self._whom if self.order.purpose == VERIFY else replace(self._whom, known={})
-        return self.vendor.pages(whom, self.found)
+        return self.vendor.pages(self._to_read, self.found)
 
     async def records(self) -> AsyncIterator[Record]:
         """Look, and hand out what may be exported: list rows as they come, the others afterwards.
 
-        What came whole in a page, or was exported by an earlier round, is not fetched again.
+        What came whole in a page, or was exported by an earlier round, is not fetched again. Of
+        what is not known to be theirs nothing is handed out.
         """
         async for page in self.pages():
+            self._owners.take(self.found.those(page))
             fresh = [it for it in page.records if self._wanted(it.holding)]
-            self.exported.update(it.holding for it in fresh)
-            for record in fresh:
+            fresh = [it for it in fresh if self._owners.is_theirs(it.holding)]
+            async for record in closed(_each(fresh)):
+                self._hand_out(record)
                 yield record
+        theirs = self._owners.theirs(self.found)
         for holding in self.found.holdings:
-            if self._wanted(holding):
+            if holding in theirs and self._wanted(holding):
                 async for record in self._fetched(holding):
                     yield record
 
     def _wanted(self, holding: Holding) -> bool:
-        done = holding in self.exported or holding in self._earlier
-        return holding.kind in self.kinds and not done
+        done = self.exported, self._lacking, self._copied
+        ours = holding.kind in self.kinds and not answer.document_of(holding, self.order.documents)
+        return ours and not any(holding in it for it in done)
+
+    def _hand_out(self, record: Record) -> None:
+        """A holding is exported, unless a file of it is missing."""
+        if record.missing:
+            self._lacking.add(record.holding)
+            self.exported.discard(record.holding)
+        elif record.holding not in self._lacking:
+            self.exported.add(self.found.found[record.holding])
 
     async def _fetched(self, holding: Holding) -> AsyncIterator[Record]:
         """A holding's records. One that cannot be read is not exported, and its row says so."""
-        count = 0
+        last: Record | None = None
         try:
-            async for record in self.vendor.export(holding):
-                count += 1
+            async for record in closed(self.vendor.export(holding)):
+                self._lacking.update([holding] if record.missing else ())
+                last = record
                 yield record
         except GaveUpError as error:
+            if last is not None and last.more:
+                yield cut(last, error.reason)
             log.warning(
                 "export.failed",
                 case=str(self.order.case),
@@ -141,30 +168,27 @@ class _Search:
                 reason=error.reason,
             )
             return
-        if count:
+        if last is not None and holding not in self._lacking:
             self.exported.add(holding)
 
 
-def _entries(
-    search: _Search, exports: Sequence[ExportRow], tag_key: bytes, system: str
-) -> list[Entry]:
+async def _each(records: Iterable[Record]) -> AsyncIterator[Record]:
+    for record in records:
+        yield record
+
+
+def _without(known: Mapping[bytes, Holding], copied: AbstractSet[bytes]) -> dict[bytes, Holding]:
+    return {tag: it for tag, it in known.items() if tag not in copied}
+
+
+def _entries(search: _Search, exports: Sequence[ExportRow]) -> list[Entry]:
+    tags = search.whom.tags
+    asked = {tags.identifier(it.kind, it.value) for it in search.usable}
     return [
+        *(Entry("asked", it) for it in sorted(asked)),
         *(Entry("exports", it) for it in exports),
         *(Entry("facts", it) for it in search.found.fact_rows()),
-        *_identifiers(search, tag_key),
-        *answer.holdings("holdings", search.found, tag_key, system, frozenset(search.exported)),
-        *answer.gone(search.found, tag_key, system),
+        *answer.holdings("holdings", search.found, tags, frozenset(search.exported)),
+        *answer.gone(search.found, tags),
+        *answer.documents(search.found, tags, search.order.documents),
     ]
-
-
-def _identifiers(search: _Search, tag_key: bytes) -> list[Entry]:
-    """Further identifiers, one for every spelling that means the same, by tag."""
-    known = {it.tag for it in search.order.identifiers}
-    found: dict[bytes, Entry] = {}
-    for it in sorted(search.found.identifiers.values(), key=lambda it: (not it.strong, it.value)):
-        tag = identifier_tag(tag_key, it.kind, it.value)
-        if tag not in known and tag not in found:
-            row = IdentifierRow(tag=tag, kind=it.kind, strong=it.strong)
-            sealed = SealedIdentifier(tag=tag, kind=it.kind, value=it.value)
-            found[tag] = Entry("identifiers", row, sealed)
-    return [found[tag] for tag in sorted(found)]

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from schemas.events import CaseOpened, Event, IdentityAsked, IdentityVerified, RequestReceived
+from schemas.events import (
+    CaseOpened,
+    Event,
+    FollowUpOpened,
+    IdentityAsked,
+    IdentityVerified,
+    RequestReceived,
+)
 
 from ..case.case import Case
-from ..case.deadline import due
+from ..case.deadline import deadline
+from ..case.follow_up import INTAKE
 from ..case.rules import Given, Rules
 
 VOUCHED = "vouched_for"
@@ -15,22 +24,49 @@ VOUCHED = "vouched_for"
 
 def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Say `case_opened`, then `identity_verified` if the intake vouches enough, or ask."""
+    if isinstance(event, FollowUpOpened):
+        yield from _follow_up(event, rules, given)
     if not isinstance(event, RequestReceived):
         return
     received_at = given.received_at or event.received_at
+    due_at = deadline(received_at, rules.policy.clock).due
     yield CaseOpened(
         case=case.id,
         claims=tuple(dict.fromkeys(event.claims)),
         received_at=received_at,
-        due_at=due(received_at),
+        due_at=due_at,
         intake=event.intake,
         level=event.level,
         policy=rules.policy.digest,
         identifiers=given.identifiers,
     )
     needed = rules.policy.identity_level
-    if event.level >= needed:  # GDPR Art. 12(6): ask more only where there is doubt
+    # GDPR Art. 12(6): ask more only where there is doubt. One proved identifier says who asks, and
+    # nothing of the others: with those nobody is searched for.
+    if any(it.strong and (it.level or 0) >= needed for it in given.identifiers):
         yield IdentityVerified(case=case.id, level=event.level, method=VOUCHED)
     else:
-        expires_at = given.now + rules.settings.identity_wait
-        yield IdentityAsked(case=case.id, level=needed, expires_at=expires_at)
+        yield IdentityAsked(
+            case=case.id, level=needed, expires_at=_asked_until(due_at, rules, given.now)
+        )
+
+
+def _asked_until(due_at: datetime, rules: Rules, now: datetime) -> datetime:
+    """Until when to wait for a proof: a refusal must leave in time as well (Art. 12(4))."""
+    longest, in_time = now + rules.settings.identity_wait, due_at - rules.settings.deadline_near
+    return min(longest, in_time) if now < in_time else longest
+
+
+def _follow_up(event: FollowUpOpened, rules: Rules, given: Given) -> Iterator[Event]:
+    """Erase what may go by now, under the policy in force; who it is was proved long ago."""
+    yield CaseOpened(
+        case=event.case,
+        claims=("erasure",),
+        received_at=event.opened_at,
+        due_at=deadline(event.opened_at, rules.policy.clock).due,
+        intake=INTAKE,
+        level=event.level,
+        policy=rules.policy.digest,
+        identifiers=given.identifiers,
+    )
+    yield IdentityVerified(case=event.case, level=event.level, method=event.method)

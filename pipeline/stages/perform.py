@@ -6,21 +6,24 @@ from collections.abc import Mapping, Sequence
 
 from connectors.sdk.calls import Call, Caller, effect
 from connectors.sdk.interface import (
+    Anonymised,
     Category,
     Connector,
     Erased,
     Failed,
     Holding,
     Outcome,
+    Queued,
     Redacted,
 )
 from schemas.codec import Codec
 from schemas.events import Event, TaskCompleted, TaskDeclined, TaskOrdered
 from schemas.records import DoneRow, TaskRow
 
-from .. import crash
+from ..case.facts import FALSE, TRUE, joined
 from ..case.outcome import to_row
-from ..grants import Grants
+from ..crypto.grants import Grants
+from ..faults import crash
 from . import answer
 from .answer import Entry
 from .look import Asked, Look, asked, named
@@ -38,6 +41,9 @@ NOT_LOOKED = Failed("not_looked")
 UNKNOWN_KIND = Failed("unknown_kind")
 NO_OUTCOME = Failed("no_outcome")
 """The connector did not say what became of this category."""
+
+
+_GONE = Erased | Redacted | Anonymised
 
 
 class Perform:
@@ -66,15 +72,28 @@ class Perform:
                 await task.look_before()
             except GaveUpError as error:
                 done = task.all_of(Failed(error.reason))
-                return self._completed(order, grants, done, error.reason, calls)
+                return self._completed(task, grants, done, error.reason, calls)
             if task.changed:
                 return [self._declined(task, calls)]
             done = task.all_of(TURNED) if task.turned else await task.done()
             try:
                 after = await task.look_after()
             except GaveUpError as error:
-                return self._completed(order, grants, done, error.reason, calls)
-        return self._completed(order, grants, done, after, calls)
+                return self._completed(task, grants, done, error.reason, calls)
+        return self._completed(task, grants, self._settling(task, done, after), after, calls)
+
+    def _settling(
+        self, task: _Task, done: Mapping[Row, Outcome], after: Look
+    ) -> Mapping[Row, Outcome]:
+        """Where reads may lag, what is done and still shows is told as by a job: look again."""
+        lag = self._connector.capabilities.settles_within
+        if not lag:
+            return done
+        later = Queued(self._now() + lag)
+        return {
+            row: later if isinstance(it, _GONE) and task.shows(after, row) else it
+            for row, it in done.items()
+        }
 
     def _declined(self, task: _Task, calls: Sequence[Call]) -> TaskDeclined:
         return TaskDeclined(
@@ -88,7 +107,7 @@ class Perform:
 
     def _completed(
         self,
-        order: TaskOrdered,
+        task: _Task,
         grants: Grants,
         done: Mapping[Row, Outcome],
         after: Look | str,
@@ -100,11 +119,12 @@ class Perform:
             for (tag, category), outcome in sorted(done.items(), key=lambda pair: pair[0])
         ]
         if isinstance(after, Look):
-            entries += answer.holdings("looked", after, grants.tag_key(), self.system)
-            entries += answer.gone(after, grants.tag_key(), self.system)
+            entries += answer.holdings("looked", after, task.whom.tags)
+            entries += answer.gone(after, task.whom.tags)
+            entries += answer.documents(after, task.whom.tags, task.order.documents)
         whole = TaskCompleted(
-            case=order.case,
-            order=order.order,
+            case=task.order.case,
+            order=task.order.order,
             system=self.system,
             part=1,
             parts=1,
@@ -121,29 +141,41 @@ class _Task:
         self.order = order
         self.before = Look(frozenset())
         self._vendor = vendor
-        self._whom = whom
+        self.whom = whom
 
     async def look_before(self) -> None:
         """What is there now; is in `before`."""
         await self._vendor.check()
-        self.before = await self._vendor.look(self._whom)
+        self.before = await self._vendor.look(self.whom)
+
+    def shows(self, look: Look, row: Row) -> bool:
+        """Whether a look still finds it."""
+        tag, category = row
+        holding = self.whom.known.get(tag)
+        return holding is not None and category in (look.carried(holding) or ())
 
     async def look_after(self) -> Look:
         """What is still there: read anew, each holding by its own id."""
-        return await self._vendor.look(self._whom)
+        return await self._vendor.look(self.whom)
 
     @property
     def changed(self) -> bool:
         """Whether the system contradicts the plan, and nothing of it was done yet."""
-        now = self.before.facts
-        differ = any(now.get(it, told) != told for it, told in named(self.order.facts).items())
+        now = named(self.before.facts.values())
+        differ = any(
+            _is_other(name, told, now.get(name, told))
+            for name, told in named(self.order.facts).items()
+        )
         return differ and not any(self._is_done(it) for it in self.order.rows)
 
     @property
     def turned(self) -> bool:
-        """Whether a no has become a yes: nothing that we did can be why."""
-        told, now = named(self.order.facts), self.before.facts
-        return any(told[it] == "false" and now.get(it) == "true" for it in told)
+        """Whether a no has become a yes, or a date a later one: nothing that we did can be why."""
+        now = named(self.before.facts.values())
+        return any(
+            joined(name, told, now.get(name, told)) != told
+            for name, told in named(self.order.facts).items()
+        )
 
     def all_of(self, outcome: Outcome) -> dict[Row, Outcome]:
         """The same outcome for everything in the order."""
@@ -166,22 +198,22 @@ class _Task:
 
     def _is_done(self, row: TaskRow) -> bool:
         """Whether the holding is gone, or has none of what is to be erased."""
-        holding = self._whom.known.get(row.tag)
+        holding = self.whom.known.get(row.tag)
         if holding is None or holding in self.before.gone:
             return holding is not None
-        carried = self.before.found.get(holding)
+        carried = self.before.carried(holding)
         return carried is not None and carried.isdisjoint(row.erase)
 
     def _has_grown(self, row: TaskRow) -> bool:
         """Whether it carries more than the plan has seen: it is left alone until one has."""
-        holding = self._whom.known.get(row.tag)
-        carried = None if holding is None else self.before.found.get(holding)
+        holding = self.whom.known.get(row.tag)
+        carried = None if holding is None else self.before.carried(holding)
         return carried is not None and not carried <= {*row.erase, *row.keep}
 
     async def _erased(self, row: TaskRow) -> dict[str, Outcome]:
         """An outcome for each category that is to go."""
-        holding = self._whom.known.get(row.tag)
-        carried = None if holding is None else self.before.found.get(holding)
+        holding = self.whom.known.get(row.tag)
+        carried = None if holding is None else self.before.carried(holding)
         if holding in self.before.gone:
             return dict.fromkeys(row.erase, Erased())
         if holding is None or carried is None:
@@ -206,3 +238,13 @@ class _Task:
         else:
             crash.passing("host.after-effect")
         return said if isinstance(said, Mapping) else dict.fromkeys(holding.categories, said)
+
+
+def _is_other(name: str, told: str, now: str) -> bool:
+    """Whether a plan that rests on `told` would be another by now.
+
+    An earlier date makes none: the later one went with what was erased meanwhile.
+    """
+    if told in {TRUE, FALSE}:
+        return now != told
+    return joined(name, told, now) != told

@@ -8,6 +8,7 @@ from schemas.events import (
     ApprovalAsked,
     ApprovalOverdue,
     Event,
+    FeeSettled,
     HoldingsLocated,
     OrderDeferred,
     OrderDue,
@@ -19,11 +20,12 @@ from schemas.events import (
     SearchOverdue,
     TaskCompleted,
     TaskDeclined,
+    WhoseDecided,
 )
 
 from ..case.case import SEARCH, TASK, Case, Row
 from ..case.plan import UNDECIDED, Decision
-from ..case.planned import counted, digest, planned, systems_to_act, turns
+from ..case.planned import counted, digest, planned, rests_on_people, systems_to_act, turns
 from ..case.rules import Given, Rules
 
 POLICY = "policy"
@@ -37,6 +39,8 @@ _CAUSES = (
     PlanChanged,
     TaskCompleted,
     TaskDeclined,
+    WhoseDecided,
+    FeeSettled,
 )
 
 
@@ -57,7 +61,7 @@ def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
     acts = systems_to_act(case, rows)
     if acts and given.brake.observe:
         yield PlanObserved(case=case.id, n=n, digest=named)
-    elif holdings <= waived or not acts:
+    elif (holdings <= waived and not rests_on_people(case)) or not acts:
         yield PlanApproved(case=case.id, by=POLICY, digest=named)
     else:
         expires_at = given.now + rules.settings.approval_lasts
@@ -68,7 +72,7 @@ def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
 
 def _may_plan(case: Case) -> bool:
     """All have answered or are put off, nothing is being done, the right is still asked for."""
-    if not case.wants("erasure") or case.under_way(TASK):
+    if not case.wants("erasure") or case.under_way(TASK) or case.fee_awaited:
         return False
     searching = any(it.state == "open" for it in case.under_way(SEARCH))
     return not searching and all(it.ready for it in case.systems.values())

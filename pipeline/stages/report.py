@@ -8,23 +8,44 @@ from schemas.events import (
     CaseReported,
     ClaimSettled,
     Event,
+    InstructionFailed,
+    InstructionSent,
     NoticeFailed,
+    NoticeOrdered,
     NoticeSent,
+    OrderDue,
+    RecipientAcknowledged,
+    RecipientOverdue,
     ResponseSigned,
 )
 from schemas.records import ClaimRow, CoverageRow
 
-from ..case.case import Case
-from ..case.coverage import coverage, difference, found, obligations, responses, systems
+from ..case import recipients
+from ..case.case import INSTRUCTION, NOTICE, SPENT, Case, Order
+from ..case.counted import counted
+from ..case.coverage import coverage, difference, documents, found, obligations, responses, searched
 from ..case.rules import Given, Rules
+from ..case.spent import unanswered
+from .notify import DPO
 
-_CAUSES = (ClaimSettled, ResponseSigned, NoticeSent, NoticeFailed)
+_CAUSES = (
+    ClaimSettled,
+    ResponseSigned,
+    InstructionSent,
+    InstructionFailed,
+    RecipientAcknowledged,
+    RecipientOverdue,
+)
 
 
 def report(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Say `case_reported`, unless what was found and what became of it do not sum up."""
+    """Say `case_reported`, unless what was found and what became of it do not sum up.
+
+    Nor if the person has no answer: a case is not answered then.
+    """
     settled = any(it.settled_at for it in case.claims.values())
-    if not isinstance(event, _CAUSES) or not settled or case.under_way():
+    cause = _is_cause(case, event) or _gives_up_telling(case, event)
+    if not cause or not settled or any(not _is_for_dpo(it) for it in case.under_way()):
         return
     if broken(case, rules):
         return
@@ -45,18 +66,41 @@ def report(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
         policy=case.policy,
         plans=case.plans,
         approved_by=case.plan.by if case.plan else "",
-        systems=systems(case),
+        systems=searched(case, rules),
         found=found(case),
         coverage=_coverage(case, rules),
         obligations=obligations(case),
         responses=responses(case),
         conflicts=case.conflicts,
+        documents=documents(case),
+        steps=counted(case, rules).steps,
+        follows=None if case.follow_up is None else case.follow_up.request,
+        recipients=recipients.all_rows(case, rules),
     )
 
 
+def _is_cause(case: Case, event: Event) -> bool:
+    """That the DPO was told something changes nothing of what there is to report."""
+    if isinstance(event, NoticeSent | NoticeFailed):
+        order = case.order_of(event.order)
+        return order is None or not _is_for_dpo(order)
+    return isinstance(event, _CAUSES)
+
+
+def _is_for_dpo(order: Order) -> bool:
+    return isinstance(order.ordered, NoticeOrdered) and order.ordered.to == DPO
+
+
+def _gives_up_telling(case: Case, event: Event) -> bool:
+    order = case.order_of(event.order) if isinstance(event, OrderDue) else None
+    told = {NOTICE, INSTRUCTION}
+    return order is not None and order.slot[0] in told and order.state == SPENT
+
+
 def broken(case: Case, rules: Rules) -> str:
-    """Why no report can be made: the sums that differ; empty if there is nothing wrong."""
-    wrong = [
+    """Why no report can be made: sums that differ, an answer that could not be made; or empty."""
+    wrong = [f"response {it.slot[2]}: {it.reason}" for it in unanswered(case)]
+    wrong += [
         f"{right}: {difference(found(case), coverage(case, right, rules))}"
         for right, claim in case.claims.items()
         if claim.settled_at and difference(found(case), coverage(case, right, rules))

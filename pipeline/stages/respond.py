@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from schemas.events import ClaimSettled, DeadlineNear, Event, OrderDue, ResponseOrdered
-from schemas.records import ClaimRow
+from schemas.records import ClaimRow, WithheldRow
 
+from ..case import recipients
 from ..case.case import RESPONSE, Case
-from ..case.coverage import coverage, found, obligations, systems
+from ..case.counted import counted
+from ..case.coverage import coverage, documents, found, identifiers, obligations, searched
 from ..case.orders import order_id, reissued
 from ..case.rules import Given, Rules
 
@@ -20,14 +23,15 @@ def respond(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
             answered = any(
                 event.right in it.claims and it.kind != "interim" for it in case.responses
             )
-            kind = "supplement" if answered else "final"
+            kind = "supplement" if answered or case.follow_up is not None else "final"
             yield _ordered(case, kind, (event.right,), rules, given)
         case DeadlineNear():
             waiting = tuple(it.right for it in case.claims.values() if it.active)
             if waiting:
                 yield _ordered(case, "interim", waiting, rules, given)
         case OrderDue():
-            yield from reissued(case, event.order, ResponseOrdered, given.now, rules)
+            for again in reissued(case, event.order, ResponseOrdered, given.now, rules):
+                yield replace(again, policy_files=_policy_files(case, rules))
         case _:
             return
 
@@ -36,7 +40,7 @@ def _ordered(
     case: Case, kind: str, rights: tuple[str, ...], rules: Rules, given: Given
 ) -> ResponseOrdered:
     n = case.next_n(RESPONSE, RESPONSE)
-    claims = (case.claims[right] for right in rights)
+    claims, follows = (case.claims[right] for right in rights), case.follow_up
     return ResponseOrdered(
         case=case.id,
         order=order_id(case.id, (RESPONSE, RESPONSE, n), 1),
@@ -48,13 +52,35 @@ def _ordered(
         claims=tuple(
             ClaimRow(right=it.right, state=it.state, settled_at=it.settled_at) for it in claims
         ),
-        received_at=case.received_at,
+        received_at=case.received_at if follows is None else follows.asked_at,
         due_at=case.due_at,
         policy=case.policy,
         head=b"",  # the ledger puts it in: it is the head before this very event
-        systems=systems(case),
+        systems=searched(case, rules),
         found=found(case),
         coverage=tuple(row for right in rights for row in coverage(case, right, rules)),
         obligations=obligations(case) if "erasure" in rights else (),
         exports=case.exports if "access" in rights else (),
+        withheld=_withheld(case) if "access" in rights else (),
+        identifiers=identifiers(case),
+        steps=counted(case, rules).steps if follows is None else (),
+        policy_files=_policy_files(case, rules),
+        documents=documents(case),
+        follows=None if follows is None else follows.request,
+        recipients=tuple(row for right in rights for row in recipients.rows(case, right, rules)),
+    )
+
+
+def _policy_files(case: Case, rules: Rules) -> tuple[str, ...]:
+    """What a host needs that has only the policy in force."""
+    known = rules.policy_of(case.policy)
+    return () if known is rules.policy else known.texts
+
+
+def _withheld(case: Case) -> tuple[WithheldRow, ...]:
+    """What a host has copied, and of which it is not known by now whose it is."""
+    return tuple(
+        WithheldRow(system=it.system, tag=it.tag)
+        for it in case.held.values()
+        if it.exported and not case.is_ours(it.tag)
     )

@@ -1,68 +1,190 @@
-"""Search: ask every system for the person, and again for each strong identifier that turns up."""
+"""Search: ask every system for the person, and again for each identifier that is proved theirs.
+
+What a vendor's queue is to erase is looked for again: that is no round.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-from schemas.events import Event, HoldingsLocated, IdentityVerified, OrderDue, SearchOrdered
+from schemas.events import (
+    Event,
+    HoldingsLocated,
+    IdentityProved,
+    IdentityVerified,
+    ItemSettled,
+    OrderDue,
+    SearchOrdered,
+    TaskCompleted,
+    WhoseDecided,
+)
 from schemas.records import HoldingRow, IdentifierRow
 
-from ..case.case import MAX_ROUNDS, SEARCH, Case, Held, Known
-from ..case.orders import order_id, reissued
+from ..case import by_hand
+from ..case.case import LOOK, MAX_ROUNDS, SEARCH, Case, Held, Known, SystemState
+from ..case.orders import ASKED_FOR, BORNE, FIND, VERIFY, order_id, reissued
 from ..case.portions import portions
 from ..case.rules import Given, Rules
+from ..case.waiting import look_id, looks_due, to_look_for
 
 NAMED, NAMED_BYTES = 2000, 192 * 1024
-"""Of the holdings that earlier rounds found, so many are named, to spare a second copy of them."""
+"""Of the holdings that earlier rounds found, so many are named."""
+_CAUSES = (IdentityVerified, IdentityProved, WhoseDecided, HoldingsLocated, TaskCompleted)
 
 
 def search(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Order a search in every system that was not asked for some strong identifier yet."""
-    match event:
-        case IdentityVerified() | HoldingsLocated():
-            yield from _rounds(case, rules, given)
-        case OrderDue() if _wanted(case):
-            yield from reissued(case, event.order, SearchOrdered, given.now, rules)
-        case _:
-            return
+    """Order a search in every system that was not asked for some identifier of theirs yet.
+
+    Also in one that holds what turned out to be theirs only since, and was not copied.
+    """
+    if isinstance(event, _CAUSES):
+        yield from _rounds(case, rules, given)
+    elif isinstance(event, ItemSettled):
+        yield from _checks(case, event, rules, given)
+    elif isinstance(event, OrderDue) and _wanted(case):
+        yield from reissued(case, event.order, SearchOrdered, given.now, rules)
+        for system, _ in looks_due(case, rules):
+            if event.order == look_id(case, system):
+                yield from _looks(case, system, to_look_for(case, system), rules, given)
 
 
 def _rounds(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
-    if not _wanted(case):
+    if not case.verified or not _wanted(case):
         return
     busy = {it.slot[1] for it in case.under_way(SEARCH)}
+    usable = [case.known[it] for it in case.usable()]
     for system, state in case.systems.items():
-        fresh = [it for it in case.known.values() if it.strong and it.tag not in state.searched]
-        first = state.rounds == 0
-        if system not in busy and (first or (fresh and state.rounds < MAX_ROUNDS)):
-            yield _ordered(case, system, fresh, rules, given)
+        if system in busy or state.rounds >= MAX_ROUNDS + case.people:
+            continue
+        if system not in rules.systems:  # nobody looks there any more
+            continue
+        kinds = rules.policy_of(case.policy).export_kinds(system) if case.wants("access") else ()
+        tells = rules.tells_facts(system)  # of who is known by all of this, or not
+        asked = usable if tells or state.rounds == 0 else _askable(usable, system, rules)
+        rows = [row for known in asked for row in _fresh(known, state)]
+        uncopied = [it for it in case.held.values() if _is_uncopied(case, it, system, kinds)]
+        if case.follow_up is not None and state.rounds == 0:  # each is read by its own id
+            uncopied = [it for it in case.held.values() if it.system == system]
+        if state.rounds == 0 or rows or uncopied:
+            if tells:
+                rows = [_row_of(known, it) for known in asked for it in known.spellings]
+            rows += _borne(usable, rows)
+            yield _ordered(case, system, kinds, rows, uncopied, rules, given)
 
 
-def _ordered(
-    case: Case, system: str, fresh: list[Known], rules: Rules, given: Given
+def _ordered(  # noqa: PLR0917  an order's whole content
+    case: Case,
+    system: str,
+    kinds: tuple[str, ...],
+    rows: list[IdentifierRow],
+    uncopied: list[Held],
+    rules: Rules,
+    given: Given,
 ) -> SearchOrdered:
     n = case.next_n(SEARCH, system)
-    held = (it for it in case.held.values() if it.system == system)
-    named = next(portions(held, NAMED, NAMED_BYTES), [])
-    kinds = rules.policy_of(case.policy).export_kinds(system) if case.wants("access") else ()
+    copied = [it for it in case.held.values() if it.system == system and it.exported]
+    named = next(portions(uncopied, NAMED, NAMED_BYTES), [])
+    named += next(portions(copied, NAMED, NAMED_BYTES), [])
+    known = rules.policy_of(case.policy)
     return SearchOrdered(
         case=case.id,
         order=order_id(case.id, (SEARCH, system, n), 1),
         system=system,
         n=n,
         attempt=1,
-        purpose="find",
+        purpose=FIND,
         not_after=given.now + rules.settings.not_after_search,
         run_limit=int(rules.settings.run_limit.total_seconds()),
-        answer_by=case.systems[system].answer_by or given.now + rules.settings.search_budget,
+        answer_by=_answer_by(case.systems[system], rules, given),
         export_kinds=kinds,
-        identifiers=tuple(IdentifierRow(tag=it.tag, kind=it.kind) for it in fresh),
+        identifiers=tuple(rows),
         known=tuple(_row(it) for it in named),
+        trusted=tuple(sorted(f"{kind}.{name}" for of, kind, name in known.links if of == system)),
+        documents=known.places(system),
     )
+
+
+def _checks(case: Case, event: ItemSettled, rules: Rules, given: Given) -> Iterator[Event]:
+    """Look for what a person did by hand; search a whole system that could not be searched."""
+    yield from _looks(case, event.system, by_hand.to_look_for(case, event), rules, given)
+    whole = any(row == (b"", event.system) for _, row in case.checking)
+    if whole and not any(it.slot[1] == event.system for it in case.under_way(SEARCH)):
+        usable = [case.known[it] for it in case.usable()]
+        rows = [_row_of(known, it) for known in usable for it in known.spellings]
+        policy = rules.policy_of(case.policy)
+        kinds = policy.export_kinds(event.system) if case.wants("access") else ()
+        yield _ordered(case, event.system, kinds, rows, [], rules, given)
+
+
+def _looks(
+    case: Case, system: str, tags: Iterable[bytes], rules: Rules, given: Given
+) -> Iterator[SearchOrdered]:
+    """Orders to look again for holdings of a system, as a task's host looks afterwards."""
+    first = case.next_n(LOOK, system)
+    for n, portion in enumerate(portions(case.held[it] for it in tags), first):
+        yield SearchOrdered(
+            case=case.id,
+            order=order_id(case.id, (LOOK, system, n), 1),
+            system=system,
+            n=n,
+            attempt=1,
+            purpose=VERIFY,
+            not_after=given.now + rules.settings.not_after_act,
+            run_limit=int(rules.settings.run_limit.total_seconds()),
+            answer_by=given.now - rules.settings.look_pause,  # clocks differ
+            identifiers=tuple(
+                _row_of(known, spelling)
+                for known in (case.known[it] for it in case.usable())
+                for spelling in known.spellings
+            ),
+            known=tuple(_row(it) for it in portion),
+            documents=rules.policy_of(case.policy).places(system),
+        )
+
+
+def _answer_by(state: SystemState, rules: Rules, given: Given) -> datetime:
+    """When the budget ends: one for all rounds, and a new one where it is spent already."""
+    if state.answer_by is not None and state.answer_by > given.now:
+        return state.answer_by
+    return given.now + rules.settings.search_budget
 
 
 def _wanted(case: Case) -> bool:
     return any(case.wants(right) for right in case.claims)
+
+
+def _askable(usable: list[Known], system: str, rules: Rules) -> list[Known]:
+    """Those that a system can be asked by: for others, no later round is worth an order."""
+    return [it for it in usable if it.kind in rules.asked_by(system)]
+
+
+def _fresh(known: Known, state: SystemState) -> list[IdentifierRow]:
+    """The spellings of an identifier that a system was not asked for yet."""
+    return [_row_of(known, it) for it in known.spellings if it not in state.searched]
+
+
+def _row_of(known: Known, spelling: bytes, use: str = ASKED_FOR) -> IdentifierRow:
+    return IdentifierRow(tag=known.tag, kind=known.kind, spelling=spelling, use=use)
+
+
+def _borne(usable: list[Known], asked: list[IdentifierRow]) -> list[IdentifierRow]:
+    """What else is theirs: the host must know it where a record bears it."""
+    named = {it.spelling for it in asked}
+    return [
+        _row_of(known, it, BORNE) for known in usable for it in known.spellings if it not in named
+    ]
+
+
+def _is_uncopied(case: Case, held: Held, system: str, kinds: tuple[str, ...]) -> bool:
+    """Whether it is known by now to be theirs, and is to be copied, and was not tried since."""
+    return (
+        held.system == system
+        and held.kind in kinds
+        and not held.exported
+        and case.is_ours(held.tag)
+        and held.tag not in case.systems[system].tried
+    )
 
 
 def _row(held: Held) -> HoldingRow:

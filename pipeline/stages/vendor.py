@@ -5,31 +5,41 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import structlog
 
-from connectors.sdk import calls
+from connectors.sdk import calls, wall_clock
 from connectors.sdk.calls import Call, Caller
 from connectors.sdk.interface import (
     Category,
     Connector,
     Holding,
+    Identifier,
     Outcome,
     Page,
     Record,
     RetryableError,
     TerminalError,
 )
+from connectors.sdk.spelling import normal
 
-from .. import broke
 from ..case.outcome import code
+from ..faults import broke
 from ..ports import LaterError
 from .look import Asked, Look
 
 LONGEST = 16 * 1024
 """Bytes of a holding's id or an identifier, at most: several must fit into one record."""
+LONGEST_BORNE = 1024
+"""Bytes of what a record says about who it is of, at most: to normalise text takes longer, the
+longer it is, than in proportion. No address is as long (RFC 5321, section 4.5.3.1).
+"""
+LONGEST_LABEL = 1024
+"""Characters of a file's name and of its type, at most: the rest is cut off."""
+NAMELESS = "file"
 Clock = Callable[[], datetime]
 log = structlog.get_logger()
 
@@ -44,7 +54,7 @@ class GaveUpError(Exception):
 
 def utc_now() -> datetime:
     """The time of this machine."""
-    return datetime.now(UTC)
+    return wall_clock.now()
 
 
 @contextmanager
@@ -71,6 +81,11 @@ class Vendor:
         with self._trying():
             await self.connector.check()
 
+    def usable(self, asked: Asked) -> tuple[Identifier, ...]:
+        """What this system can be asked by, of what it is to be asked for."""
+        with self._trying():
+            return tuple(it for it in self.connector.usable(asked.subject))
+
     async def pages(self, asked: Asked, into: Look) -> AsyncIterator[Page]:
         """Look, page by page; each is in `into` when it is handed out."""
         known = tuple(asked.known.values())
@@ -89,9 +104,13 @@ class Vendor:
 
     async def export(self, holding: Holding) -> AsyncIterator[Record]:
         """A holding's records."""
+        goes_on = False
         with self._trying():
             async for record in self.connector.export(holding):
-                yield record
+                if not _fits(record.holding.id):
+                    raise GaveUpError("unfit_id")
+                yield _labelled(record, goes_on=goes_on)
+                goes_on = record.more
 
     async def erase(
         self, holding: Holding, keep: frozenset[Category]
@@ -124,17 +143,52 @@ class Vendor:
 
 
 def _fit(page: Page) -> Page:
-    """The page, without identifiers that are no text or endless: nothing is found by those.
-
-    A holding with such an id cannot be left out: that gives up.
-    """
+    """The page, in words that travel. A holding with an id that is none cannot be left out."""
     if not all(_fits(it.id) for it in (*page.holdings, *(it.holding for it in page.records))):
         raise GaveUpError("unfit_id")
-    return replace(page, identifiers=tuple(it for it in page.identifiers if _fits(it.value)))
+    return replace(
+        page,
+        holdings=tuple(map(_with_fit, page.holdings)),
+        records=tuple(_labelled(replace(it, holding=_with_fit(it.holding))) for it in page.records),
+    )
 
 
-def _fits(text: str) -> bool:
+def _with_fit(holding: Holding) -> Holding:
+    """The holding with what it bears in words that travel; what says nothing is left out.
+
+    What is endless, or no text, is still somebody's: something else stands for it.
+    """
+    if not holding.bears:
+        return holding
+    fit = [
+        it if _fits(it.value, LONGEST_BORNE) else replace(it, value=_instead(it.value))
+        for it in holding.bears
+    ]
+    fit += [replace(it, kind="whole_name") for it in fit if it.kind == "name"]
+    return replace(holding, bears=tuple(it for it in fit if normal(it.kind, it.value)))
+
+
+def _labelled(record: Record, *, goes_on: bool = False) -> Record:
+    """The record with labels that travel; that a file is missing is said by a code.
+
+    What is missing or comes in pieces is a file, and has a name; `goes_on` tells of the last piece.
+    """
+    is_file = record.missing or record.more or goes_on
+    name = record.name[:LONGEST_LABEL] or (NAMELESS if is_file else "")
+    return replace(
+        record,
+        name=name,
+        content_type=record.content_type[:LONGEST_LABEL],
+        missing=record.missing and code(record.missing),
+    )
+
+
+def _instead(value: str) -> str:
+    return sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _fits(text: str, longest: int = LONGEST) -> bool:
     try:
-        return len(text.encode()) <= LONGEST
+        return len(text.encode()) <= longest
     except UnicodeEncodeError:  # half a surrogate pair, which JSON allows
         return False

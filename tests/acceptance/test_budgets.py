@@ -14,7 +14,9 @@ from tests.rig import FIVE, Rig, plant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BUDGET = 25
-"""Records of an access over five systems (DESIGN section 4)."""
+"""Records of an access over five systems, with one letter (DESIGN section 4)."""
+EACH = 3
+"""What a further letter, or a recipient who is told, costs: as a system does."""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -29,8 +31,10 @@ async def test_an_access_over_five_systems_costs_25_records_at_most(five: Rig) -
     counted = await _records(five, case.id)
     # Each system costs its order, its answer, and the ledger's record of what it decided.
     assert {it: counted[flow.work(it)] for it in FIVE} == dict.fromkeys(FIVE, 1)
-    assert counted[flow.RESULTS] == len(FIVE) + 2  # the response's and the notice's
-    assert sum(counted.values()) <= BUDGET, counted
+    letters, told = counted[flow.work(flow.NOTICE)], counted[flow.work(flow.RECIPIENTS)]
+    assert told == 2  # those who process for us, and have no connector
+    assert counted[flow.RESULTS] == len(FIVE) + 1 + letters + told  # and the response's
+    assert sum(counted.values()) <= BUDGET + EACH * (letters - 1 + told), counted
 
 
 async def test_an_access_calls_a_vendor_once_for_each_page_and_each_whole_record(up: Rig) -> None:

@@ -14,10 +14,10 @@ from uuid import uuid4
 import aiohttp
 from aiokafka import AIOKafkaConsumer
 
-from pipeline.adapters import topics
-from pipeline.adapters.incoming import Incoming
-from pipeline.adapters.producer import producer
 from pipeline.flow import Topic
+from pipeline.kafka import topics, wire
+from pipeline.kafka.incoming import Incoming
+from pipeline.kafka.producer import producer
 
 from .rig import PATIENCE, Bench
 
@@ -44,10 +44,10 @@ async def floor(bench: Bench, records: Sequence[Incoming], calls: int) -> float:
 
 async def _produce(bootstrap: str, topic: str, records: Sequence[Incoming]) -> None:
     async with producer(bootstrap) as out:
-        sent = [
-            await out.send(topic, it.value, key=it.key, headers=list(it.headers)) for it in records
-        ]
-        await asyncio.gather(*sent)
+        await out.publish(
+            wire.Record(topic=topic, key=it.key or b"", value=it.value or b"", headers=it.headers)
+            for it in records
+        )
 
 
 async def _consume(bootstrap: str, topic: str, count: int) -> None:

@@ -18,16 +18,16 @@ import aiohttp
 from sqlalchemy import func, select
 
 from pipeline import app, flow, settings
-from pipeline.adapters import local_kafka
-from pipeline.adapters.incoming import Incoming, read_to_end
-from pipeline.adapters.register import reading, tables
+from pipeline.kafka import local_kafka
+from pipeline.kafka.incoming import Incoming, read_to_end
+from pipeline.register import reading, tables
 from pipeline.settings import Settings
 from tests.fakes.person import with_email
 
 from .systems import SYSTEMS, Behaviour
 
 HERE = Path(__file__).parent
-PROCESSES = (("orchestrator", "reports"), ("host", *SYSTEMS), ("response", "notice"))
+PROCESSES = (("orchestrator", "reports"), ("host", *SYSTEMS), ("response", "notice", "recipients"))
 """Roles of each process."""
 PATIENCE = 300.0
 """Seconds that the cases of a run may take together; more means that something stands still."""
@@ -150,7 +150,7 @@ async def started(folder: Path, told: Told = quietly) -> AsyncIterator[Bench]:
         server = await _served(processes)
         environ = _environ(folder, kafka.bootstrap, server)
         made = settings.load(environ)
-        made.data.mkdir()
+        made.data.mkdir(mode=0o700)
         await app.prepare(made, kafka.bootstrap)
         pipeline = [_run(_log(folder, n), it, environ) for n, it in enumerate(PROCESSES)]
         processes += pipeline

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from connectors.sdk.http import Http
 from connectors.sdk.interface import (
+    Borne,
     Capabilities,
     Category,
     Connector,
@@ -52,7 +53,12 @@ class Bench(Connector):
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:
         for email in subject.of("email"):
             answer = await self._http.get("/things/{system}/{id}", system=self._system, id=email)
-            holding = Holding(KIND, email, frozenset({Category.IDENTITY, Category.CONTACT}))
+            holding = Holding(
+                KIND,
+                email,
+                frozenset({Category.IDENTITY, Category.CONTACT}),
+                bears=(Borne("email", "email", email),),
+            )
             if answer is None:
                 yield Page(gone=tuple(it for it in known if it == holding))
             else:

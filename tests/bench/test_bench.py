@@ -11,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy import func, select
 
 from pipeline import app
-from pipeline.adapters.register import tables
+from pipeline.register import tables
 from tests.alone import MEASURABLE
 from tests.bench import plot, results
 from tests.bench.bench import NAMES, Sizes, measure, on_a_pipeline

@@ -14,9 +14,9 @@ import pytest
 
 from connectors.sdk.interface import Identifier
 from pipeline import flow
-from pipeline.adapters.key_folder import KeyFolder
-from pipeline.adapters.producer import producer, send
 from pipeline.app import Place
+from pipeline.kafka.producer import producer, send
+from pipeline.keys.key_folder import KeyFolder
 from schemas.codec import locked
 from schemas.events import HoldingsLocated, OrderDeferred
 from tests.fakes.acme import HERE, AcmeSandbox

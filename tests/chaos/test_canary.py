@@ -17,8 +17,8 @@ import pytest
 import pytest_asyncio
 
 from pipeline import app, flow
-from pipeline.adapters.producer import producer
-from pipeline.adapters.register import reading
+from pipeline.kafka.producer import producer
+from pipeline.register import reading
 from tests.rig import Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -74,14 +74,14 @@ class Stores:
             "topics": self.records,
             "log segments": [(str(it), it.read_bytes()) for it in segments],
             "register and WAL": [(str(it), it.read_bytes()) for it in data.glob("register.db*")],
-            "objects": _files(data / "objects"),
+            "objects": files(data / "objects"),
             "logs": [(str(it), it.read_bytes()) for it in logs],
-            "temporary files": _files(self.rig.folder / "tmp"),
-            "the rest": _files(data, without=("mail", "objects", "register.db")),
+            "temporary files": files(self.rig.folder / "tmp"),
+            "the rest": files(data, without=("mail", "instructions", "objects", "register.db")),
         }
 
 
-def _files(folder: Path, without: tuple[str, ...] = ()) -> list[tuple[str, bytes]]:
+def files(folder: Path, without: tuple[str, ...] = ()) -> list[tuple[str, bytes]]:
     return [
         (str(it), str(it).encode() + b"\0" + it.read_bytes())
         for it in sorted(folder.rglob("*"))
@@ -115,12 +115,12 @@ def _plant(rig: Rig, mail: str, name: str, phone: str, said: str = "Nothing.") -
 
 async def _records(rig: Rig) -> list[tuple[str, bytes]]:
     return [
-        (repr(it), b"\0".join((it.key or b"", *_flat(it.headers), it.value or b"")))
+        (repr(it), b"\0".join((it.key or b"", *flat(it.headers), it.value or b"")))
         for it in await rig.records()
     ]
 
 
-def _flat(headers: tuple[tuple[str, bytes], ...]) -> Iterator[bytes]:
+def flat(headers: tuple[tuple[str, bytes], ...]) -> Iterator[bytes]:
     for name, value in headers:
         yield name.encode()
         yield value
@@ -138,7 +138,7 @@ async def test_the_canary_is_nowhere_and_a_planted_control_everywhere(rig: Rig) 
 
 async def test_what_was_delivered_holds_them_and_nobody_else(rig: Rig, tmp_path: Path) -> None:
     async with app.register(rig.settings) as engine:
-        mine = [it for it in await _cases(rig) if await _is_canarys(rig, it)]
+        mine = [it for it in await cases(rig) if await is_canarys(rig, it)]
         for case in mine:
             looked = await rig.look(case)
             assert looked is not None
@@ -150,9 +150,16 @@ async def test_what_was_delivered_holds_them_and_nobody_else(rig: Rig, tmp_path:
         assert said.encode() in content
     for said in BYSTANDER:
         assert said.encode() not in content
-    mails = [content for _, content in _files(rig.settings.data / "mail")]
+    mails = [content for _, content in files(rig.settings.data / "mail")]
     assert any(MAIL.encode() in it for it in mails)
     assert not [it for it in mails if BYSTANDER[0].encode() in it and MAIL.encode() in it]
+
+
+async def test_who_is_told_reads_an_address_and_nothing_else(rig: Rig) -> None:
+    told = [content for _, content in files(rig.settings.data / "instructions")]
+    assert any(MAIL.lower().encode() in it.lower() for it in told)
+    assert not [it for it in told if any(said.encode() in it for said in CANARY[1:])]
+    assert not [it for it in told if BYSTANDER[0].encode() in it and MAIL.encode() in it]
 
 
 async def _plant_control(rig: Rig) -> None:
@@ -173,14 +180,13 @@ async def _plant_control(rig: Rig) -> None:
         log.write(hashlib.sha256(MAIL.lower().encode()).hexdigest().upper().encode())
 
 
-async def _cases(rig: Rig) -> list[UUID]:
+async def cases(rig: Rig) -> list[UUID]:
     async with app.register(rig.settings) as engine:
         return [it.id for it in await reading.cases(engine)]
 
 
-async def _is_canarys(rig: Rig, case: UUID) -> bool:
-    mails = (rig.settings.data / "mail").glob(f"{case}-*.eml")
-    return any(MAIL.encode() in it.read_bytes() for it in mails)
+async def is_canarys(rig: Rig, case: UUID) -> bool:
+    return any(MAIL in str(it["To"]) for it in rig.mails(case))
 
 
 def _unzipped(folder: Path) -> bytes:

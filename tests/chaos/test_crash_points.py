@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from connectors.sdk.sandbox import Fault
-from pipeline import crash
 from pipeline.case.case import Case
+from pipeline.faults import crash
 from schemas.events import TaskCompleted
 from tests.rig import Planted, Rig, Role, plant, states
 from tests.soak import SOAK

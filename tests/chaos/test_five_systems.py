@@ -51,7 +51,7 @@ def everywhere(rig: Rig, who: str) -> Held:
     rows: dict[str, list[dict[str, Any]]] = {
         "aws": [{"kind": "object", "Bucket": "files", "Key": f"uploads/{email}/a", "Body": "a"}],
         "mailgun": [{"kind": "member", "list": "news@lists.example.com", "address": email}],
-        "stripe": [{"kind": "customer", "email": email, "name": "Somebody"}],
+        "stripe": [{"kind": "customer", "email": email, "name": f"Some {who}"}],
     }
     keys = {system: tuple(rig.sandboxes[system].seed(it)) for system, it in rows.items()}
     keys["freshdesk"] = (planted.contact, *planted.tickets)

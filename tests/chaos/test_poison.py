@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from pipeline import flow
-from pipeline.adapters import dead_letters
-from pipeline.adapters.producer import producer
 from pipeline.app import Place
+from pipeline.crypto.proofs import Slot
+from pipeline.kafka import dead_letters, wire
+from pipeline.kafka.authentication import proved
+from pipeline.kafka.producer import producer
 from schemas.codec import locked
 from schemas.events import IdentityOverdue
+from tests.fakes.proofs import granted
 from tests.rig import Rig, Role, plant, states
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -23,7 +27,7 @@ READ = (
     flow.RESULTS,
     flow.DECISIONS,
     flow.REPORTS,
-    *(flow.work(it) for it in ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE)),
+    *(flow.work(it) for it in ("freshdesk", "salesforce", *flow.OURS)),
 )
 IN_THE_CLEAR = {flow.REQUESTS, flow.DECISIONS}
 """Where the value may be a person in the clear, so that it is not kept."""
@@ -66,23 +70,41 @@ async def test_poison_on_every_topic_is_put_aside_and_the_rest_flows(up: Rig) ->
 
 
 async def test_an_event_of_a_later_release_stops_the_decider(tmp_path: Path) -> None:
+    """If a host proves it: it may be said by a host that was updated first."""
     async with Rig(tmp_path) as rig:
         role = rig.run("up")
-        await rig.settled(await rig.submit("access", email=plant(rig, "before").email))
-        unknown = b"\x00" + (999_999).to_bytes(4, "big") + b"later"
-        told = [("ce_type", b"habeas.holdings_located.v2")]
+        case = await rig.settled(await rig.submit("access", email=plant(rig, "before").email))
+        later = await _of_a_later_release(rig, case.id)
         async with producer(rig.bootstrap) as out:
-            await out.send_and_wait(flow.RESULTS, unknown, key=str(uuid4()).encode(), headers=told)
+            for it in (replace(later, headers=later.headers[:1]), later):
+                await out.send_and_wait(it.topic, it.value, key=it.key, headers=list(it.headers))
         rig.roles.remove(role)
         assert await _ends(role) == 1
         said = role.log.read_text()
         assert "orchestrator.stopped" in said
         assert (
-            "Error: holdings_located.v2 is an event of a later release: update this process" in said
+            "Error: holdings_located.v99 is an event of a later release: update this process"
+            in said
         )
         again = rig.run("up")  # it is not skipped: the next start meets it again
         rig.roles.remove(again)
         assert await _ends(again) == 1
+
+
+async def _of_a_later_release(rig: Rig, case: UUID) -> wire.Record:
+    """An answer that a host of a later release gives, proved with what its order brought."""
+    work, key = flow.work("freshdesk"), str(case).encode()
+    order = next(it for it in await rig.records() if (it.topic, it.key) == (work, key))
+    sent = wire.Record(topic=work, key=key, value=order.value or b"", headers=order.headers)
+    grant = granted(Place(rig.settings.data).keys, sent).record()
+    record = wire.Record(
+        topic=flow.RESULTS,
+        key=key,
+        value=b"\x00" + (999_999).to_bytes(4, "big") + b"later",
+        headers=(("ce_type", b"habeas.holdings_located.v99"),),
+    )
+    slot = Slot(case=case, order=uuid4(), system="freshdesk", event="holdings_located")
+    return proved(record, grant, slot)
 
 
 async def _ends(role: Role) -> int:
@@ -93,7 +115,7 @@ async def _ends(role: Role) -> int:
 async def _letters(rig: Rig, count: int) -> list[dead_letters.Letter]:
     found: list[dead_letters.Letter] = []
     for _ in range(50):
-        found = await dead_letters.read_all(rig.bootstrap, locked())
+        found, _ = await dead_letters.read_all(rig.bootstrap, locked())
         if len(found) >= count:
             return found
         await asyncio.sleep(0.2)

@@ -19,13 +19,14 @@ from uuid import UUID
 from sqlalchemy import Row, delete, insert, select
 
 from connectors.sdk.sandbox import Fault
-from pipeline import app, crash, flow
-from pipeline.adapters import wire
-from pipeline.adapters.behind import DECIDED
-from pipeline.adapters.incoming import Incoming
-from pipeline.adapters.register import recovering, store, tables
-from pipeline.adapters.register.case_keys import PACKAGE, expire
+from pipeline import app, flow
 from pipeline.case.case import Case
+from pipeline.faults import crash
+from pipeline.kafka import wire
+from pipeline.kafka.incoming import Incoming
+from pipeline.recovery import register_rows
+from pipeline.register import store, tables
+from pipeline.register.case_keys import PACKAGE, expire
 from schemas.events import KeyDestroyed
 from tests.rig import PATIENCE, Planted, Rig, Role, plant, states
 
@@ -34,6 +35,7 @@ OPTIONS = {
     "HABEAS_VENDOR_WAIT": "2",
     "HABEAS_NOT_AFTER_ACT": "4",
     "HABEAS_RUN_LIMIT": "4",
+    "HABEAS_WEB_URL": "https://privacy.example.org",
 }
 """What was under way when the register was lost lapses while the test looks on."""
 Copy = Mapping[str, Sequence[Row[Any]]]
@@ -75,7 +77,7 @@ async def destroy_package(rig: Rig, case: UUID) -> None:
     """Let the time of a case's package key be up, and wait until it is destroyed."""
     (key,) = await package_keys(rig, case)
     async with app.register(rig.settings) as engine, engine.begin() as connection:
-        await expire(connection, [key.id], key.created_at)
+        await expire(connection, {key.id: key.created_at})
     async with asyncio.timeout(PATIENCE):
         while not any(isinstance(it.event, KeyDestroyed) for it in await rig.entries(case)):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
@@ -153,7 +155,7 @@ class Lived:
 async def live(rig: Rig) -> Lived:
     """Cases that settle before and after a backup, are under way at it, or are opened after it."""
     orchestrator = rig.run("run", "orchestrator")
-    rig.run("run", "response", "notice", "reports", "host", "salesforce")
+    rig.run("run", "response", "notice", "recipients", "reports", "host", "salesforce")
     freshdesk = rig.run("run", "host", "freshdesk")
     names = ("settled", "later", "stuck", "lost", "unknown")
     people = {it: plant(rig, it, tickets=1) for it in names}
@@ -206,11 +208,10 @@ async def test_a_restored_register_takes_over_what_was_decided_and_nobody_is_era
         assert "stop them all" in err
         lived = await lose(rig, lived)
 
-        assert "was decided up to" in await refused(rig)
-        # Kafka forgets where a group stood that is away for long: then its ledger tells.
+        # What the register says of where it stands does not hide it.
         async with app.register(rig.settings) as engine, engine.begin() as connection:
-            for place in product(DECIDED, range(rig.settings.partitions)):
-                await recovering.set_offset(connection, place, 10**9)
+            for place in product(flow.DECIDED, range(rig.settings.partitions)):
+                await register_rows.set_offset(connection, place, 10**9)
         assert "rights.ledger has" in await refused(rig)
         await restore(rig, lived.copy)
         promised = await recover(rig, "--dry-run")
@@ -218,7 +219,8 @@ async def test_a_restored_register_takes_over_what_was_decided_and_nobody_is_era
         for point in sorted(crash.RECOVERING, reverse=True):  # before the commit, and after it
             code, _, _ = await rig.habeas("recover", HABEAS_CRASH_AT=point)
             assert code == -signal.SIGKILL
-            assert "habeas recover" in await refused(rig)
+            if point == "recover.before-commit":
+                assert "habeas recover" in await refused(rig)
         done, again = await recover(rig), await recover(rig)
 
         assert promised["events"] == lived.since
@@ -230,7 +232,7 @@ async def test_a_restored_register_takes_over_what_was_decided_and_nobody_is_era
 
 async def _assert_restored(rig: Rig, lived: Lived) -> None:
     """Ledgers are what they were, entry by entry, and keys are as dead, or die when they would."""
-    assert await ledgers(rig, *lived.ledgers) == lived.ledgers
+    assert await ledgers(rig, *lived.ledgers) == _readable(lived)
     (key,) = await package_keys(rig, lived.cases["settled"])
     assert key.wrapped == b""
     assert key.destroyed_at
@@ -238,6 +240,12 @@ async def _assert_restored(rig: Rig, lived: Lived) -> None:
     (was,) = lived.packages[lived.cases["later"]]
     assert key.wrapped == was.wrapped
     assert abs(key.destroy_at - was.destroy_at) < timedelta(seconds=5)
+
+
+def _readable(lived: Lived) -> Mapping[UUID, list[Any]]:
+    """The ledgers, but for the cases whose key was not in the backup: nobody can read theirs."""
+    unread = {lived.cases[it] for it in ("lost", "asked", "unknown")}
+    return {it: [] if it in unread else entries for it, entries in lived.ledgers.items()}
 
 
 async def _goes_on(rig: Rig, lived: Lived) -> None:
@@ -252,14 +260,14 @@ async def _goes_on(rig: Rig, lived: Lived) -> None:
     ended = await rig.settled(cases["stuck"])
     assert states(ended, "erasure")["freshdesk", "contact"] == {"proved"}
     found = await ledgers(rig, *lived.ledgers)
-    assert {it for it in found if found[it] != lived.ledgers[it]} == {cases["stuck"]}
+    assert {it for it in found if found[it] != _readable(lived)[it]} == {cases["stuck"]}
     assert await orders_of(rig, cases["later"]) == lived.orders  # none left once more
     for who in people.values():
         for key, operations in rig.effects(*who.keys).items():
             assert len(operations) == len(set(operations)), key
     assert not any(rig.effects(people["unknown"].contact).values())
     _, out, _ = await rig.habeas("dead-letters", "list", "--json")
-    assert {it["event"]["reason"] for it in json.loads(out)} <= {"case_set_aside"}
+    assert all("case_set_aside" in it["event"]["reason"] for it in json.loads(out))
     _, out, _ = await rig.habeas("cases", "--json")
     broken = {it["id"] for it in json.loads(out) if "key is lost" in it["broken"]}
     assert broken == {str(cases[it]) for it in ("lost", "asked", "unknown")}
@@ -271,9 +279,9 @@ def _assert_told(promised: Any, done: Any, again: Any) -> None:
     assert promised["keys_destroyed"] == 1
     assert done["was_behind"]  # the group still stood where it had been
     assert (done["events"], done["keys_destroyed"]) == (0, 0)  # by the run that was killed
-    assert done["read_on"] == promised["read_on"] != []
+    assert done["resume_offsets"] == promised["resume_offsets"] != []
     assert not again["was_behind"]
-    assert again["read_on"] == []
+    assert again["resume_offsets"] == []
     lists = ("lost", "broken", "obligations", "unreadable")
     for name in lists:
         assert promised[name] == done[name] == again[name], name
@@ -288,8 +296,9 @@ def _assert_listed(done: Any, cases: Mapping[str, UUID]) -> None:
     do = {name: " ".join(listed[case]["do"]) for case, name in names.items()}
     assert "sent again" not in do["lost"]
     assert "nothing was erased: have the request sent again" in do["asked"]
-    assert "erasing was ordered in freshdesk" in do["unknown"]
-    assert "do not send the request again" in do["unknown"]
-    systems = listed[str(cases["unknown"])]["systems"]
-    (freshdesk,) = (it for it in systems if it["system"] == "freshdesk")
-    assert freshdesk["unanswered"] == freshdesk["ordered"] == 2
+    for name in ("lost", "unknown"):
+        assert "erasing was ordered" in do[name]
+        assert "do not send the request again" in do[name]
+        assert dict(listed[str(cases[name])]["unread"])["task_ordered"] >= 1
+    assert "unless they have their answer" in do["lost"]
+    assert "unless they have their answer" not in do["unknown"]

@@ -27,7 +27,7 @@ async def both_have_some(rig: Rig, hosts: list[Role]) -> None:
 async def test_a_named_host_that_restarts_moves_nobody(tmp_path: Path, how: str) -> None:
     options = {"HABEAS_SESSION_TIMEOUT": "20"}
     async with Rig(tmp_path, systems=("freshdesk",), options=options) as rig:
-        rig.run("run", "orchestrator", "response", "notice")
+        rig.run("run", "orchestrator", "response", "notice", "recipients")
         hosts = [rig.run("run", "host", "freshdesk", HABEAS_INSTANCE=f"host-{n}") for n in "ab"]
         await both_have_some(rig, hosts)
         before = [assignments(it) for it in hosts]
@@ -51,7 +51,7 @@ async def test_a_named_host_that_restarts_moves_nobody(tmp_path: Path, how: str)
 async def test_what_was_finished_beyond_a_slow_order_is_not_done_again(tmp_path: Path) -> None:
     """The commit stops at the slow one; its metadata says what is done past it."""
     async with Rig(tmp_path, systems=("freshdesk",)) as rig:
-        rig.run("run", "orchestrator", "response", "notice")
+        rig.run("run", "orchestrator", "response", "notice", "recipients")
         host = rig.run("run", "host", "freshdesk")
         slow = plant(rig, "slow", tickets=0)
         number = slow.contact.partition("/")[2]

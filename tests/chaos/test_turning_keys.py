@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from pipeline import app, flow
-from pipeline.adapters.register import reading
+from pipeline.register import reading
 from tests.rig import Rig, plant, states
 
 CASES = 18
@@ -28,7 +28,7 @@ async def test_no_order_is_lost_and_no_dead_letter_written_while_keys_turn(
 ) -> None:
     async with Rig(tmp_path, register=register, options=PERIODS) as rig:
         began = _ids(rig)
-        rig.run("run", "response", "notice", "reports", "host", *rig.systems)
+        rig.run("run", "response", "notice", "recipients", "reports", "host", *rig.systems)
         deciders = [rig.run("run", "orchestrator") for _ in "12"]
         people = [plant(rig, f"person-{n}", tickets=1) for n in range(CASES)]
         cases = []

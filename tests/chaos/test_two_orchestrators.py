@@ -13,7 +13,7 @@ CASES = 12
 
 async def test_no_case_is_lost_or_decided_twice(tmp_path: Path, register: str) -> None:
     async with Rig(tmp_path, register=register) as rig:
-        rig.run("run", "response", "notice", "reports", "host", *rig.systems)
+        rig.run("run", "response", "notice", "recipients", "reports", "host", *rig.systems)
         first, _ = (rig.run("run", "orchestrator") for _ in "12")
         people = [plant(rig, f"person-{n}", tickets=1) for n in range(CASES)]
         cases = [await rig.submit("access", "erasure", email=it.email) for it in people]

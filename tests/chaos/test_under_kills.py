@@ -23,27 +23,34 @@ from uuid import UUID
 import pytest
 
 from pipeline import app
-from pipeline.adapters.register import reading
 from pipeline.case.case import Case, Claim
 from pipeline.demo import audit, people, seed
 from pipeline.demo.people import Request
+from pipeline.register import reading
 from schemas.events import PlanApproved, TaskOrdered
-from schemas.records import Person, SealedIdentifier
 from tests.fakes.crowd import crowd, role
 from tests.rig import FIVE, Rig, Role, is_settled
 from tests.soak import SEED, SOAK
 
 CAST = people.load()
-ASKING = tuple(it.person for it in CAST.requests() if it.level)
-QUICK = tuple(it.person for it in CAST.requests() if it.level and not it.needs_approval)
+ALONE = frozenset(it.key for it in CAST.people if not it.leans_on())
+"""Nothing of theirs refers to somebody who may not be in a crowd."""
+ANSWERED = tuple(
+    it
+    for it in CAST.requests()
+    if it.ends == "answered" and not it.words and not it.by_hand and it.person in ALONE
+)
+"""Their cases come to an end without anybody's word on who is who, and without anybody's hands."""
+ASKING = tuple(it.person for it in ANSWERED)
+QUICK = tuple(it.person for it in ANSWERED if not it.needs_approval)
 """Those with many tickets would use up what Freshdesk allows in a minute."""
-BYSTANDERS = frozenset(it.key for it in CAST.people if it.request is None)
+BYSTANDERS = frozenset(it.key for it in CAST.people if it.request is None) & ALONE
 ROLES = ASKING if SOAK else tuple(random.Random(SEED).sample(QUICK, 6))
 COPIES = 18 if SOAK else 4
 KILLS = 60 if SOAK else 6
 PATIENCE = 1800 if SOAK else 150
 """Seconds for all cases together."""
-WORKERS = (*(f"host {it}" for it in FIVE), "response", "notice", "reports")
+WORKERS = (*(f"host {it}" for it in FIVE), "response", "notice", "recipients", "reports")
 ORCHESTRATORS = ("orchestrator a", "orchestrator b")
 BROKER = "broker"
 
@@ -138,14 +145,10 @@ async def kill(rig: Rig, roles: Mapping[str, Role], victim: str, seconds: float)
 
 async def ask(rig: Rig, seen: Seen, requests: Iterable[Request]) -> None:
     for it in requests:
-        named = (
-            SealedIdentifier(tag=b"", kind=kind, value=value) for kind, value in it.identifiers
-        )
-        person = Person(name=it.name, language=it.language, identifiers=tuple(named))
         case = UUID(int=random.Random(f"{SEED} {it.person}").getrandbits(128), version=4)
         async with app.local_edge(rig.settings) as edge:
             at = datetime.now(UTC)
-            await edge.request(case, it.claims, person, level=it.level, received_at=at)
+            await edge.request(case, it.claims, it.sent(), level=it.level, received_at=at)
         seen.cases[case] = it.person
 
 
@@ -171,8 +174,8 @@ async def all_settled(rig: Rig, seen: Seen) -> dict[UUID, Case]:
 
 async def approve(rig: Rig, case: Case) -> None:
     assert case.plan is not None
-    event = PlanApproved(case=case.id, by=app.LOCAL, digest=case.plan.digest)
-    async with app.local_edge(rig.settings) as edge:
+    event = PlanApproved(case=case.id, by=app.CONSOLE, digest=case.plan.digest)
+    async with app.local_edge(rig.settings, app.CONSOLE) as edge:
         await edge.decision(event, "dpo")
 
 

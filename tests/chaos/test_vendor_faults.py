@@ -8,7 +8,7 @@ import pytest
 
 from connectors.freshdesk.sandbox import FreshdeskSandbox
 from connectors.sdk.sandbox import Fault
-from pipeline.adapters.register import reading
+from pipeline.register import reading
 from tests.rig import Rig, plant, states
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -86,12 +86,37 @@ async def test_two_addresses_of_one_person_go_the_whole_route(up: Rig) -> None:
     (lead,) = salesforce.seed(
         [{"kind": "lead", "LastName": "Two", "Company": "E", "Email": "two-two@example.org"}]
     )
-    both = ("access", "erasure")
-    case = await up.settled(await up.submit(*both, email="two-one@example.org"))
+    sent = await up.submit(
+        "access", "erasure", email="two-one@example.org", further="two-two@example.org"
+    )
+    case = await up.settled(sent)
     assert states(case, "access")["salesforce", "lead"] == {"proved"}
     assert contact not in freshdesk.state()
     assert salesforce.state()[lead]["IsDeleted"]
-    assert case.systems["salesforce"].rounds == 2
+
+
+async def test_an_address_that_only_a_record_tells_leads_nowhere(up: Rig) -> None:
+    """Whoever asks may have written it there: as a further address of their own contact."""
+    freshdesk, salesforce = up.sandboxes["freshdesk"], up.sandboxes["salesforce"]
+    address = "told-two@example.org"
+    (contact,) = freshdesk.seed(
+        [
+            {
+                "kind": "contact",
+                "name": "Told",
+                "email": "told-one@example.org",
+                "other_emails": [address],
+            }
+        ]
+    )
+    (lead,) = salesforce.seed(
+        [{"kind": "lead", "LastName": "Told", "Company": "E", "Email": address}]
+    )
+    case = await up.settled(await up.submit("access", "erasure", email="told-one@example.org"))
+    assert states(case, "access") == {("freshdesk", "contact"): {"open"}}
+    assert contact in freshdesk.state()
+    assert not salesforce.state()[lead]["IsDeleted"]
+    assert not case.exports
 
 
 async def test_the_same_submission_twice_is_one_case(up: Rig) -> None:

@@ -1,21 +1,34 @@
 """Mailgun keeps what `Connector` promises."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+from typing import ClassVar
 
 import pytest
 
 from connectors.mailgun import Mailgun
 from connectors.mailgun.sandbox import MailgunSandbox
-from connectors.sdk.conformance import ConnectorConformance, SandboxWorld
-from connectors.sdk.interface import Subject
+from connectors.sdk.conformance import ConnectorConformance, SandboxWorld, more, some
+from connectors.sdk.interface import Category, Connector, Identifier, Subject
+from connectors.sdk.spelling import lower
 
 DOMAINS = ("mail.example.com", "news.example.com")
+PAGE = 300
+MORE = ("bounce", "allowlisted", "unsubscribe", "complaint", "event")
 
 
 class MailgunWorld(SandboxWorld):
     """A member of a list for each address; what more is asked for are lists of the first."""
 
     searched_by = ("email",)
+    states: ClassVar = {
+        "a member who opted out": some("member", subscribed=False),
+        "more events than a page": more(PAGE, "event", "_of"),
+        "an event whose message is stored": lambda state: any(
+            "_mime" in it for it in state.values()
+        ),
+    }
     sandbox: MailgunSandbox
 
     async def seed(self, subject: Subject, *, holdings: int) -> None:
@@ -26,28 +39,66 @@ class MailgunWorld(SandboxWorld):
         for email in emails[:holdings]:
             self._member("staff@lists.example.com", email)
             made += 1
-        more: tuple[tuple[str, dict[str, object]], ...] = (
-            ("bounce", {}),
-            ("unsubscribe", {}),
-            ("complaint", {}),
-            ("event", {"client-info": {"device-type": "desktop"}}),
-        )
-        for kind, fields in more[: max(0, holdings - made)]:
-            key = "recipient" if kind == "event" else "address"
-            self.sandbox.plant(kind, {"domain": DOMAINS[0], key: emails[0].lower(), **fields})
+        for kind in MORE[: max(0, holdings - made)]:
+            key = {"event": "recipient", "allowlisted": "value"}.get(kind, "address")
+            at = {"domain": DOMAINS[0], key: lower(emails[0])}
+            self.sandbox.plant(kind, at | self._content(kind))
+            for _ in range(PAGE if kind == "event" else 0):  # all of them are one holding
+                self.sandbox.plant(kind, at | {"event": "opened"})
             made += 1
         for n in range(holdings - made):
-            self._member(f"list-{n:04d}@lists.example.com", emails[0])
+            self._member(f"list-{n:04d}@lists.example.com", emails[0], {"subscribed": n != 1})
 
-    def _member(self, of: str, email: str) -> None:
-        fields = {"list": of, "address": email.lower(), "name": "Somebody", "vars": {"plan": "pro"}}
-        self.sandbox.plant("member", fields)
+    async def share(self, subject: Subject, other: Subject) -> bool:
+        for it in (subject, other):  # on one list, and under one domain
+            await self.seed(it, holdings=8)
+        return True
+
+    async def beside(self, subject: Subject, other: Identifier) -> bool:
+        said = {"vars": {other.kind: other.value}}
+        self._member("staff@lists.example.com", subject.of("email")[0], said)
+        return True
+
+    def _member(
+        self, of: str, email: str, said: Mapping[str, object] = MappingProxyType({})
+    ) -> None:
+        content = {
+            "name": self.mark(Category.IDENTITY),
+            "vars": {"plan": self.mark(Category.PROFILE)},
+        }
+        self.sandbox.plant("member", {"list": of, "address": email, **content, **said})
+
+    def _content(self, kind: str) -> dict[str, object]:
+        match kind:
+            case "bounce":
+                return {"error": self.mark(Category.TECHNICAL), **self._unknown()}
+            case "allowlisted":
+                return {"reason": self.mark(Category.TECHNICAL), **self._unknown()}
+            case "unsubscribe":
+                return {"tags": [self.mark(Category.MARKETING)], **self._unknown()}
+            case "event":
+                said = {"headers": {"subject": self.mark(Category.USAGE)}}
+                where = {"device-type": self.mark(Category.TECHNICAL)}
+                mime = self.mark(Category.USAGE)
+                return {"message": said, "client-info": where, "mime": mime}
+            case _:  # a complaint has a date, and no more that a table knows
+                return self._unknown()
+
+    def _unknown(self) -> dict[str, object]:
+        """A field that Mailgun may add one day."""
+        return {"footnote": self.mark(Category.PROFILE)}
+
+
+@asynccontextmanager
+async def world_of(connector: type[Connector] = Mailgun) -> AsyncIterator[MailgunWorld]:
+    async with MailgunSandbox() as sandbox:
+        yield MailgunWorld(sandbox, connector)
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[MailgunWorld]:
-    async with MailgunSandbox() as sandbox:
-        yield MailgunWorld(sandbox, Mailgun)
+    async with world_of() as made:
+        yield made
 
 
 class TestMailgun(ConnectorConformance):

@@ -1,49 +1,113 @@
 """Salesforce keeps what `Connector` promises."""
 
 from collections.abc import AsyncIterator
-from itertools import cycle, islice
+from contextlib import asynccontextmanager
+from itertools import cycle, islice, zip_longest
+from typing import ClassVar
 
 import pytest
 
 from connectors.salesforce import Salesforce, SalesforceSandbox
-from connectors.sdk.conformance import ConnectorConformance, SandboxWorld
-from connectors.sdk.interface import Subject
+from connectors.sdk.conformance import ConnectorConformance, SandboxWorld, more, some
+from connectors.sdk.interface import Category, Connector, Identifier, Subject
 
 FIELDS = {"email": "Email", "user_id": "User_Id__c"}
 
 
+KINDS = (
+    *("case", "comment", "email", "attachment", "file", "task", "campaign_member", "lead"),
+    *("event", "note"),
+)
+
+
 class SalesforceWorld(SandboxWorld):
-    """A contact for each identifier; then leads, cases and comments in turn."""
+    """A contact for each address and user id; what hangs on them, and leads, in turn."""
 
     searched_by = ("email", "user_id")
+    states: ClassVar = {
+        "a contact in the recycle bin": some("contact", IsDeleted=True),
+        "a lead that was converted": some("lead", IsConverted=True),
+        "a second version of a file": more(1, "version", "ContentDocumentId"),
+    }
     sandbox: SalesforceSandbox
 
     async def seed(self, subject: Subject, *, holdings: int) -> None:
-        asked = subject.identifiers[:holdings]
+        by_kind = [[(FIELDS[kind], it) for it in subject.of(kind)] for kind in self.searched_by]
+        people = [dict(filter(None, pair)) for pair in zip_longest(*by_kind)][:holdings]
         contacts = [
             self.sandbox.add_contact(
-                FirstName="Ann",
-                MailingCity="Graz",
-                Description="Likes boats",
-                LeadSource="Fair",
+                FirstName=self.mark(Category.IDENTITY),
+                MailingCity=self.mark(Category.CONTACT),
+                OtherPhone=self.mark(Category.CONTACT, "+{}"),
+                Description=self.mark(Category.PROFILE),
+                Nickname__c=self.mark(Category.PROFILE),
+                LeadSource=self.mark(Category.MARKETING),
                 HasOptedOutOfEmail=True,
-                **{FIELDS[it.kind]: it.value},
+                **(self._binned() if n else {}),
+                **borne,
             )
-            for it in asked
+            for n, borne in enumerate(people)
         ]
         case = ""
-        owners = cycle(contacts)
-        kinds = islice(cycle(("case", "comment", "lead")), holdings - len(contacts))
-        for kind, owner in zip(kinds, owners, strict=False):
-            match kind:
-                case "case":
-                    case = self.sandbox.add_case(
-                        ContactId=owner, Subject="Invoice", SuppliedEmail="elsewhere@example.org"
-                    )
-                case "comment":
-                    self.sandbox.add_comment(ParentId=case, CommentBody="She called.")
-                case _:
-                    self.sandbox.add_lead(ConvertedContactId=owner, Description="Likes boats")
+        owners = cycle(zip(contacts, people, strict=True))
+        kinds = islice(cycle(KINDS), holdings - len(contacts))
+        for kind, (owner, borne) in zip(kinds, owners, strict=False):
+            case = self._plant(kind, owner, case, borne) or case
+
+    def _binned(self) -> dict[str, object]:
+        other = self.mark(Category.CONTACT, "{}@example.org")
+        return {"IsDeleted": True, "Other_Email__c": other}
+
+    def _plant(self, kind: str, owner: str, case: str, borne: dict[str, str]) -> str:
+        """One record; the id of a case."""
+        org, mark = self.sandbox, self.mark
+        match kind:
+            case "case":
+                return org.add_case(
+                    ContactId=owner,
+                    Subject=mark(Category.PROFILE),
+                    SuppliedName=mark(Category.IDENTITY),
+                    SuppliedEmail=mark(Category.CONTACT, "{}@example.org"),
+                )
+            case "comment":
+                org.add_comment(ParentId=case, CommentBody=mark(Category.PROFILE))
+            case "email":
+                writer = {"FromAddress": mark(Category.CONTACT, "{}@example.org")}
+                body = {"TextBody": mark(Category.PROFILE)}
+                org.plant("email", {"ParentId": case, **writer, **body})
+            case "attachment":
+                org.add_attachment(owner, mark(Category.PROFILE).encode(), Name="offer.pdf")
+            case "file":
+                versions = (mark(Category.PROFILE).encode() for _ in range(2))
+                org.add_file(case, versions=versions, name="contract.docx")
+            case "task" | "event":
+                org.plant(kind, {"WhoId": owner, "Subject": mark(Category.PROFILE)})
+            case "campaign_member":
+                org.plant(kind, {"ContactId": owner, "Status": mark(Category.MARKETING)})
+            case "note":
+                org.plant(kind, {"ParentId": owner, "Body": mark(Category.PROFILE)})
+            case _:
+                org.add_lead(
+                    ConvertedContactId=owner,
+                    FirstName=mark(Category.IDENTITY),
+                    City=mark(Category.CONTACT),
+                    Description=mark(Category.PROFILE),
+                    LeadSource=mark(Category.MARKETING),
+                    **borne,
+                )
+        return ""
+
+    async def share(self, subject: Subject, other: Subject) -> bool:
+        for it in (subject, other):
+            await self.seed(it, holdings=8)
+        for row in self.sandbox.table("contact").values():
+            row["AccountId"] = "001000000000001AAA"
+        return True
+
+    async def beside(self, subject: Subject, other: Identifier) -> bool:
+        room = "Other_Email__c" if other.kind == "email" else "User_Id__c"
+        self.sandbox.add_contact(Email=subject.of("email")[0], **{room: other.value})
+        return True
 
     async def orphan(self) -> bool:
         self.sandbox.table("contact").clear()
@@ -51,11 +115,17 @@ class SalesforceWorld(SandboxWorld):
         return True
 
 
+@asynccontextmanager
+async def world_of(connector: type[Connector] = Salesforce) -> AsyncIterator[SalesforceWorld]:
+    async with SalesforceSandbox() as sandbox:
+        sandbox.batch_size = 10
+        yield SalesforceWorld(sandbox, connector)
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[SalesforceWorld]:
-    async with SalesforceSandbox() as sandbox:
-        sandbox.batch_size = 40
-        yield SalesforceWorld(sandbox, Salesforce)
+    async with world_of() as made:
+        yield made
 
 
 class TestSalesforce(ConnectorConformance):

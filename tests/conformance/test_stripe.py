@@ -1,19 +1,31 @@
 """Stripe keeps what `Connector` promises."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import chain, islice, repeat
+from typing import ClassVar
 
 import pytest
 
-from connectors.sdk.conformance import ConnectorConformance, SandboxWorld
-from connectors.sdk.interface import Subject
+from connectors.sdk.conformance import ConnectorConformance, SandboxWorld, some
+from connectors.sdk.interface import Category, Connector, Identifier, Subject
 from connectors.stripe import Stripe, StripeSandbox
+
+UNDER_WAY = {"subscription": {"status": "active"}, "invoice": {"status": "draft"}}
 
 
 class StripeWorld(SandboxWorld):
-    """A customer for each identifier; then what customers have, in turn. Nothing is active."""
+    """A customer for each identifier; then what the first and the last one have."""
 
     searched_by = ("email", "user_id")
+    states: ClassVar = {
+        "a subscription that goes on": some("subscription", status="active"),
+        "an invoice that is a draft": some("invoice", status="draft"),
+        "an invoice that is open": some("invoice", status="open"),
+        "a payment method of nobody": some("payment_method", customer=None),
+        "a guest's charge": some("charge", customer=None),
+        "a dispute": some("dispute"),
+    }
     sandbox: StripeSandbox
 
     async def seed(self, subject: Subject, *, holdings: int) -> None:
@@ -21,9 +33,10 @@ class StripeWorld(SandboxWorld):
             self.sandbox.plant(
                 "customer",
                 {
-                    "name": "Somebody",
-                    "phone": "+44 7700 900100",
-                    "description": "Likes boats",
+                    "name": self.mark(Category.IDENTITY),
+                    "phone": self.mark(Category.CONTACT, "+{}"),
+                    "shipping": {"name": self.mark(Category.CONTACT), "phone": None},
+                    "description": self.mark(Category.PROFILE),
                     **(
                         {"email": it.value}
                         if it.kind == "email"
@@ -34,23 +47,44 @@ class StripeWorld(SandboxWorld):
             for it in subject.identifiers[:holdings]
         ]
         each = ("payment_method", "charge", "invoice", "subscription", "checkout_session")
-        more = chain(each * 2, repeat("charge"))  # of one kind more than a page
-        for kind in islice(more, holdings - len(customers)):
-            self.sandbox.plant(kind, {"customer": customers[0], **self._content(kind)})
+        first, last = customers[0], customers[-1]
+        more = chain(
+            ((first, it, {}) for it in each),
+            ((last, it, UNDER_WAY.get(it, {})) for it in reversed(each)),
+            ((first, it, {}) for it in repeat("charge")),  # of one kind more than a page
+        )
+        for customer, kind, state in islice(more, holdings - len(customers)):
+            fields = {"customer": customer, **self._content(kind), **state}
+            self.sandbox.plant(kind, fields)
 
     def _content(self, kind: str) -> dict[str, object]:
-        details = {"name": "Somebody", "email": "billing@example.org"}
         match kind:
             case "payment_method":
-                return {"billing_details": details}
+                return {"billing_details": self._details()}
             case "checkout_session":
-                return {"customer_details": details, "consent": {"promotions": "opt_in"}}
+                said = {"promotions": self.mark(Category.MARKETING)}
+                return {"customer_details": self._details(), "consent": said}
             case "subscription":
-                return {"status": "canceled"}
-            case "invoice":
-                return {"lines": [f"Item {n}" for n in range(12)]}
+                return {"status": "canceled", "description": self.mark(Category.TRANSACTION)}
+            case "invoice":  # of more lines than are shown with it
+                return {"lines": [self.mark(Category.TRANSACTION) for _ in range(12)]}
             case _:
-                return {}
+                text = self.mark(Category.TRANSACTION)
+                return {"description": text, "refunds": [self.mark(Category.TRANSACTION)]}
+
+    def _details(self) -> dict[str, object]:
+        email = self.mark(Category.CONTACT, "{}@example.org")
+        return {"name": self.mark(Category.IDENTITY), "email": email}
+
+    async def beside(self, subject: Subject, other: Identifier) -> bool:
+        email = subject.of("email")[0]
+        if other.kind == "user_id":
+            metadata = {"user_id": other.value}
+            self.sandbox.plant("customer", {"email": email, "metadata": metadata})
+        else:
+            details = {"customer_details": {"email": email}, "customer_email": other.value}
+            self.sandbox.plant("checkout_session", details)
+        return True
 
     async def orphan(self) -> bool:
         for it in self.sandbox.table("customer"):
@@ -60,10 +94,16 @@ class StripeWorld(SandboxWorld):
         return True
 
 
+@asynccontextmanager
+async def world_of(connector: type[Connector] = Stripe) -> AsyncIterator[StripeWorld]:
+    async with StripeSandbox() as sandbox:
+        yield StripeWorld(sandbox, connector)
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[StripeWorld]:
-    async with StripeSandbox() as sandbox:
-        yield StripeWorld(sandbox, Stripe)
+    async with world_of() as made:
+        yield made
 
 
 class TestStripe(ConnectorConformance):

@@ -62,7 +62,7 @@ class Acme(Connector):
         await self._http.require("/check")
 
     async def locate(self, subject: Subject, known: Sequence[Holding] = ()) -> AsyncIterator[Page]:
-        for it in subject.of("email"):
+        for it in Subject(self.usable(subject)).of("email"):
             await self._http.get("/people/{id}", id=it)
         yield Page(gone=tuple(known))
 

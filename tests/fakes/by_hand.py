@@ -19,29 +19,30 @@ from connectors.sdk import registry
 from connectors.sdk.interface import Connector
 from connectors.sdk.sandbox import Sandbox
 from pipeline import app, flow
-from pipeline.adapters import way_in, wire
-from pipeline.adapters.caller import HostCaller
-from pipeline.adapters.decider import Decider
-from pipeline.adapters.edge import Edge
-from pipeline.adapters.mailer import FolderMailer
-from pipeline.adapters.objects import FolderObjects
-from pipeline.adapters.order_desk import OrderDesk
-from pipeline.adapters.register import store
-from pipeline.adapters.register.engine import connect, migrate, url_of
-from pipeline.adapters.rotation import Rotation
-from pipeline.adapters.signer import FileSigner
-from pipeline.app import LOCAL, LOCAL_LEVEL, Place
+from pipeline.app import CONSOLE, LOCAL, Place
+from pipeline.host.caller import HostCaller
+from pipeline.host.order_handler import OrderHandler
+from pipeline.intake.edge import Edge
+from pipeline.kafka import wire
+from pipeline.orchestrator.decider import Decider
+from pipeline.orchestrator.rotation import Rotation
 from pipeline.ports import Work
+from pipeline.register import store
+from pipeline.register.engine import connect, migrate, url_of
 from pipeline.settings import Settings
 from pipeline.stages.assemble import Assemble
 from pipeline.stages.locate import Locate
 from pipeline.stages.perform import Perform
 from pipeline.stages.send import Send
+from pipeline.storage.mailer import FolderMailer
+from pipeline.storage.objects import FolderObjects
+from pipeline.storage.webhooks import Webhooks
 from schemas.codec import locked
 from tests.fakes.deciders import Sent, arrived, decider
 from tests.fakes.person import with_email
 
 CODEC = locked()
+PAGES = "https://privacy.example.org"
 READ = (flow.REQUESTS, flow.DECISIONS, flow.RESULTS)
 
 
@@ -73,12 +74,20 @@ class ByHand:
 
     @cached_property
     def objects(self) -> FolderObjects:
-        return FolderObjects(app.objects_of(self.settings))
+        return app.objects(self.settings)
 
     @cached_property
     def edge(self) -> Edge:
+        return self.sender(LOCAL)
+
+    @cached_property
+    def console(self) -> Edge:
+        return self.sender(CONSOLE)
+
+    def sender(self, name: str) -> Edge:
+        """An intake or a console whose key lies among ours."""
         return Edge(
-            name=LOCAL, files=self.place.keys, codec=CODEC, producer=self.sent, clock=self.clock
+            name=name, files=self.place.keys, codec=CODEC, producer=self.sent, clock=self.clock
         )
 
     @cached_property
@@ -89,7 +98,7 @@ class ByHand:
         """Another process that decides, as `run_orchestrator` makes it."""
         return decider(self.settings, self.engine, self.sent, self.clock, observe=self.observe)
 
-    def desks(self) -> dict[str, OrderDesk]:
+    def desks(self) -> dict[str, OrderHandler]:
         """A host for each topic of orders."""
         caller = HostCaller(self.connector.capabilities, self.settings)
         locate = Locate(self.connector, self.objects, CODEC, caller)
@@ -99,15 +108,23 @@ class ByHand:
             ),
             Assemble(
                 self.objects,
-                FileSigner(self.place.signing_key, self.place.public_key),
-                app.rules(self.settings).policy,
+                self.place.keys.signing(),
+                app.rules(self.settings).at_hand(),
                 CODEC,
                 catalogue={self.sandbox.system: self.connector.capabilities.reasons},
             ),
-            Send(FolderMailer(self.place.mail), CODEC, sender=app.rules(self.settings).policy.dpo),
+            Send(
+                FolderMailer(self.place.mail),
+                CODEC,
+                controller=app.rules(self.settings).policy.controller,
+                sender=app.rules(self.settings).policy.dpo,
+                customers={it.id: it.contact for it in app.rules(self.settings).policy.documents},
+                pages=lambda: PAGES,
+            ),
+            app.recipients_work(self.settings, CODEC, Webhooks()),
         ]
         return {
-            flow.work(it.system): OrderDesk(
+            flow.work(it.system): OrderHandler(
                 it,
                 codec=CODEC,
                 host_keys=self.place.keys.hosts(it.system),
@@ -141,7 +158,8 @@ class ByHand:
             if record.topic in READ:
                 await decider.take([record])
             elif record.topic in desks:
-                self.published.extend(await desks[record.topic].answer(record))
+                desk = desks[record.topic]
+                self.published.extend(await desk.answer(await desk.open(record)))
 
     async def tick(self) -> None:
         """What an orchestrator's clock does about what is due, and what follows from that."""
@@ -170,15 +188,22 @@ async def by_hand(settings: Settings) -> AsyncIterator[ByHand]:
     """A pipeline of `settings.systems`, which is one, with the sandbox of its vendor."""
     system, place = settings.systems, Place(settings.data)
     engine = await connect(url_of(settings.register, settings.data))
-    await migrate(engine)
     async with (
+        disposed(engine),
         registry.load(registry.SANDBOXES, system)() as sandbox,
         registry.connect(system, sandbox.environ()) as connector,
     ):
+        await migrate(engine)
         made = ByHand(settings, engine, sandbox, connector)
-        await made.rotation.begin((system, flow.RESPONSE, flow.NOTICE))
-        for section in ("intakes", "consoles"):
-            signer = place.keys.signer(f"{section[:-1]}-{LOCAL}")
-            way_in.register(place.intakes, section, LOCAL, signer.public_key(), LOCAL_LEVEL)
+        await made.rotation.begin((system, *flow.OURS))
+        app.register_local(place)
         yield made
-    await engine.dispose()
+
+
+@asynccontextmanager
+async def disposed(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Close it at the end, also of a test that fails."""
+    try:
+        yield
+    finally:
+        await engine.dispose()

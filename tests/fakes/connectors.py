@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.sdk.calls import Call, witness
 from connectors.sdk.interface import (
+    Borne,
     Capabilities,
     Category,
     Connector,
@@ -28,9 +29,23 @@ def nothing() -> None:
     """What most steps do."""
 
 
+def borne(holding: Holding, *values: str, kind: str = "email", field: str = "email") -> Holding:
+    """The same, and it says that it is of these: of the person that most orders ask about."""
+    said = tuple(Borne(field, kind, it) for it in values or ("ann@example.org",))
+    return replace(holding, bears=(*holding.bears, *said))
+
+
+def hanging(holding: Holding, on: Holding) -> Holding:
+    """The same, as a part of another."""
+    return replace(holding, part_of=on)
+
+
 @dataclass
 class Scripted(Connector):
-    """Holds `held`; `pages` overrides what a look says. A step may raise."""
+    """Holds `held`, as it tells of whose it is; `pages` overrides what a look says.
+
+    A step may raise.
+    """
 
     held: list[Holding] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
@@ -49,6 +64,7 @@ class Scripted(Connector):
         system="acme",
         rights=frozenset({Right.ACCESS, Right.ERASURE}),
         kinds={it: frozenset({PROFILE, USAGE}) for it in ("child", "parent")},
+        beyond={"attic": "What lies in the attic."},
         facts=frozenset({"customer"}),
     )
 

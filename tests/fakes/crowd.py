@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipeline.demo.people import Cast, Somebody
+from pipeline.demo.people import SAYS, Cast, Somebody
 
 _ADDRESS = re.compile(r"[\w.'+%-]+@(?!lists\.)", re.IGNORECASE)
 _OUR_ID = "BX-"
+_OF_ANOTHER = re.compile(r"^(@?[\w-]+):(?=[\w.]+$)")
+"""The key in a name for an object of somebody else's."""
 
 
 def crowd(cast: Cast, copies: range, roles: frozenset[str] | None = None) -> Cast:
@@ -28,7 +30,10 @@ def _copied(one: Somebody, n: int) -> Somebody:
     key, request = f"{one.key}/{n}", one.request
     if request is not None:
         named = tuple((kind, _other(value, n)) for kind, value in request.identifiers)
-        request = replace(request, person=key, identifiers=named)
+        said: dict[str, Any] = {
+            word: tuple(_other(it, n) for it in getattr(request, word)) for word in SAYS
+        }
+        request = replace(request, person=key, identifiers=named, **said)
     held = tuple(replace(it, fields=_fields(it.fields, n)) for it in one.held)
     return replace(one, key=key, request=request, held=held)
 
@@ -41,7 +46,8 @@ def _other(value: Any, n: int) -> Any:
     """A value with the addresses and ids of this copy, however deep."""
     match value:
         case str():
-            return _ADDRESS.sub(lambda it: f"c{n}.{it[0]}", value).replace(_OUR_ID, f"BX-{n}-")
+            named = _OF_ANOTHER.sub(lambda it: f"{it[1]}/{n}:", value)
+            return _ADDRESS.sub(lambda it: f"c{n}.{it[0]}", named).replace(_OUR_ID, f"BX-{n}-")
         case list():
             return [_other(it, n) for it in value]
         case dict():

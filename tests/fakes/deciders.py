@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import app, flow
-from pipeline.adapters import way_in, wire
-from pipeline.adapters.decider import Decider
-from pipeline.adapters.edge import Edge
-from pipeline.adapters.incoming import Incoming
-from pipeline.adapters.publisher import Publisher
-from pipeline.adapters.register.case_keys import CaseKeys
-from pipeline.app import LOCAL, LOCAL_LEVEL, Place
+from pipeline.app import LOCAL, Place
+from pipeline.case.rules import Rules
+from pipeline.intake.edge import Edge
+from pipeline.intake.envelopes import Envelopes
+from pipeline.intake.senders_file import SendersFile
+from pipeline.kafka import wire
+from pipeline.kafka.incoming import Incoming
+from pipeline.orchestrator.decider import Decider
+from pipeline.orchestrator.publisher import Publisher
+from pipeline.register.case_keys import CaseKeys
 from pipeline.settings import Settings
 from schemas.codec import locked
 
@@ -42,18 +43,14 @@ class Sent:
 
     records: list[wire.Record] = field(default_factory=list)
 
-    async def send(self, topic: str, value: bytes, *, key: bytes, headers: Any) -> Any:
-        record = wire.Record(topic=topic, key=key, value=value, headers=tuple(headers))
-        self.records.append(record)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+    async def publish(self, records: Iterable[wire.Record]) -> None:
+        self.records.extend(records)
 
 
 class Broken(Sent):
     """A broker that is gone: what is owed stays owed."""
 
-    async def send(self, *_: Any, **__: Any) -> Any:
+    async def publish(self, _: Iterable[wire.Record]) -> None:
         raise ConnectionError
 
 
@@ -61,9 +58,8 @@ def set_up(folder: Path, register: str) -> Settings:
     """The settings of a data folder that has all keys, for two systems."""
     made = Settings(data=folder, systems="freshdesk,salesforce", register=register)
     files = Place(folder).keys
-    files.create(NOW, ("freshdesk", "salesforce", flow.RESPONSE, flow.NOTICE))
-    signer = files.signer(f"intake-{LOCAL}")
-    way_in.register(Place(folder).intakes, "intakes", LOCAL, signer.public_key(), LOCAL_LEVEL)
+    files.create(NOW, ("freshdesk", "salesforce", *flow.OURS))
+    app.register_local(Place(folder))
     return made
 
 
@@ -74,18 +70,18 @@ def decider(
     clock: Callable[[], datetime] = _now,
     *,
     observe: bool = False,
+    rules: Rules | None = None,
 ) -> Decider:
     """One as `run_orchestrator` makes it."""
     files = Place(settings.data).keys
-    senders = way_in.load(Place(settings.data).intakes)
     return Decider(
         engine=engine,
         codec=CODEC,
-        rules=app.rules(settings),
-        way_in=way_in.WayIn(CODEC, senders, files.pipeline()),
+        rules=rules or app.rules(settings),
+        envelopes=Envelopes(CODEC, SendersFile(Place(settings.data).intakes), files.pipeline()),
         keys=CaseKeys(files.wrapping()),
         files=files,
-        publisher=Publisher(engine, sent, clock),
+        publisher=Publisher(engine, sent, files.orchestrator(), clock),
         observe=observe,
         clock=clock,
     )

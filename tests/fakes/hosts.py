@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -16,12 +16,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipeline import flow
-from pipeline.adapters import local_kafka, topics, wire
-from pipeline.adapters.host import run_host
-from pipeline.adapters.incoming import Incoming, read_to_end
-from pipeline.adapters.key_folder import KeyFolder
-from pipeline.adapters.producer import producer, send
-from pipeline.grants import Grants
+from pipeline.crypto.grants import Grants
+from pipeline.host.host import run_host
+from pipeline.kafka import local_kafka, topics, wire
+from pipeline.kafka.incoming import Incoming, read_to_end
+from pipeline.kafka.producer import producer, send
+from pipeline.keys.key_folder import KeyFolder
 from pipeline.settings import Settings
 from schemas import events as e
 from schemas.codec import locked
@@ -107,7 +107,7 @@ class Bench:
         self, case: CaseOf | None = None, **changed: object
     ) -> tuple[CaseOf, e.SearchOrdered]:
         case = case or CaseOf(system=self.system)
-        return case, replace(case.search(), **changed)  # type: ignore[arg-type]
+        return case, case.changed(case.search(), **changed)
 
     async def send(
         self,

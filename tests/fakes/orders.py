@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
 from connectors.sdk.interface import Holding, Identifier
-from pipeline import flow, grants
-from pipeline.adapters import wire
-from pipeline.adapters.objects import FolderObjects
-from pipeline.grants import HEADER, PACKAGE, RECORD, Grants
-from pipeline.segments import open_stream, unpack
+from pipeline import flow
+from pipeline.crypto import grants
+from pipeline.crypto.grants import HEADER, PACKAGE, RECORD, Grants
+from pipeline.crypto.proofs import Slot
+from pipeline.crypto.segments import open_stream, unpack
+from pipeline.kafka import wire
+from pipeline.kafka.authentication import proved
+from pipeline.storage.objects import FolderObjects
 from schemas.codec import locked
+from schemas.derive import event_name
 from schemas.events import Event, HoldingsLocated, SearchOrdered, TaskOrdered
 from schemas.records import (
     FactRow,
@@ -111,6 +115,11 @@ class CaseOf:
         )
         return self._sealed(order, [it for it, _, _ in rows])
 
+    def changed(self, order: SearchOrdered, **changes: object) -> SearchOrdered:
+        """The same search otherwise; sealed anew, unless its sealed part is what is changed."""
+        made = replace(order, **changes)  # type: ignore[arg-type]
+        return made if "sealed" in changes else self._sealed(made, ())
+
     def opened(self, answer: Event) -> Sealed:
         """What an answer seals."""
         found: Sealed = unseal_event(CODEC, answer, self.grants.record().key, self.system)
@@ -158,9 +167,12 @@ def framed(
     told = wire.headers(
         order, event_id=uuid4(), cause=None, source="test", at=datetime.now(UTC), trace=TRACE
     )
-    return wire.Record(
+    record = wire.Record(
         topic=flow.work(case.system),
         key=str(order.case).encode(),
         value=CODEC.encode(order),
         headers=(*told, (HEADER, granted)),
     )
+    name = event_name(type(order))
+    slot = Slot(case=order.case, order=order.order, system=order.system, event=name)
+    return proved(record, case.grants.record(), slot)

@@ -26,8 +26,8 @@ const string = (value) => bytes(Buffer.from(value, "utf8"));
 const array = (items, one) =>
   items.length ? join(long(items.length), ...items.map(one), long(0)) : long(0);
 
-const FRAME = hex("0000000001"); // 0x00, then the id of request_received.v1
-const SEALED_FRAME = hex("0000000002"); // the id of request_received.sealed.v1
+const FRAME = hex("0000000038"); // 0x00, then the id of request_received.v2
+const SEALED_FRAME = hex("0000000039"); // the id of request_received.sealed.v2
 
 const clearOf = (event) => join(
   string(event.case), array(event.claims, string), long(event.received_at),
@@ -36,6 +36,7 @@ const clearOf = (event) => join(
 const plaintextOf = (person) => join(
   SEALED_FRAME, string(person.name), string(person.language),
   array(person.identifiers, (it) => join(bytes(hex(it.tag)), string(it.kind), string(it.value))),
+  array(person.levels, long),
 );
 
 // Keys: raw bytes behind the DER that node:crypto reads (RFC 8410).

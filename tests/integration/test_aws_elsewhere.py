@@ -313,13 +313,14 @@ async def test_a_large_file_comes_in_pieces_with_what_is_said_of_it(
         said, *pieces = [it for it in await exported(aws, held) if it.holding == held[0]]
     assert [len(it.body) for it in pieces] == [1000, 1000, 560]
     assert b"".join(it.body for it in pieces) == content
-    assert {it.content_type for it in pieces} == {"image/png"}
+    assert {(it.content_type, it.name) for it in pieces} == {("image/png", "me.png")}
+    assert [it.more for it in pieces] == [True, True, False]
     told = json.loads(said.body)
     assert (told["Key"], told["Id"], told["Size"]) == (f"{FOLDER}me.png", version, 2560)
     assert (told["Metadata"], told["Tags"]) == ({"from": "phone"}, {"a": "b", "c": "d"})
 
 
-async def test_of_what_has_no_content_comes_what_is_said_of_it(s3: Server) -> None:
+async def test_of_what_is_empty_or_unfinished_comes_what_is_said_of_it(s3: Server) -> None:
     bucket = await s3.bucket()
     await s3.put(bucket, f"{FOLDER}empty", b"")
     await s3.do("delete_object", Bucket=bucket, Key=f"{FOLDER}empty")
@@ -328,8 +329,9 @@ async def test_of_what_has_no_content_comes_what_is_said_of_it(s3: Server) -> No
     await s3.do("upload_part", Bucket=bucket, Key=f"{FOLDER}film", **part)
     async with s3.connector(bucket) as aws:
         records = await exported(aws, (await look(aws, ANN)).holdings)
-        told = {it.holding.kind: json.loads(it.body) for it in records}
-    assert len(records) == 3
+        told = {it.holding.kind: json.loads(it.body) for it in records if not it.name}
+    assert [(it.name, it.body, it.more) for it in records if it.name] == [("empty", b"", False)]
+    assert len(records) == 4
     assert (told["object"]["Size"], told["upload"]["Parts"][0]["Size"]) == (0, 5)
     assert told["delete_marker"]["LastModified"].startswith(str(datetime.now(UTC).year))
 

@@ -1,7 +1,7 @@
 """What Faust does with a handler that fails, on a real Kafka: what the orchestrator rests on.
 
 Streams are taken with `noack_take`, acknowledged after the transaction, one batch at a time
-(`pipeline/adapters/orchestrator.py`). If one of these fails after an upgrade, look there.
+(`pipeline/orchestrator/orchestrator.py`). If one of these fails after an upgrade, look there.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import faust
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from pipeline.adapters import topics
-from pipeline.adapters.producer import producer
 from pipeline.flow import Topic
+from pipeline.kafka import topics
+from pipeline.kafka.producer import producer
 from tests.fakes.hosts import bootstrap
 
 __all__ = ["bootstrap"]

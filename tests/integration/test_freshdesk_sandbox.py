@@ -4,8 +4,8 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from connectors.freshdesk import Freshdesk
+from connectors.freshdesk.kinds import PAGES
 from connectors.freshdesk.sandbox import FreshdeskSandbox
 from connectors.sdk import registry
 from connectors.sdk.conformance import Seen, look
@@ -21,6 +22,7 @@ from connectors.sdk.interface import (
     Category,
     Erased,
     Expires,
+    Fact,
     Failed,
     Holding,
     Identifier,
@@ -81,37 +83,122 @@ async def test_old_spam_and_trashed_tickets_are_found_and_nobody_elses(
     assert len(own) == 3
 
 
-async def test_further_identifiers_are_strong_if_a_known_address_found_the_contact(
+def borne(holding: Holding) -> set[tuple[str, str, str]]:
+    return {(it.field, it.kind, it.value) for it in holding.bears}
+
+
+async def test_a_contact_tells_all_that_it_says_of_who_it_is(
     sandbox: FreshdeskSandbox, freshdesk: Freshdesk
 ) -> None:
+    """Whatever it was found by: whose it is is not the connector's to say."""
     sandbox.add_contact(
+        name="Ann Other",
         email="ann@example.org",
-        other_emails=["old@example.org"],
-        unique_external_id="u1",
+        other_emails=["old@example.org", "bob@example.org"],
+        unique_external_id=17,
         phone="+49301",
+        mobile="+49151",
     )
-    by_email = (await look(freshdesk, ANN)).identifiers
-    assert by_email == [
-        Identifier("email", "old@example.org"),
-        Identifier("user_id", "u1"),
-        Identifier("phone", "+49301", strong=False),
-    ]
-    by_phone = (await look(freshdesk, Subject((Identifier("phone", "+49301"),)))).identifiers
-    assert len(by_phone) == 3
-    assert not any(it.strong for it in by_phone)
+    by_phone = Subject((Identifier("phone", "+49 (30) 1"), Identifier("phone", "+49301")))
+    for subject in (ANN, by_phone):
+        (held,) = (await look(freshdesk, subject)).holdings
+        assert borne(held) == {
+            ("name", "name", "Ann Other"),
+            ("email", "email", "ann@example.org"),
+            ("other_emails", "email", "old@example.org"),
+            ("other_emails", "email", "bob@example.org"),
+            ("unique_external_id", "user_id", "17"),
+            ("phone", "phone", "+49301"),
+            ("mobile", "phone", "+49151"),
+        }
+        assert held.part_of is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("bob@example.org", "email"), ("+49 (30) 77", "phone"), ("李", "name"), ("R2 D2", "name")],
+)
+async def test_a_name_that_is_an_address_or_a_number_is_told_as_that(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk, name: str, kind: str
+) -> None:
+    """Freshdesk takes the address for the name of those who gave none."""
+    sandbox.add_contact(email="ann@example.org", name=name)
+    (held,) = (await look(freshdesk, ANN)).holdings
+    assert ("name", kind, name) in borne(held)
+
+
+async def test_the_name_that_we_wrote_over_another_is_nobodys(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    sandbox.add_contact(email="ann@example.org", name="Erased", phone=" ")
+    (held,) = (await look(freshdesk, ANN)).holdings
+    assert borne(held) == {("email", "email", "ann@example.org")}
+
+
+async def test_a_ticket_hangs_on_its_requester_and_tells_what_it_shows_itself(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """Also where that contact was not found: it was merged, or is somebody else's."""
+    owner = sandbox.add_contact(email="ann@example.org")
+    own = sandbox.add_ticket(owner, "one", email="bob@example.org", unique_external_id="u1")
+    lost = Holding("ticket", sandbox.add_ticket("4711", "two", archived=True))
+    held = {it.id: it for it in (await look(freshdesk, ANN, [lost])).holdings}
+    assert held[own].part_of == Holding("contact", owner)
+    assert borne(held[own]) == {
+        ("email", "email", "bob@example.org"),
+        ("unique_external_id", "user_id", "u1"),
+    }
+    assert (held[lost.id].part_of, held[lost.id].bears) == (Holding("contact", "4711"), ())
+
+
+async def test_tickets_of_a_known_contact_are_listed_while_it_is_nobody_elses(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """One that was blanked is found by no search; one that was given away has other tickets."""
+    known = Holding("contact", sandbox.add_contact(email="ann@example.org", twitter_id="@ann"))
+    ticket = sandbox.add_ticket(known.id, "one")
+    for email, name, listed in (
+        ("ann@example.org", "Ann", {ticket}),
+        (None, "Erased", {ticket}),
+        ("bob@example.org", "Bob", set()),
+    ):
+        sandbox.table("contact")[known.id] |= {"email": email, "name": name}
+        seen = await look(freshdesk, ANN, [known])
+        assert (ids(seen, "contact"), ids(seen, "ticket")) == ({known.id}, listed)
+
+
+async def test_an_account_is_not_asked_by_what_names_nobody(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """An empty filter lists everybody, and a number without digits equals any other."""
+    sandbox.add_contact(email="bob@example.org", phone="none")
+    empty = [Identifier("email", " \u200b"), Identifier("phone", "n/a"), Identifier("phone", "+")]
+    assert freshdesk.usable(Subject(tuple(empty))) == ()
+    weak = Identifier("phone", "+49301", strong=False)
+    assert freshdesk.usable(Subject((*empty, *ANN.identifiers, weak))) == ANN.identifiers
+    with witnessed() as calls:
+        assert (await look(freshdesk, Subject((*empty, weak)))).holdings == []
+    assert calls == []
+
+
+async def test_further_addresses_that_are_no_list_may_be_one_later(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    sandbox.add_contact(email="ann@example.org", other_emails="bob@example.org")
+    with pytest.raises(RetryableError):
+        await look(freshdesk, ANN)
 
 
 async def test_a_filter_that_the_vendor_ignores_finds_no_stranger(
     sandbox: FreshdeskSandbox, freshdesk: Freshdesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.add_contact(email="bob@example.org")
-    everybody = [Holding("contact", it) for it in sandbox.table("contact")]
+    everybody = [{"id": int(it)} for it in sandbox.table("contact")]
 
-    async def listed(_: Subject) -> AsyncIterator[Holding]:
-        for holding in everybody:
-            yield holding
+    async def listed(*_: object, **__: object) -> AsyncIterator[list[dict[str, int]]]:
+        yield everybody
 
-    monkeypatch.setattr(freshdesk, "_listed", listed)
+    monkeypatch.setattr(freshdesk._reads, "listed", listed)
     assert (await look(freshdesk, ANN)).holdings == []
 
 
@@ -124,6 +211,55 @@ async def test_a_person_with_one_contact_costs_eight_calls(
         await look(freshdesk, Subject((Identifier("email", "ann@example.org"),)))
     assert len(calls) == 4 + 1 + 3  # a list per state, the contact, a pass per folder
     assert all(it.request_id for it in calls)
+
+
+# When we were last in touch.
+
+
+async def contact_told(freshdesk: Freshdesk, *known: Holding) -> list[Fact]:
+    return (await look(freshdesk, ANN, known)).facts
+
+
+async def test_the_last_contact_is_when_either_side_last_wrote(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """A ticket's `updated_at` is no contact, nor is a note that only agents see."""
+    ann = sandbox.add_contact(email="ann@example.org")
+    opened = {"created_at": "2024-05-06T10:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+    sandbox.add_ticket(ann, "Login", **opened)
+    assert await contact_told(freshdesk) == [
+        Fact("last_contact", date(2024, 5, 6), "ticket.created_at")
+    ]
+    answer = {"body_text": "Sent.", "incoming": False, "created_at": "2025-03-04T23:00:00Z"}
+    note = {"body_text": "VIP", "incoming": False, "private": True}
+    later = {"created_at": "2025-09-09T00:00:00Z"}
+    ticket = sandbox.add_ticket(ann, "Invoice", [answer, note | later], **opened)
+    expected = [Fact("last_contact", date(2025, 3, 4), "ticket.stats.agent_responded_at")]
+    assert await contact_told(freshdesk) == expected
+    known = [Holding("ticket", ticket), Holding("contact", ann)]
+    assert await contact_told(freshdesk, *known) == expected
+
+
+async def test_nobody_was_in_touch_only_if_there_is_no_contact(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """Of a contact, tickets may be archived: no list has them."""
+    assert await contact_told(freshdesk) == [Fact("last_contact", value=False, read="contact")]
+    ann = sandbox.add_contact(email="ann@example.org")
+    assert await contact_told(freshdesk) == []
+    archived = sandbox.add_ticket(ann, "Login", archived=True)
+    assert await contact_told(freshdesk, Holding("ticket", archived)) == []
+
+
+async def test_no_contact_is_told_of_what_may_be_somebody_elses(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    shared = sandbox.add_contact(email="ann@example.org", unique_external_id="BX-2")
+    sandbox.add_ticket(shared, "Login")
+    assert await contact_told(freshdesk) == []
+    by_phone = Subject((Identifier("phone", "+49301"),))
+    sandbox.add_ticket(sandbox.add_contact(phone="+49301"), "Login")
+    assert (await look(freshdesk, by_phone)).facts == []
 
 
 async def test_an_archived_ticket_is_found_by_its_id_exported_and_erased(
@@ -164,6 +300,102 @@ async def test_a_ticket_is_exported_with_all_its_conversations(
     said = [it["body_text"] for body in bodies for it in body["conversations"]]
     assert said == [f"message {n}" for n in range(230)]
     assert bodies[0]["subject"] == "long"
+
+
+PDF = bytes(range(256)) * 5000
+
+
+async def test_a_ticket_comes_with_the_files_of_all_its_conversations(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    owner = sandbox.add_contact(email="ann@example.org")
+    said = [{"body_text": f"message {n}"} for n in range(101)]
+    said[100]["attachments"] = [{"name": "last.txt", "content": "the last"}]  # type: ignore[assignment]
+    photo = {"name": "a/b photo.png", "content": PDF, "content_type": "image/png"}
+    ticket = sandbox.add_ticket(owner, "files", said, attachments=[photo])
+    found = [it async for it in freshdesk.export(Holding("ticket", ticket))]
+    files = [it for it in found if it.name]
+    assert [(it.name, it.content_type, it.more) for it in files] == [
+        ("a/b photo.png", "image/png", True),
+        ("a/b photo.png", "image/png", False),
+        ("last.txt", "application/octet-stream", False),
+    ]
+    assert files[0].body + files[1].body == PDF
+    assert files[2].body == b"the last"
+    assert {it.holding for it in found} == {Holding("ticket", ticket)}
+    assert all(b"Signature=" not in it.body for it in found), "an address good for some minutes"
+
+
+async def test_a_contacts_picture_is_a_file_of_it(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    sandbox.add_contact(email="ann@example.org", avatar={"name": "me.png", "content": b"\x89PNG"})
+    seen = await look(freshdesk, ANN)
+    assert seen.records == [], "a row whose picture is not there is not whole"
+    row, picture = [it async for it in freshdesk.export(seen.holdings[0])]
+    assert b"ann@example.org" in row.body
+    assert (picture.name, picture.body) == ("me.png", b"\x89PNG")
+
+
+async def test_a_file_that_is_not_given_is_named_and_a_busy_store_is_asked_again(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    ticket = Holding("ticket", sandbox.add_ticket("1", "one", attachments=[{"name": "a.txt"}]))
+    for status in (403, 404):
+        sandbox.faults.append(Fault(status=status, route="/attachments/"))
+        _, file = [it async for it in freshdesk.export(ticket)]
+        assert (file.name, file.body, file.missing) == ("a.txt", b"", "not_fetched")
+        assert file.missing in freshdesk.capabilities.reasons
+    sandbox.faults.append(Fault(status=503, route="/attachments/"))
+    with pytest.raises(RetryableError):
+        [it async for it in freshdesk.export(ticket)]
+
+
+@pytest.mark.parametrize("shown", [{}, "text", [7], [{}], [{"attachment_url": 7}]])
+async def test_attachments_of_another_shape_may_be_better_later(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk, shown: object
+) -> None:
+    class Odd(FreshdeskSandbox):
+        async def _get_ticket(self, request: web.Request) -> web.Response:
+            return web.json_response({"id": 1, "attachments": shown})
+
+    async with Odd() as odd, registry.build(Freshdesk, odd.environ()) as made:
+        odd.add_ticket("1", "one", id=1)
+        if shown == {}:
+            assert len([it async for it in made.export(Holding("ticket", "1"))]) == 1
+            return
+        with pytest.raises(RetryableError):
+            [it async for it in made.export(Holding("ticket", "1"))]
+
+
+async def test_a_field_that_we_do_not_know_is_content_that_stays(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    sandbox.add_contact(email="ann@example.org", nickname="Annie")
+    held = (await look(freshdesk, ANN)).holdings[0]
+    assert Category.PROFILE in held.categories
+    said = await freshdesk.erase(held, KEPT)
+    assert said == {Category.PROFILE: NotSupported("unknown")}
+
+
+async def test_tickets_that_shift_while_they_are_listed_are_all_found(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """Somebody deletes the first for good while the second page is due."""
+    owner = sandbox.add_contact(email="ann@example.org")
+    tickets = [sandbox.add_ticket(owner, f"ticket {n}") for n in range(150)]
+    listed = 0
+
+    def shifts(response: web.StreamResponse) -> None:
+        nonlocal listed
+        usual(response)
+        listed = sandbox.calls["GET /api/v2/tickets"]
+        if listed == 1:
+            sandbox.table("ticket").pop(tickets[0], None)
+
+    usual, sandbox.dress = sandbox.dress, shifts  # type: ignore[method-assign]
+    assert set(tickets[1:]) <= ids(await look(freshdesk, ANN), "ticket")
+    assert listed >= 4
 
 
 # Erasure.
@@ -337,7 +569,9 @@ async def test_a_trashed_ticket_without_a_date_may_have_one_later(
 async def test_a_list_beyond_freshdesks_last_page_is_not_taken_for_whole(
     sandbox: FreshdeskSandbox, freshdesk: Freshdesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.freshdesk.connector.LAST_PAGE", 2)
+    kinds = freshdesk._reads.kinds
+    listing = replace(kinds["ticket"].lists[0], paging=replace(PAGES, last=2))
+    monkeypatch.setitem(kinds, "ticket", replace(kinds["ticket"], lists=(listing,)))
     owner = sandbox.add_contact(email="ann@example.org")
     for n in range(201):
         sandbox.add_ticket(owner, f"ticket {n}")
@@ -389,16 +623,52 @@ async def test_the_sandbox_keeps_the_rate_limit(
 
 async def test_a_hanging_call_is_served_late(sandbox: FreshdeskSandbox) -> None:
     contact = sandbox.add_contact(email="ann@example.org")
-    sandbox.faults.append(Fault(mode="hang", seconds=0.3, method="DELETE", route="hard_delete"))
-    settings = Freshdesk.Settings(url=sandbox.url, api_key=sandbox.key)
+    sandbox.faults.append(Fault(mode="hang", seconds=1.5, method="DELETE", route="hard_delete"))
+    settings = Freshdesk.Settings(url=sandbox.url, api_key=sandbox.key, answer_seconds=1)
     async with Freshdesk(settings) as freshdesk:
-        freshdesk._http._timeout = aiohttp.ClientTimeout(total=0.1)
         with pytest.raises(RetryableError):
             await freshdesk.erase(Holding("contact", contact))
         assert sandbox.state() != {}
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1)
         assert sandbox.state() == {}  # it was erased after all: asking again must do no harm
         assert await freshdesk.erase(Holding("contact", contact)) == Erased()
+
+
+async def test_a_deletion_by_a_job_is_answered_at_once_and_done_later(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    sandbox.now = lambda: at
+    contact = Holding("contact", sandbox.add_contact(email="ann@example.org"))
+    sandbox.delays.option("queue=600")
+    assert await freshdesk.erase(contact) == Erased()
+    assert (await look(freshdesk, ANN)).holdings == [contact]
+    assert sandbox.ledger == []
+    at += timedelta(minutes=10)
+    assert (await look(freshdesk, ANN, [contact])).gone == [contact]
+    assert [it.operation for it in sandbox.ledger] == ["hard_delete"]
+
+
+async def test_reads_that_lag_show_what_was_there_and_then_what_is(
+    sandbox: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    sandbox.now = lambda: at
+    contact = Holding("contact", sandbox.add_contact(email="ann@example.org"))
+    sandbox.delays.option("lag=60")
+    assert await freshdesk.erase(contact) == Erased()
+    assert sandbox.state() == {}
+    assert (await look(freshdesk, ANN)).holdings == [contact]
+    at += timedelta(seconds=61)
+    assert (await look(freshdesk, ANN, [contact])).gone == [contact]
+
+
+@pytest.mark.parametrize("option", ["lag", "queue=soon", "colour=1", "lag=-1"])
+async def test_an_option_that_there_is_none_of_is_refused(
+    sandbox: FreshdeskSandbox, option: str
+) -> None:
+    with pytest.raises(ValueError, match="an option is"):
+        sandbox.delays.option(option)
 
 
 def test_a_fault_of_no_known_mode_is_refused() -> None:
@@ -462,7 +732,7 @@ def test_a_setting_of_the_wrong_type_is_named_and_not_quoted(name: str, text: st
 async def test_the_sandbox_runs_as_a_process_of_its_own() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "connectors.sdk.sandbox", "freshdesk", "--port", "0"),
+        *("-m", "connectors.sdk.sandbox", "freshdesk", "--port", "0", "--option", "lag=0"),
         stdout=asyncio.subprocess.PIPE,
     )
     try:

@@ -14,24 +14,26 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import flow
-from pipeline.adapters.braking import BY_ITSELF, OBSERVED, Braking
-from pipeline.adapters.register import holds, reading, store, tables
-from pipeline.adapters.register.engine import connect, migrate, url_of
-from pipeline.adapters.register.holds import Hold, HoldError
-from pipeline.adapters.way_in import Sender, Senders
 from pipeline.case.brake import EVERY, Brake
+from pipeline.intake.roles import Role
+from pipeline.intake.senders import Sender, SenderKey, Senders
+from pipeline.orchestrator.braking import BY_ITSELF, OBSERVED, Braking
+from pipeline.register import holds, reading, store, tables
+from pipeline.register.engine import connect, migrate, url_of
+from pipeline.register.holds import Hold, HoldError
 from pipeline.settings import Settings
 from tests.fakes.by_hand import by_hand
 from tests.unit.worlds import rules
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 ANN, BOB = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+DPO = frozenset({Role.DPO})
 PEOPLE = Senders(
     {},
     {
-        "ann": Sender(ANN.public_key()),
-        "bob": Sender(BOB.public_key()),
-        "ann-again": Sender(ANN.public_key()),
+        "ann": Sender((SenderKey(ANN.public_key()),), roles=DPO),
+        "bob": Sender((SenderKey(BOB.public_key()),), roles=DPO),
+        "ann-again": Sender((SenderKey(ANN.public_key()),), roles=DPO),
     },
 )
 
@@ -232,7 +234,7 @@ async def test_what_observing_kept_back_waits_for_two_people_afterwards(
 ) -> None:
     """Approved before the mode went to `observe`, its turn came after: no limit saw it."""
     settings = Settings(data=tmp_path / "data", systems="freshdesk", register=register)
-    settings.data.mkdir()
+    settings.data.mkdir(mode=0o700)
     async with by_hand(settings) as it:
         it.sandbox.seed([{"kind": "contact", "name": "Some One", "email": "a@example.org"}])
         case = await it.ask("a@example.org")

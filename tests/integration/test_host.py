@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipeline import flow
-from pipeline.adapters import wire
-from pipeline.adapters.dead_letters import DeadLetterLimitError
-from pipeline.adapters.key_folder import KeyFolder
-from pipeline.grants import HEADER
+from pipeline.crypto.grants import HEADER, Grants
+from pipeline.kafka import wire
+from pipeline.kafka.dead_letters import DeadLetterLimitError
+from pipeline.keys.key_folder import KeyFolder
 from pipeline.ports import LaterError
 from schemas import events as e
 from tests.fakes.hosts import CODEC, Bench, Scripted, bench, bootstrap, decoded, nothing
@@ -117,6 +118,46 @@ async def test_later_and_a_mistake_of_ours_put_an_order_off(bench: Bench) -> Non
     assert said[broken[0].id][0] == "internal_error"
 
 
+async def test_another_attempt_is_said_to_begin_before_it_does(bench: Bench) -> None:
+    """What it may do to the process, nobody can say afterwards."""
+    begun: list[int] = []
+    answered = asyncio.Event()
+
+    async def act(_: e.SearchOrdered) -> None:
+        begun.append(len(await bench.answers(1)))
+        answered.set()
+
+    async with bench.host(Scripted(bench.system, act)):
+        await bench.send(bench.order(attempt=2))
+        await asyncio.wait_for(answered.wait(), 30)
+        first, second = decoded(await bench.answers(2))
+    assert begun == [1]
+    assert isinstance(first, e.OrderDeferred)
+    assert (first.reason, first.order) == ("began", second.order)  # type: ignore[attr-defined]
+    assert isinstance(second, e.SearchFailed)
+
+
+async def test_an_answer_that_fits_into_no_record_is_a_mistake_of_ours_and_ends_no_host(
+    bench: Bench,
+) -> None:
+    large = bench.order()
+
+    class Talkative(Scripted):
+        async def __call__(self, order: e.Event, grants: Grants) -> Sequence[e.Event]:
+            (answer,) = await super().__call__(order, grants)
+            assert isinstance(answer, e.SearchFailed)
+            is_large = answer.order == large[1].order
+            return [replace(answer, reason="x" * 10**6) if is_large else answer]
+
+    async with bench.host(Talkative(bench.system, nothing)) as host:
+        await bench.send(large, bench.order())
+        first, second = decoded(await bench.answers(2))
+        assert not host.done()
+    said = {type(it): it for it in (first, second)}
+    assert said.keys() == {e.OrderDeferred, e.SearchFailed}
+    assert said[e.OrderDeferred].reason == "internal_error"  # type: ignore[attr-defined]
+
+
 async def test_what_does_not_open_is_put_aside_and_the_rest_flows(bench: Bench) -> None:
     strange, well = bench.order(), bench.order()
     async with bench.host(Scripted(bench.system, nothing)):
@@ -127,14 +168,14 @@ async def test_what_does_not_open_is_put_aside_and_the_rest_flows(bench: Bench) 
     assert answer.case == well[0].id
     assert isinstance(letter, e.RecordRefused)
     assert letter.case == strange[0].id
-    assert letter.reason.startswith("does not open")
+    assert letter.reason.startswith("not authenticated: grants_do_not_open")
 
 
 async def test_too_many_dead_letters_stop_the_process(bench: Bench) -> None:
+    """Orders that the orchestrator gave, and whose sealed part was left out."""
     bench.settings = replace(bench.settings, dead_letter_limit=3)
     async with bench.host(Scripted(bench.system, nothing)) as host:
-        strange = [bench.order() for _ in range(6)]
-        await bench.send(*strange, key=b"another host's key, 32 bytes....")
+        await bench.send(*(bench.order(sealed=b"") for _ in range(6)))
         with pytest.raises(DeadLetterLimitError):
             await asyncio.wait_for(host, 20)
 
@@ -160,25 +201,31 @@ async def test_an_order_waits_for_a_host_key_that_comes_after_it(bench: Bench) -
         assert {type(it) for it in decoded(await bench.answers(2))} == {e.SearchFailed}
 
 
-async def test_an_order_whose_host_key_never_comes_is_put_off_and_no_dead_letter(
+async def test_an_order_whose_host_key_never_comes_is_not_answered_and_stops_nobody(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.adapters.order_desk.KEY_WAIT", 0.2)
+    """Without its grants a host can prove nothing: once it has lapsed, it is issued again."""
+    monkeypatch.setattr("pipeline.host.order_handler.KEY_WAIT", 0.2)
+    bench.settings = replace(bench.settings, dead_letter_limit=0)
     elsewhere = KeyFolder(bench.folder / "elsewhere")
     named = elsewhere.create(datetime.now(UTC))
     work = Scripted(bench.system, nothing)
     async with bench.host(work):
         await bench.send(bench.order(), under=(named, elsewhere[named]))
+        (letter,) = decoded(await bench.answers(1, flow.DEAD_LETTERS))
+        assert isinstance(letter, e.RecordRefused)
+        assert letter.reason.startswith("not authenticated: host_key_missing")
+        assert not work.begun
+        await bench.send(bench.order())
         (event,) = decoded(await bench.answers(1))
-    assert isinstance(event, e.OrderDeferred)
-    assert event.reason == "host_key_missing"
-    assert not work.begun
+    assert isinstance(event, e.SearchFailed)
+    assert len(work.begun) == 1
 
 
 async def test_what_was_in_flight_when_a_host_ended_is_done_by_the_next(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.adapters.host.LAST_ORDERS", 0.2)
+    monkeypatch.setattr("pipeline.host.host.LAST_ORDERS", 0.2)
     orders = [bench.order() for _ in range(20)]
     stuck = {event.order for _, event in orders[::4]}
 

@@ -15,7 +15,7 @@ from aiokafka.structs import OffsetAndMetadata
 from structlog.testing import capture_logs
 
 from pipeline import flow
-from pipeline.adapters import finished
+from pipeline.host import offset_bitmap
 from schemas import events as e
 from tests.fakes.hosts import Bench, Scripted, bench, bootstrap, decoded, nothing
 
@@ -118,7 +118,7 @@ async def test_what_others_wrote_beside_a_commit_costs_nothing(bench: Bench, met
 async def test_commits_that_cannot_be_read_at_all_cost_a_repetition(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.adapters.host.READ_WITHIN", 0.0)
+    monkeypatch.setattr("pipeline.host.host.READ_WITHIN", 0.0)
     work, told = Scripted(bench.system, nothing), list[float]()
     async with bench.host(work, share=told.append):
         orders = [bench.order() for _ in range(6)]
@@ -132,7 +132,7 @@ async def test_no_partition_is_worked_on_further_ahead_than_a_commit_can_say(
 ) -> None:
     """The oldest order holds its own partition, in the end; the others go on."""
     furthest, many = 20, 300
-    monkeypatch.setattr(finished, "FURTHEST", furthest)
+    monkeypatch.setattr(offset_bitmap, "FURTHEST", furthest)
     bench.settings = replace(bench.settings, window=4)
     free, slow = asyncio.Event(), bench.order()
 

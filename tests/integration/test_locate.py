@@ -19,21 +19,20 @@ from connectors.sdk.interface import (
     Connector,
     Fact,
     Holding,
-    Identifier,
     Page,
     Record,
     RetryableError,
     TerminalError,
 )
 from connectors.sdk.sandbox import Fault, Sandbox
-from pipeline import crash
-from pipeline.adapters.objects import FolderObjects
+from pipeline.faults import crash
 from pipeline.ports import LaterError
 from pipeline.stages.locate import Locate
+from pipeline.storage.objects import FolderObjects
 from schemas.codec import MAX_BYTES
 from schemas.events import Event, HoldingsLocated, SearchFailed, SearchOrdered
 from schemas.records import FactRow
-from tests.fakes.connectors import PROFILE, USAGE, Scripted
+from tests.fakes.connectors import PROFILE, USAGE, Scripted, borne
 from tests.fakes.orders import CODEC, CaseOf
 
 T = TypeVar("T")
@@ -76,7 +75,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def holding(kind: str, id_: str) -> Holding:
-    return Holding(kind, id_, frozenset({PROFILE}))
+    return borne(Holding(kind, id_, frozenset({PROFILE})))
 
 
 # With vendors.
@@ -87,7 +86,7 @@ async def test_everything_at_freshdesk_is_found_and_exported(objects: FolderObje
     order = case.search(export=("contact", "ticket"))
     async with FreshdeskSandbox() as sandbox:
         contact = sandbox.add_contact(
-            email="ann@example.org", name="Ann", other_emails=["ann2@example.org"]
+            email="ann@example.org", name="Ann", other_emails=["ANN@example.org"]
         )
         talk = [f"line {n}" for n in range(120)]
         tickets = [sandbox.add_ticket(contact, "a", talk), sandbox.add_ticket(contact, "b")]
@@ -101,8 +100,8 @@ async def test_everything_at_freshdesk_is_found_and_exported(objects: FolderObje
     }
     assert [it.tag for it in part.holdings] == sorted(it.tag for it in sealed.holdings)
     assert all(it.exported for it in part.holdings)
-    assert [it.value for it in sealed.identifiers] == ["ann2@example.org"]
-    assert (part.identifiers[0].strong, part.identifiers[0].kind) == (True, "email")
+    assert {it.value for it in sealed.identifiers} == {"Ann", "ANN@example.org"}
+    assert {(it.kind, it.strong) for it in part.identifiers} == {("name", False), ("email", True)}
     records = await case.exported(objects, [part])
     assert len(records) == sum(it.records for it in part.exports) == 1 + 2 + 1
     said = [line["body_text"] for *_, body in records for line in _talk(body)]
@@ -114,6 +113,19 @@ def _talk(body: bytes) -> list[dict[str, str]]:
     return found
 
 
+async def test_what_bears_somebody_elses_address_is_told_and_not_copied(
+    objects: FolderObjects,
+) -> None:
+    case = CaseOf(system="freshdesk")
+    order = case.search(export=("contact", "ticket"))
+    async with FreshdeskSandbox() as sandbox:
+        contact = sandbox.add_contact(email="ann@example.org", other_emails=["victim@example.org"])
+        sandbox.add_ticket(contact, "a")
+        (part,) = located(await at(sandbox, objects, case, order))
+    assert sorted(it.kind for it in part.holdings) == ["contact", "ticket"]
+    assert (part.exports, [it.exported for it in part.holdings]) == ((), [False, False])
+
+
 async def test_everything_at_salesforce_is_found_and_told(objects: FolderObjects) -> None:
     case = CaseOf(system="salesforce")
     order = case.search(export=("contact", "lead", "case", "comment"))
@@ -122,7 +134,10 @@ async def test_everything_at_salesforce_is_found_and_told(objects: FolderObjects
         sandbox.add_case(ContactId=contact, Subject="s")
         (part,) = located(await at(sandbox, objects, case, order))
     assert sorted(it.kind for it in part.holdings) == ["case", "contact"]
-    assert part.facts == (FactRow(name="customer", value="true"),)
+    assert [(it.name, it.read) for it in part.facts] == [
+        ("customer", "contact"),
+        ("last_contact", "case.CreatedDate"),
+    ]
     assert [(it.kind, it.strong) for it in part.identifiers] == [("phone", False)]
     assert len(await case.exported(objects, [part])) == 2
 
@@ -168,7 +183,9 @@ async def test_a_find_reads_nothing_again_that_an_earlier_round_found(
     case = CaseOf(system="freshdesk")
     known = [Holding("ticket", "4711", frozenset({PROFILE, USAGE}))]
     async with FreshdeskSandbox() as sandbox:
-        (part,) = located(await at(sandbox, objects, case, case.search(known=known)))
+        (part,) = located(
+            await at(sandbox, objects, case, case.search(known=known, exported=known))
+        )
         assert not [it for it in sandbox.calls if "tickets/{id}" in it]
     assert (part.holdings, part.gone) == ((), ())
 
@@ -204,7 +221,7 @@ async def test_neither_ids_nor_values_are_in_the_clear(objects: FolderObjects) -
     case = CaseOf(system="acme")
     pages = [
         Page(holdings=(holding("child", "SECRET-ID"),)),
-        Page(identifiers=(Identifier("email", "SECRET-VALUE"),)),
+        Page(holdings=(borne(Holding("child", "2"), "SECRET-VALUE"),)),
     ]
     connector = Scripted(pages=lambda: _stream(pages))
     for it in await answer(connector, objects, case, case.search()):
@@ -213,16 +230,14 @@ async def test_neither_ids_nor_values_are_in_the_clear(objects: FolderObjects) -
 
 async def test_pages_that_repeat_are_merged(objects: FolderObjects) -> None:
     one, more = holding("child", "1"), Holding("child", "1", frozenset({USAGE}))
+    further = borne(one, "+49 30 1", kind="phone")
     pages = [
         Page(holdings=(one,), records=(Record(one, b"1"),), facts=(Fact("customer", value=True),)),
         Page(
             holdings=(more,), records=(Record(one, b"1"),), facts=(Fact("customer", value=False),)
         ),
-        Page(
-            gone=(one, holding("child", "nobody")),
-            identifiers=(Identifier("email", "A@x.org", strong=False),),
-        ),
-        Page(identifiers=(Identifier("email", "a@x.org"), Identifier("email", "Ann@Example.org"))),
+        Page(gone=(one, holding("child", "nobody")), holdings=(further,)),
+        Page(holdings=(borne(further, "Ann@Example.org"),)),
     ]
     case = CaseOf(system="acme")
     order = case.search(export=("child",), known=[one])
@@ -230,7 +245,9 @@ async def test_pages_that_repeat_are_merged(objects: FolderObjects) -> None:
     (part,) = located(await answer(connector, objects, case, order))
     assert [it.categories for it in part.holdings] == [("profile", "usage")]
     assert (part.gone, part.facts) == ((), (FactRow(name="customer", value="true"),))
-    assert [it.strong for it in part.identifiers] == [True]
+    spelt = [(it.kind, it.strong, bool(it.spelling)) for it in part.identifiers]
+    assert spelt == [("phone", False, False), ("email", True, True)]
+    assert [it.kind for it in part.holdings[0].bears] == ["email", "phone", "email"]
     assert await case.exported(objects, [part]) == [("child", "1", b"1")]
     assert connector.asked == ["check", "locate"]
 
@@ -386,10 +403,10 @@ async def test_what_does_not_fit_a_record_is_never_left_out_silently(
     (failed,) = await answer(connector, objects, case, case.search())
     assert isinstance(failed, SearchFailed)
     assert failed.reason == "unfit_id"
-    pages = [Page(identifiers=(Identifier("email", odd), Identifier("email", "b@x.org")))]
+    pages = [Page(holdings=(borne(holding("child", "1"), odd, "b@x.org"),))]
     connector = Scripted(pages=lambda: _stream(pages))
     (part,) = located(await answer(connector, objects, case, case.search()))
-    assert len(part.identifiers) == 1
+    assert len(part.identifiers) == len(part.holdings[0].bears) - 1 == 2  # it is somebody's
 
 
 async def _stream(pages: Sequence[Page]) -> AsyncIterator[Page]:

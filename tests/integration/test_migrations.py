@@ -16,15 +16,8 @@ from sqlalchemy import Column, Connection, MetaData, insert, inspect, select, te
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import app
-from pipeline.adapters.register import reading, tables
-from pipeline.adapters.register.engine import (
-    RegisterError,
-    connect,
-    downgrade,
-    migrate,
-    revisions,
-    url_of,
-)
+from pipeline.register import reading, tables
+from pipeline.register.engine import RegisterError, connect, downgrade, migrate, revisions, url_of
 from pipeline.settings import Settings
 from tests.fakes.deciders import Broken, Sent, again, decider, requests, set_up
 

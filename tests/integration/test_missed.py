@@ -10,16 +10,16 @@ import pytest
 from aiokafka import TopicPartition
 
 from pipeline import flow
-from pipeline.adapters import local_kafka, topics
-from pipeline.adapters.decider import Decider
-from pipeline.adapters.incoming import Incoming, missing, read_range
-from pipeline.adapters.orchestrator import Orchestrator
-from pipeline.adapters.producer import producer
-from pipeline.adapters.publisher import Publisher
-from pipeline.adapters.register import store
-from pipeline.adapters.register.engine import connect, migrate, url_of
-from pipeline.adapters.rotation import Rotation
 from pipeline.app import Place
+from pipeline.kafka import local_kafka, topics
+from pipeline.kafka.incoming import Incoming, missing, read_range
+from pipeline.kafka.producer import producer
+from pipeline.orchestrator.decider import Decider
+from pipeline.orchestrator.orchestrator import Orchestrator
+from pipeline.orchestrator.publisher import Publisher
+from pipeline.orchestrator.rotation import Rotation
+from pipeline.register import store
+from pipeline.register.engine import connect, migrate, url_of
 from pipeline.settings import Settings
 from tests.fakes.deciders import Sent, set_up
 
@@ -77,7 +77,7 @@ async def test_what_the_stream_dropped_is_decided_with_the_next_batch(tmp_path: 
             await store.save_offsets(connection, found[:3])
         orchestrator = Orchestrator(
             decider=cast("Decider", Taking()),
-            publisher=Publisher(engine, Sent()),
+            publisher=Publisher(engine, Sent(), Place(tmp_path).keys.orchestrator()),
             rotation=Rotation(engine, Place(tmp_path).keys, settings),
             engine=engine,
             settings=settings,

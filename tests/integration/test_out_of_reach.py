@@ -24,13 +24,14 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from pipeline import app, flow, grants
-from pipeline.adapters.register import reading, tables
-from pipeline.adapters.register.case_keys import PACKAGE, RECORD, expire
-from pipeline.adapters.register.engine import connect, url_of
-from pipeline.adapters.register.sealing import system_of
-from pipeline.grants import HEADER, GrantError
-from pipeline.segments import open_stream
+from pipeline import app, flow
+from pipeline.crypto import grants
+from pipeline.crypto.grants import HEADER, GrantError
+from pipeline.crypto.segments import open_stream
+from pipeline.register import reading, tables
+from pipeline.register.case_keys import PACKAGE, RECORD, expire
+from pipeline.register.engine import connect, url_of
+from pipeline.register.sealing import system_of
 from pipeline.settings import Settings
 from schemas.codec import from_body
 from schemas.envelope import disclose
@@ -40,6 +41,7 @@ from tests.fakes.by_hand import CODEC, ByHand, by_hand
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MAIL, OTHER = "somebody@example.org", "bystander@example.org"
+SYSTEMS = ("freshdesk", *flow.OURS, grants.PIPELINE, grants.LEDGER)
 EXPORTS, SEALED, ENVELOPE = "export or response", "sealed field", "request"
 
 
@@ -54,7 +56,7 @@ async def hand(tmp_path: Path, register: str) -> AsyncIterator[ByHand]:
         incoming_kept=3 * DAY,
         backups_kept=2 * DAY,
     )
-    settings.data.mkdir()
+    settings.data.mkdir(mode=0o700)
     async with by_hand(settings) as made:
         for email in (MAIL, OTHER):
             made.sandbox.seed([{"kind": "contact", "name": "Some One", "email": email}])
@@ -119,10 +121,9 @@ class Operator:
             found += [it.event for it in await reading.entries(engine, case)]
         for record in self.hand.published:
             event = CODEC.decode(record.value)
+            found.append(event)
             if isinstance(event, LedgerAppended):
                 found += [from_body(it.type, it.version, it.body) for it in event.entries]
-            else:
-                found.append(event)
         return [it for it in found if it.case == case]
 
     async def _granted(self, case: UUID, *, backups: bool) -> dict[tuple[UUID, str], bytes]:
@@ -143,7 +144,7 @@ class Operator:
                 )
                 for row in rows:
                     for key in _unwrapped(row.wrapped, wrapping):
-                        for system in ("freshdesk", flow.RESPONSE, flow.NOTICE, grants.PIPELINE):
+                        for system in SYSTEMS:
                             made = grants.grant(row.purpose, key, row.id, system)
                             found[row.id, system] = made.key
         return found
@@ -240,7 +241,7 @@ async def _let_die(hand: ByHand, case: UUID, at: Mapping[str, datetime]) -> None
             await connection.execute(select(tables.keys).where(tables.keys.c.owner == case))
         )
         for it in rows:
-            await expire(connection, [it.id], at[it.purpose])
+            await expire(connection, {it.id: at[it.purpose]})
 
 
 async def _destroyed(hand: ByHand, case: UUID) -> list[KeyDestroyed]:

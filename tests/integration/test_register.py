@@ -15,20 +15,20 @@ from sqlalchemy import event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline import flow
-from pipeline.adapters import wire
-from pipeline.adapters.behind import RegisterBehindError
-from pipeline.adapters.clock import sweep
-from pipeline.adapters.incoming import Incoming
-from pipeline.adapters.key_folder import KeyFileError
-from pipeline.adapters.publisher import Publisher
-from pipeline.adapters.register import reading, store, tables
-from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
-from pipeline.adapters.register.engine import connect, migrate, url_of
 from pipeline.app import Place
 from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, decide
 from pipeline.case.dues import Due
+from pipeline.kafka import wire
+from pipeline.kafka.authentication import check_signature
+from pipeline.kafka.incoming import Incoming
+from pipeline.keys.key_folder import KeyFileError
+from pipeline.orchestrator.clock import sweep
+from pipeline.orchestrator.publisher import Publisher
+from pipeline.register import reading, store, tables
+from pipeline.register.case_keys import PACKAGE, RECORD, CaseKeys, destroy
+from pipeline.register.engine import RegisterBehindError, connect, migrate, url_of
 from pipeline.settings import Settings
 from schemas import events as e
 from schemas.codec import CodecError
@@ -45,6 +45,7 @@ from tests.fakes.deciders import (
     requests,
     set_up,
 )
+from tests.fakes.proofs import answer
 
 SQLITE_ALONE = pytest.mark.parametrize("register", ["sqlite"], indirect=True)
 
@@ -125,36 +126,28 @@ async def test_what_a_batch_says_of_a_case_is_one_record_of_its_ledger(
     one = decider(settings, engine, sent)
     await one.take(await requests(settings, case))
     orders = [
-        CODEC.decode(it.value)
+        it
         for system in ("freshdesk", "salesforce")
         for it in of_topic(sent.records, flow.work(system))
     ]
     sent.records.clear()
-    await one.take([_put_off(it) for it in orders])
+    await one.take([_put_off(settings, it) for it in orders])
     (record,) = of_topic(sent.records, flow.LEDGER)
     appended = CODEC.decode(record.value)
     assert isinstance(appended, e.LedgerAppended)
-    assert [it.type for it in appended.entries] == ["order_deferred"] * 2
+    assert [it.type for it in appended.rows] == ["order_deferred"] * 2
+    assert appended.entries == ()
     entries = await reading.ledger(engine, case)
-    assert [it.number for it in appended.entries] == [it.number for it in entries[-2:]]
+    assert [it.number for it in appended.rows] == [it.number for it in entries[-2:]]
 
 
-def _put_off(order: Any) -> Incoming:
+def _put_off(settings: Settings, record: wire.Record) -> Incoming:
     """What a host says to an order that it cannot work on now."""
+    order: Any = CODEC.decode(record.value)
     said = e.OrderDeferred(
         case=order.case, order=order.order, system=order.system, until=NOW, reason="run_limit"
     )
-    headers = wire.headers(
-        said,
-        event_id=wire.answer_id(order.order, said),
-        cause=None,
-        source="host",
-        at=NOW,
-        trace=wire.new_trace(),
-    )
-    key = str(order.case).encode()
-    record = wire.Record(topic=flow.RESULTS, key=key, value=CODEC.encode(said), headers=headers)
-    return arrived(record, next(OFFSETS))
+    return arrived(answer(Place(settings.data).keys, record, said), next(OFFSETS))
 
 
 def _raises(_: Any) -> Any:
@@ -182,7 +175,7 @@ async def test_an_event_that_breaks_the_decider_is_put_aside_and_the_others_go_o
     one = decider(settings, engine, sent)
     batch = await requests(settings, bad, good)
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.adapters.decider.decide", breaking)
+        patch.setattr("pipeline.orchestrator.decider.decide", breaking)
         await one.take(batch)
     (letter,) = of_topic(sent.records, flow.DEAD_LETTERS)
     assert CODEC.decode(letter.value).reason == "incident: undecidable"  # type: ignore[attr-defined]
@@ -221,7 +214,8 @@ async def test_what_is_refused_is_put_aside_once_though_publishing_fails(
     for _ in range(3):
         await one.take(batch)
     sent, later = Sent(), datetime.now(UTC) + timedelta(minutes=1)
-    assert await Publisher(engine, sent, lambda: later).sweep() == len(batch)
+    keys = Place(settings.data).keys.orchestrator()
+    assert await Publisher(engine, sent, keys, lambda: later).sweep() == len(batch)
     assert len(of_topic(sent.records, flow.DEAD_LETTERS)) == len(batch)
 
 
@@ -238,7 +232,7 @@ async def test_a_key_whose_end_has_moved_meanwhile_is_not_destroyed(
         await connection.execute(update(tables.keys).values(destroy_at=late + timedelta(days=1)))
 
     locked_ = store.lock
-    monkeypatch.setattr("pipeline.adapters.open_cases.store.lock", moved)
+    monkeypatch.setattr("pipeline.orchestrator.case_cache.store.lock", moved)
     await one.expire_keys(late)
     assert {it.destroyed_at for it in await reading.keys(engine)} == {None}
 
@@ -334,9 +328,12 @@ async def test_what_a_dead_process_owed_is_published_by_another(
     old = datetime.now(UTC) - timedelta(minutes=1)
     async with engine.begin() as connection:
         await store.owe(connection, [record], old)
-    assert await Publisher(engine, sent).sweep() == 1
-    assert sent.records == [record]
-    assert await Publisher(engine, sent).sweep() == 0
+    keys = Place(settings.data).keys.orchestrator()
+    assert await Publisher(engine, sent, keys).sweep() == 1
+    (published,) = sent.records
+    assert replace(published, headers=published.headers[:1]) == record
+    check_signature(arrived(published, 0), keys)  # by the key that is in force as it leaves
+    assert await Publisher(engine, sent, keys).sweep() == 0
 
 
 async def test_no_question_of_the_decider_or_the_clock_reads_a_whole_table(
@@ -354,7 +351,7 @@ async def test_no_question_of_the_decider_or_the_clock_reads_a_whole_table(
     came = await requests(settings, case)
     await one.take(came)
     await decider(settings, engine, Sent()).take(again(came))  # has nothing in memory
-    publisher = Publisher(engine, Sent())
+    publisher = Publisher(engine, Sent(), Place(settings.data).keys.orchestrator())
     await sweep(one, publisher, engine, NOW + settings.record_key_lives + timedelta(days=1))
     await reading.find(engine, str(case)[:8])
     await reading.entries(engine, case)

@@ -14,13 +14,13 @@ from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
 from pipeline import flow
-from pipeline.adapters.key_folder import KeyFileError, KeyFolder
-from pipeline.adapters.register import reading, tables
-from pipeline.adapters.register.case_keys import PACKAGE, RECORD, CaseKeys, NewKey, new_key
-from pipeline.adapters.rotation import Rotation
-from pipeline.app import LOCAL
+from pipeline.app import CONSOLE, LOCAL
+from pipeline.keys.key_folder import KeyFileError, KeyFolder
+from pipeline.orchestrator.rotation import Rotation
+from pipeline.register import reading, tables
+from pipeline.register.case_keys import PACKAGE, RECORD, CaseKeys, NewKey, new_key
 from pipeline.settings import Settings
-from schemas.events import RecordRefused, RequestRefused
+from schemas.events import PlanChanged, RecordRefused
 from tests.fakes.by_hand import CODEC, ByHand, by_hand
 from tests.fakes.deciders import arrived, of_topic
 
@@ -194,7 +194,8 @@ async def test_a_repeated_request_is_known_again_when_its_key_is_dead(hand: ByHa
     forged = replace(CODEC.decode(first.value), claims=("access",))  # type: ignore[call-arg]
     hand.published.append(replace(first, value=CODEC.encode(forged)))
     await hand.go()
-    assert refusals(hand) == ["incident: bad_signature"]
+    (reason,) = refusals(hand)
+    assert reason.startswith("incident: not authenticated: bad_signature")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,8 @@ async def test_two_persons_under_one_new_case_in_one_batch_are_not_one(hand: ByH
 async def test_a_repeated_decision_is_known_again_when_its_key_is_dead(hand: ByHand) -> None:
     case = await hand.ask("a@example.org")
     await hand.go()
-    await hand.edge.decision(RequestRefused(case=case, by=LOCAL, reason="excessive"), "somebody")
+    changed = PlanChanged(case=case, by=CONSOLE, digest=b"d" * 32, leave=())
+    await hand.console.decision(changed, "somebody")
     decision = hand.published[-1]
     await hand.go()
     async for _ in hand.wait(7 * DAY, every=HOUR):
@@ -256,7 +258,8 @@ async def test_a_repeated_decision_is_known_again_when_its_key_is_dead(hand: ByH
     stranger = replace(CODEC.decode(decision.value), by="nobody")  # type: ignore[call-arg]
     hand.published.append(replace(decision, value=CODEC.encode(stranger)))
     await hand.go()
-    assert refusals(hand) == ["incident: unknown_console"]
+    (reason,) = refusals(hand)
+    assert reason.startswith("incident: not authenticated: unknown_console")
 
 
 async def test_dead_letters_open_until_their_topic_forgets_them(hand: ByHand) -> None:

@@ -42,7 +42,10 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ANN = Subject((Identifier("email", "ann@example.org"),))
 EVERYONE = "SELECT Id, IsDeleted FROM Contact"
 TOKEN = "POST /services/oauth2/token"
-TYPES = {"boolean", "datetime", "id", "reference", "string", "textarea"}
+TYPES = {
+    *("address", "boolean", "date", "datetime", "double", "email", "id", "phone", "picklist"),
+    *("reference", "string", "textarea", "url"),
+}
 """Of the types of a field that Salesforce documents, those that this org has."""
 
 Ask = Callable[[Any], Any]

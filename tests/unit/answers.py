@@ -12,14 +12,15 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from connectors.sdk.interface import Holding, Record
-from pipeline import grants, policy
-from pipeline.adapters.objects import FolderObjects
-from pipeline.adapters.signer import FileSigner
-from pipeline.grants import Grants
-from pipeline.segments import open_stream, pack, seal_stream
+from pipeline import policy
+from pipeline.crypto import grants
+from pipeline.crypto.grants import Grants
+from pipeline.crypto.segments import open_stream, pack, seal_stream
+from pipeline.keys.answer_keys import AnswerKeys
 from pipeline.stages.assemble import Assemble
+from pipeline.storage.objects import FolderObjects
 from schemas.codec import locked
-from schemas.events import ResponseOrdered, ResponseSigned
+from schemas.events import CaseReported, ResponseOrdered, ResponseSigned
 from schemas.records import (
     ClaimRow,
     CoverageRow,
@@ -27,6 +28,7 @@ from schemas.records import (
     FoundRow,
     ObligationRow,
     OutcomeRow,
+    ResponseRow,
     Sealed,
     SealedIdentifier,
     SystemRow,
@@ -277,6 +279,34 @@ def order(exports: Sequence[ExportRow] = (), *rights: str, kind: str = "final") 
     )
 
 
+def report() -> CaseReported:
+    """The report of the example person's case."""
+    ordered = order()
+    return CaseReported(
+        case=ordered.case,
+        n=2,
+        state="answered",
+        claims=ordered.claims,
+        received_at=ordered.received_at,
+        due_at=ordered.due_at,
+        reported_at=NOW,
+        intake="website",
+        level=2,
+        method="vouched",
+        policy=ordered.policy,
+        plans=1,
+        approved_by="policy",
+        systems=ordered.systems,
+        found=ordered.found,
+        coverage=ordered.coverage,
+        obligations=ordered.obligations,
+        responses=(
+            ResponseRow(n=1, kind="final", claims=("access",), digest=b"d" * 32, notified="sent"),
+        ),
+        head=ordered.head,
+    )
+
+
 @dataclass(frozen=True)
 class Bench:
     """The response host's world in a folder."""
@@ -284,24 +314,24 @@ class Bench:
     root: Path
     grants: Grants
     objects: FolderObjects
-    signer: FileSigner
+    signer: AnswerKeys
     key: Path
     """The public key."""
 
     async def export(self, system: str, records: AsyncIterator[Record] | list[Record]) -> ExportRow:
         """Seal records as a connector's host does."""
         grant = self.grants.package(system)
-        name, count = f"{CASE}/{system}-{os.urandom(4).hex()}", 0
+        name, count = f"{CASE}/{system}-{os.urandom(4).hex()}-1", 0
 
         async def packed() -> AsyncIterator[bytes]:
             nonlocal count
             if isinstance(records, list):
                 for it in records:
-                    count += 1
+                    count += not it.more
                     yield pack(it)
                 return
             async for it in records:
-                count += 1
+                count += not it.more
                 yield pack(it)
 
         await self.objects.put(name, seal_stream(grant.key, grant.key_id, name, packed()))
@@ -315,7 +345,13 @@ class Bench:
         """Let the response host work on an order."""
         record = self.grants.record()
         sealed = seal_event(locked(), ordered, person, record.key, record.key_id, "response")
-        work = Assemble(self.objects, self.signer, policy.load(), locked(), now=lambda: NOW)
+        work = Assemble(
+            self.objects,
+            self.signer,
+            {policy.load().digest: policy.load()},
+            locked(),
+            now=lambda: NOW,
+        )
         (signed,) = await work(sealed, self.grants)
         assert isinstance(signed, ResponseSigned)
         return signed
@@ -354,9 +390,10 @@ def bench(root: Path) -> Bench:
             *(grants.grant(grants.PACKAGE, package, package_id, it) for it in systems),
         )
     )
-    private, public = root / "keys" / "signing.key", root / "keys" / "signing.pem"
-    signer = FileSigner(private, public)
-    return Bench(root, granted, FolderObjects(root / "objects"), signer, public)
+    signer = AnswerKeys(root / "keys")
+    signer.create(NOW)
+    (root / "objects").mkdir(exist_ok=True)
+    return Bench(root, granted, FolderObjects(root / "objects"), signer, signer.current_public)
 
 
 def with_exports(ordered: ResponseOrdered, *exports: ExportRow) -> ResponseOrdered:

@@ -11,9 +11,10 @@ from functools import partial
 
 import pytest
 
+from connectors.sdk.calls import calling
 from connectors.sdk.interface import Capabilities, Limit, RetryableError, TerminalError
-from pipeline.adapters import caller as module
-from pipeline.adapters.caller import HostCaller
+from pipeline.host import caller as module
+from pipeline.host.caller import HostCaller
 from pipeline.settings import Settings
 
 
@@ -186,3 +187,52 @@ async def test_the_breaker_opens_refuses_at_once_and_closes_again(
     await asyncio.sleep(0.25)
     assert await call(well) == "answer"
     assert await call(well) == "answer"
+
+
+async def test_a_limit_of_one_route_holds_its_calls_and_no_others() -> None:
+    call = made(
+        Limit(calls=100, per=timedelta(seconds=0.3)),
+        Limit(calls=3, per=timedelta(seconds=0.3), route="GET /list"),
+    )
+    listed, read = Vendor(), Vendor()
+
+    async def through(vendor: Vendor, route: str) -> None:
+        token = calling.set(route)
+        await call(vendor)
+        calling.reset(token)
+
+    await asyncio.gather(
+        *(through(listed, "GET /list") for _ in range(7)),
+        *(through(read, "GET /list/{id}") for _ in range(20)),
+    )
+    assert listed.most_in(0.29) <= 3
+    assert max(read.at) < max(listed.at), "it waited for a turn that was not its own"
+
+
+async def test_a_limit_of_each_route_is_each_ones_own_unless_one_has_another() -> None:
+    call = made(
+        Limit(calls=2, per=timedelta(seconds=0.3), route="*"),
+        Limit(calls=4, per=timedelta(seconds=0.3), route="GET /search"),
+    )
+    routes = {name: Vendor() for name in ("GET /a", "GET /b", "GET /search", "")}
+
+    async def through(route: str) -> None:
+        token = calling.set(route)
+        await call(routes[route])
+        calling.reset(token)
+
+    await asyncio.gather(*(through(it) for it in routes for _ in range(8)))
+    assert routes["GET /a"].most_in(0.29) <= 2
+    assert routes["GET /b"].most_in(0.29) <= 2
+    assert 2 < routes["GET /search"].most_in(0.29) <= 4
+    assert routes[""].most_in(0.29) == 8
+
+
+async def test_a_share_is_of_a_routes_limit_too() -> None:
+    call = made(Limit(calls=6, per=timedelta(seconds=0.3), route="GET /list"))
+    call.share(0.5)
+    vendor = Vendor()
+    token = calling.set("GET /list")
+    await asyncio.gather(*(call(vendor) for _ in range(6)))
+    calling.reset(token)
+    assert vendor.most_in(0.29) <= 3

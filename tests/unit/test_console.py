@@ -9,8 +9,8 @@ import sys
 import click
 import pytest
 
-from pipeline.adapters import wire
 from pipeline.cli import console
+from pipeline.kafka import wire
 
 STUBBORN = """
 import asyncio
@@ -44,7 +44,7 @@ def test_a_task_that_a_library_never_ends_does_not_hold_the_process() -> None:
 
 @console.command
 async def _stopped_by_a_later_release() -> None:
-    wire.refuse_later({"ce_type": "habeas.holdings_located.v2"})
+    wire.refuse_later({"ce_type": "habeas.holdings_located.v99"})
 
 
 @console.command
@@ -58,7 +58,7 @@ async def _broken() -> None:
 
 
 def test_what_was_foreseen_is_told_in_its_own_words() -> None:
-    with pytest.raises(click.ClickException, match=r"holdings_located\.v2 .*update this process"):
+    with pytest.raises(click.ClickException, match=r"holdings_located\.v99 .*update this process"):
         _stopped_by_a_later_release()
 
 

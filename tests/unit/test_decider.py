@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -12,16 +13,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.case.case import MAX_ATTEMPTS, Case, Held
+from pipeline.case.coverage import systems
 from pipeline.case.decide import StaleError
 from pipeline.case.fold import fold
 from pipeline.case.portions import portions
+from pipeline.case.rules import Given
 from pipeline.stages.aggregate import _obligations
 from pipeline.stages.search import NAMED, NAMED_BYTES
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import HoldingRow, OutcomeRow
 
-from .worlds import CASE, Run, Thing, World, many_tickets, rows, rules, small_world, tag
+from .worlds import (
+    CASE,
+    START,
+    Run,
+    Thing,
+    World,
+    many_tickets,
+    row_of,
+    rows,
+    rules,
+    small_world,
+    tag,
+    told_nobody,
+)
 
 BOTH = ("access", "erasure")
 KEPT = {("salesforce", "contact", "identity"), ("salesforce", "contact", "contact")}
@@ -90,6 +106,28 @@ def test_a_lead_loses_everything() -> None:
     assert {state for state, _ in rows(case, "erasure").values()} == {"proved"}
     assert case.claims["erasure"].state == "fulfilled"
     assert not case.obligations
+
+
+def test_nothing_is_erased_that_may_not_have_been_handed_over() -> None:
+    world = small_world()
+    world.left_out = ("freshdesk",)
+    case = Run(world).go(*BOTH)
+    assert {name for name, _ in world.erased} == {"sf-record"}
+    assert rows(case, "access")["freshdesk", "ticket", "usage"] == ("open", "failed")
+    assert rows(case, "erasure")["freshdesk", "ticket", "usage"] == ("open", "failed")
+    assert case.claims["erasure"].settled_at
+    assert case.responses[0].digest  # the answer itself does not wait
+
+
+def test_an_export_row_under_another_systems_name_is_nobodys() -> None:
+    world = small_world()
+    world.under = {"freshdesk": "salesforce"}
+    case = Run(world).go("access")
+    assert "freshdesk" not in {it.system for it in case.exports}
+    honest = Run(small_world()).go("access")
+    assert [it for it in case.exports if it.system == "salesforce"] == [
+        it for it in honest.exports if it.system == "salesforce"
+    ]
 
 
 def test_nothing_held_is_an_answer() -> None:
@@ -233,7 +271,7 @@ def test_what_is_left_to_a_human_settles() -> None:
 
 def test_a_row_is_owed_once_and_a_later_one_as_well() -> None:
     case = Run(small_world()).go("erasure")
-    assert list(_obligations(case)) == []
+    assert list(_obligations(case, rules(), Given(now=START))) == []
     (kept,) = (
         it for it in case.held.values() if it.kind == "contact" and it.system == "salesforce"
     )
@@ -244,7 +282,7 @@ def test_a_row_is_owed_once_and_a_later_one_as_well() -> None:
         held={**case.held, later.tag: later},
         outcomes={**case.outcomes, (later.tag, "identity"): outcome},
     )
-    (opened,) = _obligations(grown)
+    (opened,) = _obligations(grown, rules(), Given(now=START))
     assert [(it.tag, it.erase) for it in opened.rows] == [(later.tag, ("identity",))]
     assert opened.obligation not in {it.id for it in case.obligations}
 
@@ -263,7 +301,7 @@ def test_a_second_round_names_what_fits_into_a_record() -> None:
 
 
 def test_a_large_plan_waits_for_its_own_digest() -> None:
-    run = Run(many_tickets(30))
+    run = Run(many_tickets(30), rules=told_nobody())
     case = run.go("erasure")
     assert case.plan is not None
     assert case.plan.state == "asked"
@@ -351,7 +389,7 @@ def test_half_an_answer_is_no_answer() -> None:
 
 
 def test_no_answer_within_the_budget_is_unknown() -> None:
-    run = Run(small_world())
+    run = Run(small_world(), rules=told_nobody())
     run.start("access")
     run.wait(rules().settings.search_budget + timedelta(seconds=1))
     assert run.case is not None
@@ -450,10 +488,42 @@ def test_new_holdings_of_the_second_look_go_to_a_delta_plan() -> None:
             world.things["freshdesk"].append(late)
             event, _ = answers[1]
             assert isinstance(event, e.TaskCompleted)
-            seen = HoldingRow(tag=tag("late"), kind="ticket", categories=("usage",))
+            seen = row_of(late)
             answers[1] = (replace(event, looked=(*event.looked, seen)), uuid4())
         for event, event_id in answers:
             orders += run.take(event, event_id)
     assert run.case is not None
     assert rows(run.case, "erasure")["freshdesk", "ticket", "usage"] == ("proved", "erased")
     assert ("late", "usage") in world.erased
+
+
+def test_a_blank_holding_is_neither_lost_nor_planned_for_again_and_again() -> None:
+    """There, and with nothing in it: from the start, or after a task."""
+
+    class Blank(World):
+        def answer(self, order: Event) -> Iterator[Event]:
+            for it in super().answer(order):
+                match it:
+                    case e.HoldingsLocated(system="freshdesk", part=1):
+                        yield replace(
+                            it,
+                            holdings=(
+                                *it.holdings,
+                                HoldingRow(tag=tag("empty"), kind="ticket", bears=borne),
+                            ),
+                        )
+                    case e.TaskCompleted(part=2):
+                        left = tuple(HoldingRow(tag=row, kind="contact") for row in it.gone)
+                        yield replace(it, looked=left, gone=())
+                    case _:
+                        yield it
+
+    contact = Thing("contact", "contact", {"identity"}, frozenset({"first"}))
+    borne = row_of(contact).bears
+    world = Blank(things={"freshdesk": [contact]}, facts={"salesforce": {"customer": "false"}})
+    run = Run(world)
+    case = run.go("erasure")
+    assert rows(case, "erasure") == {("freshdesk", "contact", "identity"): ("proved", "erased")}
+    assert (case.plans, len(run.of(e.TaskOrdered)), case.leftover) == (1, 1, {})
+    assert {it.system: it.found for it in systems(case)}["freshdesk"] == 2
+    assert run.of(e.CaseReported)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.finished import FURTHEST, Partition, decoded, encoded
+from pipeline.host.offset_bitmap import FURTHEST, Partition, decoded, encoded
 
 MOST = 4096
 """Bytes of a commit's metadata, by the broker's default."""

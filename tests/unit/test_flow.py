@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.sdk import registry
 from pipeline import flow
 from pipeline.flow import FINAL, ROUTE, Where
 from pipeline.settings import Settings
@@ -68,5 +69,22 @@ def test_orders_go_to_their_system_and_nothing_else_does() -> None:
     assert {flow.work("freshdesk"), flow.work("salesforce"), flow.REPORTS} <= names
 
 
+def test_all_that_outlives_a_cases_record_key_is_the_ledgers_topic() -> None:
+    """What it says is sealed under that key (`tests/chaos/test_forgetting.py`)."""
+    made = Settings()
+    topics = flow.topics(("freshdesk",), made)
+    longer = [
+        it.name for it in topics if it.retention is None or it.retention >= made.record_key_lives
+    ]
+    assert longer == [flow.LEDGER]
+
+
 def test_the_readme_shows_the_route_as_it_is() -> None:
     assert f"```mermaid\n{flow.picture()}```" in README.read_text()
+
+
+def test_the_readme_says_what_is_out_of_reach_as_the_answers_do() -> None:
+    told = " ".join(README.read_text().split())
+    for system in registry.systems():
+        for sentence in registry.connector(system).capabilities.beyond.values():
+            assert sentence in told, f"{system}: {sentence}"

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.grants import (
+from connectors.sdk.spelling import normal
+from pipeline.crypto.grants import (
     HEADER,
     PACKAGE,
     RECORD,
@@ -24,7 +25,6 @@ from pipeline.grants import (
     grant,
     holding_tag,
     identifier_tag,
-    normal,
     tag_grant,
     unwrap,
     wrap,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import settings
-from pipeline.adapters.key_files import KeyFiles
-from pipeline.adapters.key_folder import KeyFileError, KeyFolder, KeyPairs
+from pipeline.keys.key_files import KeyFiles
+from pipeline.keys.key_folder import KeyFileError, KeyFolder, KeyPairs
+from pipeline.keys.orchestrator_keys import OrchestratorKeys
 from pipeline.settings import Settings, SettingsError
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -85,6 +86,22 @@ def test_a_pair_seals_with_what_opens_and_its_public_part_goes_first(tmp_path: P
     assert (pairs.public(NOW + HOUR)[0], list(pairs)) == (first, [first])
 
 
+def test_the_public_half_of_a_signing_key_outlives_it(tmp_path: Path) -> None:
+    """What it signed lies in the ledger's topic for ever."""
+    keys = OrchestratorKeys(tmp_path)
+    first, second = keys.create(NOW), keys.create(NOW + HOUR)
+    signature = keys[first].sign(b"said")
+    assert (keys.current(NOW), keys.current(NOW + HOUR)) == (first, second)
+    keys.destroy(first)
+    keys.tidy()
+    assert list(keys) == [second]
+    public = keys.public_of(first)
+    assert public is not None
+    public.verify(signature, b"said")
+    for named in ("", "../x", "20990101T000000000000-00000000", "x" * 300):
+        assert keys.public_of(named) is None
+
+
 def test_every_kind_gets_its_first_key_once(tmp_path: Path) -> None:
     files = KeyFiles(tmp_path)
     for _ in range(2):
@@ -94,6 +111,8 @@ def test_every_kind_gets_its_first_key_once(tmp_path: Path) -> None:
         ("wrapping", "", 1),
         ("intake", "", 1),
         ("letters", "", 1),
+        ("orchestrator", "", 1),
+        ("signing", "", 1),
         ("host", "acme", 1),
         ("host", "other", 1),
     ]
@@ -105,6 +124,10 @@ def test_every_kind_gets_its_first_key_once(tmp_path: Path) -> None:
         ("HABEAS_HOST_KEY_PERIOD", "3600"),
         ("HABEAS_WRAPPING_KEY_PERIOD", "1"),
         ("HABEAS_BACKUPS_KEPT", "604800"),
+        ("HABEAS_INCOMING_KEPT", "94608000"),
+        ("HABEAS_DEAD_LETTERS_KEPT", "94608000"),
+        ("HABEAS_MAIL_KEPT", "94608000"),
+        ("HABEAS_GIVE_UP_AFTER", "0"),
     ],
 )
 def test_periods_that_cannot_work_are_refused_by_name(variable: str, value: str) -> None:

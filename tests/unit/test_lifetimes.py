@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import lifetimes
-from pipeline.lifetimes import LATE, Lifetime
+from pipeline.crypto import lifetimes
+from pipeline.crypto.lifetimes import LATE, Lifetime
 from pipeline.settings import Settings
 
 START = datetime(2026, 5, 4, tzinfo=UTC)
@@ -100,4 +100,5 @@ def test_the_defaults_are_what_the_documents_say() -> None:
     assert lifetimes.of_hosts(settings) == Lifetime(DAY, timedelta(hours=1, minutes=10))
     assert lifetimes.of_intakes(settings) == Lifetime(30 * DAY, 7 * DAY)
     assert lifetimes.of_letters(settings) == Lifetime(30 * DAY, 90 * DAY)
+    assert lifetimes.of_orchestrator(settings) == Lifetime(30 * DAY, HOUR)
     assert lifetimes.of_wrapping(settings) == Lifetime(30 * DAY, 6 * DAY)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.objects import FolderObjects, ObjectNameError
 from pipeline.ports import ObjectExistsError, ObjectMissingError, Objects
+from pipeline.storage.objects import FolderObjects, ObjectNameError
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -26,6 +26,7 @@ def files(folder: Path) -> set[str]:
 
 
 async def test_an_object_is_read_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "objects").mkdir()
     objects = FolderObjects(tmp_path / "objects")
     large = bytes(700_000)
     await objects.put("case/order/run-1", stream(b"a", large))
@@ -79,6 +80,7 @@ async def test_what_is_not_there_is_missing(tmp_path: Path, name: str) -> None:
     "name", ["", "/", "/etc/x", "..", "../x", "a/../../x", "a//b", "a/", "a/./b", "a\\b", "a\x00"]
 )
 async def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "objects").mkdir()
     objects = FolderObjects(tmp_path / "objects")
     with pytest.raises(ObjectNameError):
         await objects.put(name, stream(b"x"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pipeline.adapters.open_cases import OpenCases
 from pipeline.case.case import Case
+from pipeline.orchestrator.case_cache import OpenCases
 from schemas.records import Sealed
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)

@@ -21,13 +21,14 @@ from connectors.sdk.interface import (
     Open,
     Outcome,
     Proved,
+    Queued,
     Rectified,
     Redacted,
     Restricted,
     Retained,
     Suppressed,
 )
-from pipeline.case.outcome import code, from_row, state, to_row
+from pipeline.case.outcome import code, from_row, of_host, state, to_row
 from schemas.records import OutcomeRow
 
 WHEN = datetime(2030, 1, 1, tzinfo=UTC)
@@ -43,6 +44,7 @@ EVERY: list[Outcome] = [
     Retained("contract"),
     Expires(WHEN),
     Blocked(WHEN, "lock"),
+    Queued(WHEN),
     Accepted(WHEN),
     NeedsHuman("unblock"),
     NotSupported("fixed"),
@@ -91,3 +93,10 @@ def test_an_unknown_kind_is_open() -> None:
 def test_a_vendors_text_never_passes_for_a_code(text: str) -> None:
     assert code(text) == "unnamed"
     assert to_row(Failed(text)).reason == "unnamed"
+
+
+@pytest.mark.parametrize("kind", ["attested", "not_possible"])
+def test_what_only_people_say_is_nothing_that_a_host_can_say(kind: str) -> None:
+    assert of_host(OutcomeRow(kind=kind)) == to_row(Failed("unknown_outcome"))
+    assert of_host(OutcomeRow(kind="erased")) == OutcomeRow(kind="erased")
+    assert state(OutcomeRow(kind=kind)) in {"attested", "open"}

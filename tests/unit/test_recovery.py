@@ -9,17 +9,17 @@ from uuid import uuid4
 
 import pytest
 
-from pipeline.adapters.ledger_topic import Unreadable
-from pipeline.adapters.positions import Bounds
-from pipeline.adapters.reading_on import ReadOn, read_on
-from pipeline.adapters.recovery import Recovered
-from pipeline.adapters.register.joining import NotOneChainError, following
-from pipeline.adapters.register.store import chain, chained
-from pipeline.adapters.taking_over import BrokenCase
 from pipeline.case.decide import Said
 from pipeline.case.fold import fold
-from pipeline.case.lost import LostCase, lost
+from pipeline.case.lost import LostCase, lost, unread
 from pipeline.cli.recover import show
+from pipeline.kafka.ledger_topic import Unreadable
+from pipeline.kafka.positions import Bounds
+from pipeline.kafka.resume_offsets import ResumeOffset, resume_offsets
+from pipeline.recovery.chain_merge import NotOneChainError, following, readable
+from pipeline.recovery.recovery import Recovered
+from pipeline.recovery.takeover import BrokenCase
+from pipeline.register.store import chain, chained
 from schemas import events as e
 from schemas.records import LedgerEntry
 
@@ -130,12 +130,12 @@ def test_where_a_partition_is_read_on(  # noqa: PLR0917  a row of the table
     unread: int,
     behind: bool,  # noqa: FBT001
 ) -> None:
-    (found,) = read_on(
+    (found,) = resume_offsets(
         {} if stored is None else {PLACE: stored},
         {} if committed is None else {PLACE: committed},
         {PLACE: bounds},
     )
-    wanted = ReadOn(
+    wanted = ResumeOffset(
         topic=PLACE[0],
         partition=PLACE[1],
         stored=stored,
@@ -181,24 +181,66 @@ def test_a_lost_case_is_sent_again_only_while_nothing_was_ordered_to_be_erased()
     assert seen == {(True, False), (False, True), (False, False)}
 
 
+def test_of_a_case_that_cannot_be_read_the_worst_is_taken_for_true() -> None:
+    """Only the types of its events are known: an erasure that was ordered may have been done."""
+    run = Run(small_world())
+    run.go("access", "erasure")
+    sealed = [replace(it, body=b"") for it in ledger(*run.said)]
+    seen = set()
+    for n in range(1, len(sealed) + 1):
+        told_of = unread(CASE, None, sealed[:n], is_over=False)
+        do = " ".join(told_of.do)
+        again, by_hand = "have the request sent again" in do, "do not send" in do
+        ordered = dict(told_of.unread).get("task_ordered", 0)
+        assert (again, by_hand) == (not ordered, bool(ordered))
+        assert sum(count for _, count in told_of.unread) == n
+        seen.add((again, "come back yourself to what is owed" in do))
+    assert seen == {(True, False), (False, False), (False, True)}
+    (nothing,) = unread(CASE, None, sealed[:3], is_over=True).do
+    assert nothing.startswith("nothing: its time was up")
+
+
+def test_what_was_read_before_counts_for_a_case_of_which_the_end_cannot_be_read() -> None:
+    run = Run(small_world())
+    run.go("access", "erasure")
+    at = next(n for n, it in enumerate(run.said) if isinstance(it.event, e.TaskOrdered)) + 1
+    known = fold((it.event for it in run.said[:at]), rules())
+    sealed = [replace(it, body=b"") for it in ledger(*run.said)[at:]]
+    told_of = unread(CASE, known, sealed[:1], is_over=False)
+    assert [right for right, _ in told_of.claims] == ["access", "erasure"]
+    assert "do not send the request again" in " ".join(told_of.do)
+
+
+def test_after_an_event_that_cannot_be_read_only_the_numbers_tell() -> None:
+    entries = whole()
+    sealed = [replace(it, body=b"") for it in entries[10:]]
+    read = (*entries[10:12], *sealed[2:])
+    assert following(entries[:10], chain(entries[:10]), by_number(read)) == read
+    assert readable(read) == entries[10:12]
+    with pytest.raises(NotOneChainError, match="event 14 is neither here nor on the topic"):
+        following(entries[:10], chain(entries[:10]), by_number((*read[:3], *read[4:])))
+
+
 def test_what_cannot_be_recovered_is_said_with_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = Run(small_world())
     run.go("access", "erasure")
     case = told(run.said)
-    place = read_on({PLACE: 2}, {PLACE: 3}, {PLACE: Bounds(5, 9)})
+    place = resume_offsets({PLACE: 2}, {PLACE: 3}, {PLACE: Bounds(5, 9)})
     done = Recovered(
         was_behind=True,
         read=40,
         cases=2,
         events=9,
         keys_destroyed=1,
-        read_on=place,
+        resume_offsets=place,
         lost=(case,),
         broken=(BrokenCase(case=CASE, why="event 3 is neither here nor on the topic"),),
         obligations=(),
         unreadable=(Unreadable(partition=0, offset=7, reason="no value"),),
+        doubted={"wrong_signature": 3, "unknown_key:20260504T120000000000-1f2e3d4c": 2},
+        keys_kept=(CASE,),
     )
     show(done, dry_run=True)
     said = capsys.readouterr().out
@@ -209,5 +251,8 @@ def test_what_cannot_be_recovered_is_said_with_what_to_do(
         *case.do,
         "event 3 is neither here nor on the topic",
         "unreadable 0@7: no value",
+        "3 events that no known orchestrator signed: wrong_signature",
+        "bring keys/orchestrator/<key>.pub back",
+        f"key not destroyed {CASE}",
     ):
         assert told_of in said

@@ -7,6 +7,7 @@ import os
 import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from zipfile import ZipFile
 import pytest
 
 from connectors.sdk.interface import Holding, Record
-from pipeline.grants import GrantError
 from pipeline.ports import LaterError
 from pipeline.response import shelves
 from pipeline.response.verify import verify
-from schemas.sealed import SealError
+from pipeline.stages import collect
+from pipeline.storage.objects import FolderObjects
+from schemas.records import OutcomeRow
 from tests.unit import answers
 from tests.unit.answers import Bench
 
@@ -120,7 +122,7 @@ async def test_everything_that_must_be_told_is_on_the_page(bench: Bench) -> None
         "Searched; nothing found",
         "Not searched. The system did not accept our log-in.",
         "What “unknown” means.",
-        "Basic information about customers is kept for six years",
+        "Who a customer is and how to reach them is kept for six years",
         "8 April 2026",
         "supervisory authority",
         "go to court",
@@ -155,6 +157,25 @@ async def test_an_interim_answer_says_so(bench: Bench) -> None:
     assert "This is not finished yet" in page
 
 
+async def test_what_waits_in_a_vendors_queue_is_told_with_its_date(bench: Bench) -> None:
+    (row, *_) = answers.erasure_rows()
+    queued = OutcomeRow(kind="queued", until=answers.NOW + timedelta(days=3))
+    ordered = answers.order((), "erasure", kind="interim")
+    waiting = replace(ordered, coverage=(replace(row, state="dated", outcome=queued),))
+    with ZipFile(await bench.package(waiting)) as package:
+        page = " ".join(package.read("index.html").decode().split())
+    assert "The system has taken it into its queue, and does it by this date." in page
+    assert "12 March 2026" in page
+
+
+async def test_records_with_nothing_in_them_are_told_in_a_whole_sentence(bench: Bench) -> None:
+    blank = replace(answers.order((), "erasure"), coverage=(), found=())
+    with ZipFile(await bench.package(blank)) as package:
+        page = " ".join(package.read("index.html").decode().split())
+    assert "records about you, in Freshdesk and Salesforce. There is nothing about you in" in page
+    assert "Of the 0 items" not in page
+
+
 async def test_only_what_the_order_lists_enters(bench: Bench) -> None:
     await bench.export("salesforce", answers.salesforce())
     listed = await bench.export("freshdesk", answers.freshdesk()[:1])
@@ -164,17 +185,19 @@ async def test_only_what_the_order_lists_enters(bench: Bench) -> None:
         ]
 
 
-async def test_an_export_with_another_digest_makes_no_package(bench: Bench) -> None:
+async def test_an_export_that_is_not_the_listed_one_costs_its_system_alone(bench: Bench) -> None:
+    good = await bench.export("salesforce", answers.salesforce())
     row = await bench.export("freshdesk", answers.freshdesk())
-    with pytest.raises(SealError):
-        await bench.assemble(answers.order([replace(row, digest=b"x" * 32)]))
-    assert not [it for it in bench.root.rglob("response-*") if it.is_file()]
-
-
-async def test_an_export_with_fewer_records_makes_no_package(bench: Bench) -> None:
-    row = await bench.export("freshdesk", answers.freshdesk())
-    with pytest.raises(SealError):
-        await bench.assemble(answers.order([replace(row, records=5)]))
+    for other in ({"digest": b"x" * 32}, {"records": 5}, {"size": row.size + 1}):
+        package = await bench.package(answers.order([replace(row, **other), good]))
+        verify(package, bench.key)
+        with ZipFile(package) as opened:
+            assert "data/freshdesk.json" not in opened.namelist()
+            assert len(json.loads(opened.read("data/salesforce.json"))) == 3
+            said = json.loads(opened.read("manifest.json"))["predicate"]
+            page = " ".join(opened.read("index.html").decode().split())
+        assert [it.get("not_copied") for it in said["copies"]] == ["export_not_as_listed", None]
+        assert "<b>Not copied: Freshdesk.</b>" in page
 
 
 async def test_a_missing_export_puts_the_order_off(bench: Bench) -> None:
@@ -183,12 +206,49 @@ async def test_a_missing_export_puts_the_order_off(bench: Bench) -> None:
         await bench.assemble(answers.order([replace(row, name=f"{row.name}-gone")]))
 
 
-async def test_without_a_systems_grant_nothing_is_made(bench: Bench) -> None:
+async def test_an_export_that_stays_missing_is_left_out_and_said(bench: Bench) -> None:
+    row = await bench.export("freshdesk", answers.freshdesk())
+    ordered = answers.order([replace(row, name=f"{row.name}-gone")])
+    package = await bench.package(replace(ordered, attempt=collect.PATIENCE))
+    with ZipFile(package) as opened:
+        said = json.loads(opened.read("manifest.json"))["predicate"]
+        readme = opened.read("README.txt").decode()
+    assert said["copies"][:1] == [
+        {"system": "freshdesk", "expected": 4, "records": 0, "not_copied": "export_missing"}
+    ]
+    assert "Freshdesk: export_missing" in readme
+
+
+async def test_an_export_that_changes_while_it_is_copied_puts_the_order_off(bench: Bench) -> None:
+    row = await bench.export("freshdesk", answers.freshdesk())
+    path, objects = bench.root / "objects" / row.name, bench.objects
+
+    class Changing(FolderObjects):
+        """Another one takes its place once it was looked at."""
+
+        looks = 0
+
+        async def get(self, name: str) -> AsyncIterator[bytes]:
+            self.looks += 1
+            if self.looks > 1:
+                path.write_bytes(b"something else")
+            async for chunk in objects.get(name):
+                yield chunk
+
+    with pytest.raises(LaterError, match="export_not_opened"):
+        await replace(bench, objects=Changing(bench.root / "objects")).assemble(
+            answers.order([row])
+        )
+    assert not [it for it in bench.root.rglob("response-*") if it.is_file()]
+
+
+async def test_a_system_without_a_grant_is_left_out(bench: Bench) -> None:
     row = await bench.export("freshdesk", answers.freshdesk())
     kept = tuple(it for it in bench.grants.every if it.system != "freshdesk")
     poorer = replace(bench, grants=replace(bench.grants, every=kept))
-    with pytest.raises(GrantError):
-        await poorer.assemble(answers.order([row]))
+    with ZipFile(await poorer.package(answers.order([row]))) as package:
+        said = json.loads(package.read("manifest.json"))["predicate"]
+    assert said["copies"][0]["not_copied"] == "export_without_key"
 
 
 async def test_nothing_in_the_clear_lies_on_the_disk(bench: Bench) -> None:

@@ -12,7 +12,6 @@ import pytest
 from pipeline.response.verify import VerifyError, verify
 from pipeline.stages.publish_report import publish
 from schemas.events import CaseReported
-from schemas.records import ResponseRow
 from tests.unit import answers
 from tests.unit.answers import Bench
 
@@ -24,30 +23,7 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def report() -> CaseReported:
-    ordered = answers.order()
-    return CaseReported(
-        case=ordered.case,
-        n=2,
-        state="answered",
-        claims=ordered.claims,
-        received_at=ordered.received_at,
-        due_at=ordered.due_at,
-        reported_at=answers.NOW,
-        intake="website",
-        level=2,
-        method="vouched",
-        policy=ordered.policy,
-        plans=1,
-        approved_by="policy",
-        systems=ordered.systems,
-        found=ordered.found,
-        coverage=ordered.coverage,
-        obligations=ordered.obligations,
-        responses=(
-            ResponseRow(n=1, kind="final", claims=("access",), digest=b"d" * 32, notified="sent"),
-        ),
-        head=ordered.head,
-    )
+    return answers.report()
 
 
 def stem(report: CaseReported) -> str:

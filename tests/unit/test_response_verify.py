@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pipeline.adapters.signer import FileSigner
+from pipeline.keys.signer import KeySigner
 from pipeline.response import statement
-from pipeline.response.verify import VerifyError, verify
+from pipeline.response.verify import MAX_MANIFEST, VerifyError, verify
+from tests.fakes.zips import Files, changed, read
 from tests.unit import answers
 from tests.unit.answers import Bench
-
-Files = dict[str, bytes]
 
 
 @pytest.fixture
@@ -32,25 +32,30 @@ async def package(bench: Bench) -> Path:
     return await bench.whole()
 
 
-def changed(package: Path, change: Callable[[Files], object]) -> Path:
-    """The package packed again after a change."""
-    with ZipFile(package) as opened:
-        files = {name: opened.read(name) for name in opened.namelist()}
-    change(files)
-    path = package.with_name("changed.zip")
-    with ZipFile(path, "w", ZIP_DEFLATED) as written:
+def test_packing_it_again_in_our_form_gives_the_same_file(bench: Bench, package: Path) -> None:
+    again = changed(package, lambda files: None)
+    assert verify(again, bench.key).files == 4
+    assert again.read_bytes() == package.read_bytes()
+
+
+def test_packing_it_again_in_another_form_is_refused(bench: Bench, package: Path) -> None:
+    files = read(package)
+    with ZipFile(package, "w", ZIP_DEFLATED) as written:
         for name, content in files.items():
             written.writestr(name, content)
-    return path
-
-
-def test_packing_it_again_unchanged_still_verifies(bench: Bench, package: Path) -> None:
-    assert verify(changed(package, lambda files: None), bench.key).files == 4
+    with pytest.raises(VerifyError, match="not as we write it"):
+        verify(package, bench.key)
 
 
 def test_lines_name_what_was_checked(bench: Bench, package: Path) -> None:
     lines = "\n".join(verify(package, bench.key).lines())
-    for said in (str(answers.CASE), bench.signer.key_id, "4 files", "ledger head", "access"):
+    for said in (
+        str(answers.CASE),
+        *bench.signer.key_ids().values(),
+        "4 files",
+        "ledger head",
+        "access",
+    ):
         assert said in lines
 
 
@@ -61,13 +66,13 @@ def test_a_changed_file_is_named(bench: Bench, package: Path, name: str) -> None
     def flip(files: Files) -> None:
         files[name] = files[name][:-2] + bytes([files[name][-2] ^ 1]) + files[name][-1:]
 
-    with pytest.raises(VerifyError, match=f"{name} was changed"):
+    with pytest.raises(VerifyError, match=re.escape(f"({name}): it was changed")):
         verify(changed(package, flip), bench.key)
 
 
 @pytest.mark.parametrize("longer", [b"", b"0" * 5_000_000])
 def test_a_file_of_another_size_is_named(bench: Bench, package: Path, longer: bytes) -> None:
-    with pytest.raises(VerifyError, match=r"README.txt was changed"):
+    with pytest.raises(VerifyError, match=r"README.txt\): it was changed"):
         verify(changed(package, lambda it: it.update({"README.txt": longer})), bench.key)
 
 
@@ -80,8 +85,8 @@ def test_a_missing_file_is_named(bench: Bench, package: Path, name: str) -> None
 
 
 def test_an_extra_file_is_named(bench: Bench, package: Path) -> None:
-    with pytest.raises(VerifyError, match=r"'extra.html' is extra"):
-        verify(changed(package, lambda it: it.update({"extra.html": b"hello"})), bench.key)
+    with pytest.raises(VerifyError, match=r"more/freshdesk-1.html\): it is extra"):
+        verify(changed(package, lambda it: it.update({"more/freshdesk-1.html": b"x"})), bench.key)
 
 
 def test_a_changed_manifest_is_refused(bench: Bench, package: Path) -> None:
@@ -110,13 +115,13 @@ def test_a_changed_payload_or_signature_is_refused(bench: Bench, package: Path) 
 
 
 def test_another_key_is_refused(package: Path, tmp_path: Path) -> None:
-    FileSigner(tmp_path / "other.key", tmp_path / "other.pem")
+    other = answers.bench(tmp_path / "other").key
     with pytest.raises(VerifyError, match="not by this key"):
-        verify(package, tmp_path / "other.pem")
+        verify(package, other)
 
 
 def test_a_package_signed_with_a_key_of_its_own_is_refused(bench: Bench, package: Path) -> None:
-    own = FileSigner(package.with_name("own.key"), package.with_name("own.pem"))
+    own = KeySigner(Ed25519PrivateKey.generate())
 
     def again(files: Files) -> None:
         files["manifest.dsse.json"] = statement.signed(files["manifest.json"], own)
@@ -127,7 +132,7 @@ def test_a_package_signed_with_a_key_of_its_own_is_refused(bench: Bench, package
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a\\b", "a//b", "data/", "C:x", "a/./b"])
 def test_a_name_that_leads_elsewhere_is_refused(bench: Bench, package: Path, name: str) -> None:
-    with pytest.raises(VerifyError, match="could lead out"):
+    with pytest.raises(VerifyError, match="file 7: its name is none of ours"):
         verify(changed(package, lambda it: it.update({name: b"x"})), bench.key)
 
 
@@ -135,41 +140,37 @@ def test_a_name_that_leads_elsewhere_is_refused(bench: Bench, package: Path, nam
 def test_a_name_that_stands_twice_is_refused(bench: Bench, package: Path) -> None:
     with ZipFile(package, "a") as opened:
         opened.writestr("index.html", b"another page")
-    with pytest.raises(VerifyError, match=r"'index.html' is there twice"):
+    with pytest.raises(VerifyError, match="not as we write it"):
         verify(package, bench.key)
 
 
 def test_another_packing_is_refused(bench: Bench, package: Path) -> None:
     with ZipFile(package, "a") as opened:
         opened.writestr("more", b"x" * 100, ZIP_BZIP2)
-    with pytest.raises(VerifyError, match="packed in a way"):
+    with pytest.raises(VerifyError, match="not as we write it"):
         verify(package, bench.key)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.dsse.json"])
-def test_a_bomb_for_a_manifest_is_not_unpacked(bench: Bench, package: Path, name: str) -> None:
+def test_a_manifest_that_is_too_large_is_not_read(bench: Bench, package: Path, name: str) -> None:
     with pytest.raises(VerifyError, match="too large"):
-        verify(changed(package, lambda it: it.update({name: b" " * 40_000_000})), bench.key)
+        verify(changed(package, lambda it: it.update({name: b" " * (MAX_MANIFEST + 1)})), bench.key)
 
 
 def test_something_before_or_beside_the_files_is_refused(bench: Bench, package: Path) -> None:
     with ZipFile(package, "a") as opened:
         opened.comment = b"not signed"
-    with pytest.raises(VerifyError, match="beside the files"):
+    with pytest.raises(VerifyError, match="no end record"):
         verify(package, bench.key)
 
 
-def test_every_broken_byte_is_noticed_or_does_no_harm(bench: Bench, package: Path) -> None:
+def test_every_broken_byte_is_noticed(bench: Bench, package: Path) -> None:
     whole = package.read_bytes()
-    before = verify(package, bench.key)
     broken = package.with_name("broken.zip")
-    for at in range(0, len(whole), 97):
+    for at in (*range(0, len(whole), 97), *range(len(whole) - 300, len(whole))):
         broken.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
-        try:
-            found = verify(broken, bench.key)
-        except VerifyError:
-            continue
-        assert (found.head, found.files) == (before.head, before.files)
+        with pytest.raises(VerifyError):
+            verify(broken, bench.key)
 
 
 @pytest.mark.parametrize("cut", [1, 100, 5_000])
@@ -205,7 +206,7 @@ def test_the_envelope_follows_dsse(bench: Bench, package: Path) -> None:
         envelope = json.loads(opened.read("manifest.dsse.json"))
         manifest = json.loads(opened.read("manifest.json"))
     assert envelope["payloadType"] == "application/vnd.in-toto+json"
-    assert envelope["signatures"][0]["keyid"] == bench.signer.key_id
+    assert [it["keyid"] for it in envelope["signatures"]] == [*bench.signer.key_ids().values()]
     assert manifest["_type"] == "https://in-toto.io/Statement/v1"
     assert manifest["predicateType"] == "https://bizxpert.com/habeas/response/v1"
     assert {it["name"] for it in manifest["subject"]} == {

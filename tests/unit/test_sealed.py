@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,17 @@ from hypothesis import strategies as st
 from schemas.codec import CodecError, before_sealed, locked
 from schemas.derive import event_name
 from schemas.events import Event, HoldingsLocated
-from schemas.records import Evidence, Person, Sealed, SealedHolding, SealedIdentifier
+from schemas.records import (
+    Actor,
+    Evidence,
+    Person,
+    Sealed,
+    SealedBody,
+    SealedEntries,
+    SealedHolding,
+    SealedIdentifier,
+    SealedNotice,
+)
 from schemas.sealed import SealError, associated_data, key_id, seal, seal_event, unseal
 from schemas.sealed import unseal_event as opened
 from tests.unit import strategies
@@ -23,6 +34,7 @@ CODEC = locked()
 KEY, OTHER_KEY = bytes(range(32)), bytes(32)
 KEY_ID = UUID("0b8a4f4e-9a43-4b0a-8f6e-6f3c2b1a0d9e")
 SYSTEM = "acme"
+AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SAYS = "comet@example.org", "+49 30 901820", "Ann Comet", "contact-4711", "req-0815", "tok-en"
 DATA = st.binary(max_size=40)
 SEALING = st.sampled_from(strategies.sealing())
@@ -171,12 +183,14 @@ def test_a_hex_dump_shows_nothing_that_is_sealed() -> None:
 def test_whatever_is_sealed_the_record_does_not_show_it(event: Event, data: st.DataObject) -> None:
     said = data.draw(st.text(min_size=8, max_size=60).map(str.encode))
     assume(said not in CODEC.encode(event))
-    kind = type(event)
-    content = (
-        {"name": said.decode()} if kind.SEALS in {Sealed, Person} else {"login": said.decode()}
-    )
-    assert kind.SEALS is not None
-    assert said not in CODEC.encode(sealed(event, kind.SEALS(**content)))
+    contents: dict[type | None, Any] = {
+        Sealed: Sealed(name=said.decode()),
+        Person: Person(name=said.decode()),
+        Actor: Actor(login=said.decode()),
+        SealedNotice: SealedNotice(says=said.decode()),
+        SealedEntries: SealedEntries(bodies=(SealedBody(body=said, at=AT),)),
+    }
+    assert said not in CODEC.encode(sealed(event, contents[type(event).SEALS]))
 
 
 def test_no_repr_of_what_is_sealed_and_no_error_shows_it() -> None:

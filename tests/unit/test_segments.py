@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.sdk.interface import Holding, Record
-from pipeline.segments import SEGMENT, UnpackError, open_stream, pack, seal_stream, unpack
+from pipeline.crypto.segments import (
+    CUT_SHORT,
+    SEGMENT,
+    UnpackError,
+    closed,
+    open_stream,
+    pack,
+    seal_stream,
+    unpack,
+)
 from schemas.sealed import SealError
 
 KEY, KEY_ID = bytes(range(32)), UUID(int=7)
@@ -108,6 +117,8 @@ async def test_records_come_out_as_they_went_in() -> None:
         Record(Holding("contact", "1"), b'{"a": "b\\n"}'),
         Record(Holding("file", "a/b\nc"), b"\n\n\x00{}", "application/octet-stream"),
         Record(Holding("file", "empty"), b"", "text/plain"),
+        Record(Holding("ticket", "1"), b"%PDF", "application/pdf", name="a\n\ud800.pdf", more=True),
+        Record(Holding("ticket", "1"), b"", name="lost.pdf", missing="forbidden"),
     ]
     packed = b"".join(map(pack, records))
     for cut in (1, 7, len(packed)):
@@ -126,8 +137,36 @@ async def test_records_come_out_as_they_went_in() -> None:
         pack(Record(Holding("a", "1"), b"body"))[:-1] + b"x",
         b'{"kind": "a", "holding": "1", "content_type": "t", "length": "4"}\nbody\n',
         b'{"kind": "a", "holding": "1", "content_type": "t", "length": -3}\nbody\n',
+        b'{"kind": "a", "holding": "1", "content_type": "t", "length": 4, "name": 1}\nbody\n',
+        b'{"kind": "a", "holding": "1", "content_type": "t", "length": 4, "more": 1}\nbody\n',
+        b'{"kind": "a", "holding": "1", "content_type": "t", "length": 4, "missing": []}\nbody\n',
     ],
 )
 async def test_what_is_no_record_is_refused(spoilt: bytes) -> None:
     with pytest.raises(UnpackError):
         [it async for it in unpack(stream([spoilt]))]
+
+
+async def test_exports_of_the_last_release_are_read_and_look_the_same() -> None:
+    old = b'{"kind": "a", "holding": "1", "content_type": "text/plain", "length": 4}\nbody\n'
+    record = Record(Holding("a", "1"), b"body", "text/plain")
+    assert [it async for it in unpack(stream([old]))] == [record]
+    assert pack(record) == old
+
+
+async def test_a_file_whose_end_never_came_is_said_to_be_cut_short() -> None:
+    async def given(*records: Record) -> AsyncIterator[Record]:
+        for it in records:
+            yield it
+
+    one, two = Holding("ticket", "1"), Holding("ticket", "2")
+    begun = Record(one, b"a", name="a", more=True)
+    end, other, data = Record(one, b"b", name="a"), Record(two, b"c", name="a"), Record(one, b"{}")
+    cut_off = Record(one, b"", name="a", missing=CUT_SHORT)
+    for records, expected in (
+        ([begun, end], [begun, end]),
+        ([begun], [begun, cut_off]),
+        ([begun, data], [begun, cut_off, data]),
+        ([begun, begun, other], [begun, begun, cut_off, other]),
+    ):
+        assert [it async for it in closed(given(*records))] == expected

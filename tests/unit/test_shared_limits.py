@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from connectors.sdk.interface import Limit
-from pipeline.adapters.caller import LATER_THAN_OTHERS, _Window
+from pipeline.host.caller import LATER_THAN_OTHERS, _Window
 
 PARTITIONS = 12
 

@@ -72,6 +72,33 @@ def test_many_ids_take_several_conditions() -> None:
     assert sum(it.count("0035e") for it in conditions) == 1_000
 
 
+def test_many_fields_take_several_queries_each_of_which_fits() -> None:
+    fields = [f"Something_That_An_Org_Once_Needed_{n:03}__c" for n in range(400)]
+    parts = soql.parts(fields)
+    assert [it for part in parts for it in part] == fields
+    assert len(parts) == 5
+    ids = {f"0035e0000000{n:06}" for n in range(1_000)}
+    longest = max(
+        len(quote(soql.select(part, "Contact", f"WHERE {it}")))
+        for part in parts
+        for it in soql.any_of({"Id": ids}, part)
+    )
+    assert longest < 7_500
+
+
+def test_the_fields_of_a_usual_object_take_one_query() -> None:
+    assert len(soql.parts(f"SomeUsualFieldName{n}" for n in range(140))) == 1
+
+
+def test_a_field_of_what_is_referred_to_is_read() -> None:
+    assert soql.parse("SELECT Id, Campaign.Name FROM CampaignMember").fields == (
+        "Id",
+        "Campaign.Name",
+    )
+    with pytest.raises(soql.MalformedError):
+        soql.parse("SELECT Id, Campaign. FROM CampaignMember")
+
+
 def test_a_query_is_read() -> None:
     query = "select Id, Email From contact where (Email = 'a' or Fax != null) AND IsDeleted = FALSE"
     assert soql.parse(query + " limit 5") == soql.Select(

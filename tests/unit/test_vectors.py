@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipeline import flow
-from pipeline.adapters import wire
-from pipeline.adapters.incoming import Incoming, read
-from pipeline.adapters.way_in import Sender, Senders, WayIn
+from pipeline.intake.envelopes import Envelopes
+from pipeline.intake.senders import Sender, SenderKey, Senders
+from pipeline.kafka import wire
+from pipeline.kafka.incoming import Incoming
+from pipeline.orchestrator.inputs import read
 from schemas.codec import before_sealed, before_signature, locked
 from schemas.envelope import SUITE, SignatureError, verify
 from schemas.events import RequestReceived
@@ -51,7 +53,7 @@ def test_each_part_is_what_its_name_says(vector: dict[str, Any]) -> None:
     assert event.sealed.hex() == vector["sealed"]
     assert event.signature.hex() == vector["signature"] == signer.sign(signed).hex()
     assert SUITE.decrypt(event.sealed, recipient, info=clear).hex() == vector["plaintext"]
-    assert vector["record"].startswith("0000000001" + vector["signed"])
+    assert vector["record"].startswith("0000000038" + vector["signed"])
     verify(event, signer.public_key())
 
 
@@ -62,11 +64,8 @@ def test_each_record_comes_in(vector: dict[str, Any]) -> None:
     assert sender.public_bytes_raw().hex() == signer["public"]
     private = X25519PrivateKey.from_private_bytes(bytes.fromhex(recipient["private"]))
     assert private.public_key().public_bytes_raw().hex() == recipient["public"]
-    way_in = WayIn(
-        locked(),
-        Senders({signer["intake"]: Sender(sender, level=2)}, {}),
-        {recipient["key"]: private},
-    )
+    known = Senders({signer["intake"]: Sender((SenderKey(sender),), level=2)}, {})
+    envelopes = Envelopes(locked(), lambda: known, {recipient["key"]: private})
     record = Incoming(
         topic=vector["topic"],
         partition=0,
@@ -76,7 +75,7 @@ def test_each_record_comes_in(vector: dict[str, Any]) -> None:
         headers=tuple((name, it.encode()) for name, it in vector["headers"].items()),
         at=datetime(2026, 3, 1, tzinfo=UTC),
     )
-    came = read(record, locked(), way_in)
+    came = read(record, locked(), envelopes)
     assert came.person is not None
     assert came.person.name == vector["person"]["name"]
     assert [it.value for it in came.person.identifiers] == [

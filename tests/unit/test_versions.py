@@ -32,7 +32,7 @@ shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], m
 
 
 def _later(kind: type[Event]) -> Any:
-    """The same event in version 2: one more clear field, with a default."""
+    """The same event in its next version: one more clear field, with a default."""
     own = [
         (it, kind.__annotations__[it], field(**_default(kind, it)))
         for it in strategies.names(kind)
@@ -40,7 +40,7 @@ def _later(kind: type[Event]) -> Any:
     ]
     at = [it[0] for it in own].index("sealed")
     own.insert(at, ("colour", "str", field(default="")))
-    space = {"VERSION": 2, "SEALS": kind.SEALS, "__module__": kind.__module__}
+    space = {"VERSION": kind.VERSION + 1, "SEALS": kind.SEALS, "__module__": kind.__module__}
     return make_dataclass(
         kind.__name__, own, bases=(Event,), namespace=space, frozen=True, kw_only=True
     )
@@ -64,10 +64,11 @@ def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Codec]
         (tmp_path / path.name).write_text(path.read_text())
     ids = {subject: it["id"] for subject, it in json.loads(LOCK.read_text()).items()}
     for name, kind in LATER.items():
-        (tmp_path / f"{name}.v2.avsc").write_text(text(schema_of(kind, name)))
-        sealed = (tmp_path / f"{name}.sealed.v1.avsc").read_text()
-        (tmp_path / f"{name}.sealed.v2.avsc").write_text(sealed)
-        ids |= {f"{name}.v2": len(ids) + 1, f"{name}.sealed.v2": len(ids) + 2}
+        now, then = kind.VERSION, kind.VERSION - 1
+        (tmp_path / f"{name}.v{now}.avsc").write_text(text(schema_of(kind, name)))
+        sealed = (tmp_path / f"{name}.sealed.v{then}.avsc").read_text()
+        (tmp_path / f"{name}.sealed.v{now}.avsc").write_text(sealed)
+        ids |= {f"{name}.v{now}": len(ids) + 1, f"{name}.sealed.v{now}": len(ids) + 2}
     (tmp_path / "ids.json").write_text(json.dumps({it: {"id": n} for it, n in ids.items()}))
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     monkeypatch.setattr(module, "LOCK", tmp_path / "ids.json")
@@ -89,7 +90,7 @@ def test_a_request_of_the_first_version_is_verified_and_opened_by_the_second(
 ) -> None:
     record, content = _old(data)
     event: Any = upgraded.decode(record)
-    assert (event.VERSION, event.colour) == (2, "")
+    assert (event.VERSION, event.colour) == (RequestReceived.VERSION + 1, "")
     verify(event, SIGNER.public_key())
     assert disclose(upgraded, event, RECIPIENT) == content
 

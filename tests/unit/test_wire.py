@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters import wire
+from pipeline.kafka import wire
 from schemas.codec import UnknownEventError
 from schemas.derive import event_name
 from schemas.events import Event, HoldingsLocated, SearchFailed

@@ -11,16 +11,17 @@ from uuid import UUID, uuid5
 
 from connectors.sdk import registry
 from pipeline import flow, policy
-from pipeline.adapters.wire import answer_id
 from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, decide
 from pipeline.case.dues import dues, event_of, is_still_due
 from pipeline.case.rules import Given, Rules
+from pipeline.kafka.wire import answer_id
 from pipeline.settings import Settings
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import (
+    BorneRow,
     DoneRow,
     ExportRow,
     FactRow,
@@ -33,6 +34,9 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CASE = UUID("5f2d7c1e-8a34-4b76-9c0d-2f1e6a7b8c90")
 
 
+TRUSTED = "our_other_address"
+
+
 def tag(name: str) -> bytes:
     """A tag as a keyed hash would give it."""
     return sha256(name.encode()).digest()[:16]
@@ -40,10 +44,23 @@ def tag(name: str) -> bytes:
 
 @cache
 def rules(*systems: str) -> Rules:
-    """The shipped policy, and these systems; the two of `small_world` if none is named."""
+    """The shipped policy, and these systems; the two of `small_world` if none is named.
+
+    A Freshdesk contact is trusted to say what else somebody is known by.
+    """
     asked = systems or ("freshdesk", "salesforce")
     able = {it: registry.connector(it).capabilities for it in asked}
-    return Rules(policy=policy.load(None), systems=able, settings=Settings(), earlier={})
+    shipped = policy.load(None)
+    trusting = replace(shipped, links=shipped.links | {("freshdesk", "contact", TRUSTED)})
+    return Rules(policy=trusting, systems=able, settings=Settings(), earlier={})
+
+
+@cache
+def told_nobody(*systems: str) -> Rules:
+    """The same, of a policy that names no recipient beside the systems."""
+    known = rules(*systems)
+    within = tuple(it for it in known.policy.recipients if it.system)
+    return replace(known, policy=replace(known.policy, recipients=within))
 
 
 @dataclass
@@ -57,6 +74,10 @@ class Thing:
     sticky: bool = False
     """The vendor says it is gone, and it is not."""
     says: OutcomeRow = field(default_factory=lambda: OutcomeRow(kind="erased"))
+    queue: timedelta | None = None
+    """The vendor says that a job erases it within so long."""
+    takes: timedelta = timedelta(0)
+    """How long the job takes."""
 
 
 @dataclass
@@ -69,11 +90,34 @@ class World:
     """By thing: a further identifier that it reveals."""
     failing: dict[str, str] = field(default_factory=dict)
     """Systems that cannot be searched, and why."""
+    under: Mapping[str, str] = field(default_factory=dict)
+    """Hosts whose export rows carry another system's name, and whose."""
+    left_out: tuple[str, ...] = ()
+    """Systems whose copy is not as it was listed."""
     erased: list[tuple[str, str]] = field(default_factory=list)
     """Every effect there was: (thing, category)."""
+    now: datetime = START
+    jobs: list[tuple[datetime, Thing, str]] = field(default_factory=list)
+    """What a vendor is to erase, and when it does."""
+
+    def run_jobs(self) -> None:
+        """What the vendors' jobs have done by now."""
+        for at, it, category in self.jobs:
+            if at <= self.now and category in it.categories:
+                it.categories.discard(category)
+                self.erased.append((it.name, category))
+        self.jobs = [job for job in self.jobs if job[0] > self.now]
+
+    def queued(self, it: Thing, category: str) -> OutcomeRow:
+        """What a vendor says that erases it by a job."""
+        assert it.queue is not None
+        if not any(job[1:] == (it, category) for job in self.jobs):
+            self.jobs.append((self.now + it.takes, it, category))
+        return OutcomeRow(kind="queued", until=self.now + it.queue)
 
     def answer(self, order: Event) -> Iterator[Event]:
         """What a host says to an order, in parts."""
+        self.run_jobs()
         match order:
             case e.SearchOrdered():
                 yield from self._located(order)
@@ -88,10 +132,19 @@ class World:
                     name=f"response-{order.n}",
                     digest=tag(f"package {order.n}"),
                     size=1,
-                    records=1,
+                    records=sum(it.records for it in order.exports),
+                    left_out=self.left_out,
                 )
             case e.NoticeOrdered():
                 yield e.NoticeSent(case=order.case, order=order.order, system="notice")
+            case e.InstructionOrdered():
+                yield e.InstructionSent(
+                    case=order.case,
+                    order=order.order,
+                    system="recipients",
+                    at=self.now,
+                    digest=tag(f"instruction {order.n}"),
+                )
             case _:
                 return
 
@@ -104,11 +157,13 @@ class World:
                 reason=self.failing[order.system],
             )
             return
-        asked = {it.tag for it in order.identifiers}
+        asked = {it.tag for it in order.identifiers if it.use == "ask"}
+        verify = order.purpose == "verify"
+        named = {it.tag for it in order.known if verify or not it.exported}
         found = [
             it
             for it in self.things.get(order.system, ())
-            if it.categories and {tag(by) for by in it.by} & asked
+            if it.categories and ({tag(by) for by in it.by} & asked or tag(it.name) in named)
         ]
         revealed = {self.leads_to[it.name] for it in found if it.name in self.leads_to}
         whole = e.HoldingsLocated(
@@ -118,18 +173,30 @@ class World:
             part=1,
             parts=2,
             digest=tag(repr(sorted(it.name for it in found))),
-            holdings=tuple(row_of(it, exported=it.kind in order.export_kinds) for it in found[:1]),
-            identifiers=tuple(IdentifierRow(tag=tag(it), kind="email") for it in sorted(revealed)),
-            exports=(_export(order),) if order.export_kinds else (),
+            holdings=tuple(self._row(it, order) for it in found[:1]),
+            gone=tuple(sorted(named - {tag(it.name) for it in found})) if verify else (),
+            identifiers=tuple(identifier(it) for it in sorted(revealed)),
+            asked=tuple(sorted(asked)),
+            exports=(self._exported(order),) if order.export_kinds else (),
             calls=2,
         )
-        rest = tuple(row_of(it, exported=it.kind in order.export_kinds) for it in found[1:])
+        rest = tuple(self._row(it, order) for it in found[1:])
         told = self.facts.get(order.system, {}).items()
         facts = tuple(FactRow(name=name, value=value) for name, value in told)
         yield whole
         yield replace(
-            whole, part=2, holdings=rest, identifiers=(), exports=(), calls=0, facts=facts
+            whole, part=2, holdings=rest, gone=(), identifiers=(), exports=(), calls=0, facts=facts
         )
+
+    def _row(self, it: Thing, order: e.SearchOrdered) -> HoldingRow:
+        row = row_of(it, exported=it.kind in order.export_kinds)
+        if it.name not in self.leads_to:
+            return row
+        further = BorneRow(tag=tag(self.leads_to[it.name]), kind="email", field=TRUSTED)
+        return replace(row, bears=(*row.bears, further))
+
+    def _exported(self, order: e.SearchOrdered) -> ExportRow:
+        return replace(_export(order), system=self.under.get(order.system, order.system))
 
     def _performed(self, order: e.TaskOrdered) -> Iterator[Event]:
         now = {it.name: it.value for it in order.facts}
@@ -150,7 +217,10 @@ class World:
             if it.categories - {*row.erase, *row.keep}:
                 continue  # it has grown since the plan
             for category in row.erase:
-                done.append(DoneRow(tag=row.tag, category=category, outcome=it.says))
+                says = self.queued(it, category) if it.queue else it.says
+                done.append(DoneRow(tag=row.tag, category=category, outcome=says))
+                if it.queue:
+                    continue
                 if category in it.categories and it.says.kind == "erased" and not it.sticky:
                     it.categories.discard(category)
                     self.erased.append((it.name, category))
@@ -193,12 +263,13 @@ class Run:
         if event_id in self.seen:
             return []
         self.seen.add(event_id)
+        self.world.now = self.now
         given = Given(now=self.now, brake=self.brake)
         if isinstance(event, e.RequestReceived):
             given = Given(
                 now=self.now,
                 brake=self.brake,
-                identifiers=(IdentifierRow(tag=tag("first"), kind="email"),),
+                identifiers=(identifier("first", level=event.level),),
                 received_at=event.received_at,
             )
         self.case, said = decide(
@@ -219,10 +290,20 @@ class Run:
 
     def go(self, *claims: str, level: int = 2) -> Case:
         """Let everything happen in its natural order, until nothing is under way."""
-        waiting = self.start(*claims, level=level)
+        self.settle(self.start(*claims, level=level))
+        assert self.case is not None
+        return self.case
+
+    def settle(self, waiting: list[Event]) -> None:
+        """Let everything that follows from these orders happen, while no time passes."""
         while waiting:
             for event, event_id in self.answers(waiting.pop(0)):
                 waiting += self.take(event, event_id)
+
+    def until_rest(self, step: timedelta) -> Case:
+        """Let time pass in steps, until nothing waits for a vendor's queue."""
+        while self.case is not None and self.case.waiting:
+            self.settle(self.wait(step))
         assert self.case is not None
         return self.case
 
@@ -230,6 +311,7 @@ class Run:
         """Let time pass and the clock say what is due; the orders that follow."""
         assert self.case is not None
         self.now += how_long
+        self.world.now = self.now
         orders = []
         for due in sorted(dues(self.case, self.rules)):
             if due.at <= self.now and is_still_due(self.case, due, self.rules, self.brake):
@@ -296,7 +378,18 @@ def many_tickets(count: int) -> World:
 
 def row_of(it: Thing, *, exported: bool = False) -> HoldingRow:
     categories = tuple(sorted(it.categories))
-    return HoldingRow(tag=tag(it.name), kind=it.kind, categories=categories, exported=exported)
+    return HoldingRow(
+        tag=tag(it.name),
+        kind=it.kind,
+        categories=categories,
+        exported=exported,
+        bears=tuple(BorneRow(tag=tag(by), kind="email", field="email") for by in sorted(it.by)),
+    )
+
+
+def identifier(name: str, *, level: int | None = None) -> IdentifierRow:
+    """An address, as a keyed hash would tell it and its spelling."""
+    return IdentifierRow(tag=tag(name), kind="email", level=level, spelling=tag(f"{name} spelt"))
 
 
 def _export(order: e.SearchOrdered) -> ExportRow:

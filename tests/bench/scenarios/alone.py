@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from uuid import uuid4
 
-from pipeline.adapters.register.reading import Entry
+from pipeline.register.reading import Entry
 
 from ..results import Result, Row
 from ..rig import Bench

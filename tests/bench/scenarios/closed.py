@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.functions import Function
 
 from pipeline import app
-from pipeline.adapters.register import tables as t
+from pipeline.register import tables as t
 
 from ..results import Result, Row
 from ..rig import Bench

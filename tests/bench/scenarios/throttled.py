@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 from uuid import UUID, uuid4
 
-from pipeline.adapters.register.reading import Entry
+from pipeline.register.reading import Entry
 from schemas.events import HoldingsLocated, SearchOrdered
 
 from ..results import Result, Row

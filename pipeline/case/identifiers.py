@@ -1,0 +1,76 @@
+"""Identifiers that were met, and whose each holding is by what it bears of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from schemas.records import IdentifierRow
+
+from .case import Case, Known
+from .rules import Rules
+from .whose import NAMES, OURS, Bearing, People, Verdict, judged
+
+
+def rejudged(case: Case, rules: Rules) -> Case:
+    """The case with whose everything is decided anew."""
+    found = judged(
+        (
+            Bearing(tag=it.tag, system=it.system, kind=it.kind, bears=it.bears, part_of=it.part_of)
+            for it in case.held.values()
+        ),
+        People(
+            proved=frozenset(
+                it for it in case.proofs if it in case.known and case.known[it].strong
+            ),
+            strangers=case.strangers,
+            said=case.said,
+            names=case.names,
+            trusted=rules.policy_of(case.policy).links,
+        ),
+    )
+    return replace(
+        case,
+        whose=found.whose,
+        linked=found.linked,
+        entangled=_owners(case, found.whose),
+        documents={**_documents(case, rules), **case.documents},
+    )
+
+
+def _documents(case: Case, rules: Rules) -> dict[bytes, str]:
+    """What is a customer's by its kind; of the others, hosts tell."""
+    known = rules.policy_of(case.policy)
+    if not known.documents:
+        return {}
+    rows = ((it.tag, known.document_of(it.system, it.kind)) for it in case.held.values())
+    return {tag: of for tag, of in rows if of}
+
+
+def identified(before: Known | None, row: IdentifierRow, number: int, *, given: bool) -> Known:
+    """An identifier that was met, or met again in another spelling, in the event of a number."""
+    known = before or Known(
+        tag=row.tag, kind=row.kind, strong=row.strong, source=number, given=given
+    )
+    spelling = row.spelling or (row.tag if before is None else b"")
+    if not spelling or spelling in known.spellings:
+        return known
+    return replace(known, spellings={**known.spellings, spelling: number})
+
+
+def meet(known: dict[bytes, Known], rows: Sequence[IdentifierRow], number: int) -> None:
+    """Put the identifiers that an event of this number brings to those that are known."""
+    for row in rows:
+        if row.kind not in NAMES:
+            known[row.tag] = identified(known.get(row.tag), row, number, given=False)
+
+
+def _owners(case: Case, whose: Mapping[bytes, Verdict]) -> frozenset[bytes]:
+    """What has a part, or a part of a part, that is not known to be theirs."""
+    owners: set[bytes] = set()
+    for held in case.held.values():
+        above = held.part_of if whose[held.tag] != OURS else b""
+        while above in case.held and above not in owners:
+            owners.add(above)
+            above = case.held[above].part_of
+    return frozenset(owners)

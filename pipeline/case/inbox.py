@@ -1,0 +1,267 @@
+"""What of a case waits for a person: what it is, by when, whose it is to settle, and how.
+
+Every sentence in an answer or a letter that says that a person sees to something has its line here.
+Pure: a function of the case, told in the clear, without a person.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from schemas.events import NoticeOrdered
+from schemas.records import OutcomeRow
+
+from . import lifecycle, recipients
+from .case import DONE, RESPONSE, SPENT, Case, Row
+from .coverage import SYSTEM, WHOSE, coverage, difference, found
+from .follow_up import how_ended
+from .outcome import OF_PEOPLE
+from .rules import Rules
+from .spent import given_up, needs_dpo, unanswered
+from .whose import EMAIL
+
+DPO, REVIEWER = "dpo", "reviewer"
+"""Roles: who may settle it. The DPO may settle everything."""
+HANDLE = 6
+"""Hexadecimal digits that name an item within its case."""
+KINDS = (
+    APPROVAL,
+    IDENTITY,
+    OWNER,
+    OPEN_ITEM,
+    REFUSAL,
+    FEE,
+    BROKEN,
+    UNDELIVERED,
+    DOCUMENTS,
+    RECIPIENT,
+    PAUSE,
+) = (
+    "approval",
+    "identity",
+    "whose",
+    "open",
+    "refusal",
+    "fee",
+    "broken",
+    "undelivered",
+    "documents",
+    "recipient",
+    "pause",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a person settles by hand, as `item_settled` names it."""
+
+    right: str
+    """Empty for a step of ours: an answer that could not be made, or nobody could be told of."""
+    system: str
+    kind: str
+    was: OutcomeRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Something that waits for a person."""
+
+    case: UUID
+    id: str
+    kind: str
+    due: datetime
+    role: str
+    says: str
+    """What waits, in a sentence without a full stop."""
+    command: str
+    """What settles it, or begins to."""
+    about: About | None = None
+    """What is settled by hand; None for what a decision of another kind settles."""
+    mailed: bool = False
+    """Whether the DPO has a mail of its own about it."""
+
+
+def waiting(case: Case, rules: Rules) -> Iterator[Item]:
+    """Everything of a case that waits for a person, whatever its order."""
+    if case.state == lifecycle.WITHDRAWN or case.keyless:
+        return
+    yield from _identity(case)
+    yield from _paused(case)
+    yield from _approval(case)
+    yield from _refusal(case)
+    yield from _owner(case)
+    yield from _open(case)
+    yield from _recipients(case, rules)
+    yield from _documents(case, rules)
+    yield from _broken(case, rules)
+
+
+def _item(  # noqa: PLR0917  what every item has
+    case: Case, kind: str, ref: str, role: str, says: str, command: str
+) -> Item:
+    named = sha256(f"{kind}/{ref}".encode()).hexdigest()[:HANDLE]
+    shown = f"habeas {command.format(case=case.id, item=named)}"
+    return Item(
+        case=case.id,
+        id=named,
+        kind=kind,
+        due=case.due_at,
+        role=role,
+        says=says,
+        command=shown,
+    )
+
+
+def _identity(case: Case) -> Iterator[Item]:
+    """Who has an address presses a button by themselves; all others reply, and a person reads."""
+    expires_at = case.identity_expires_at
+    linked = any(it.kind == EMAIL for it in case.known.values())
+    if case.state == lifecycle.ASKED and expires_at is not None and not linked:
+        says = "who asks has to show who they are, and was asked to reply"
+        item = _item(case, IDENTITY, "", DPO, says, "decide prove {case}")
+        yield replace(item, due=min(expires_at, case.due_at))
+
+
+def _paused(case: Case) -> Iterator[Item]:
+    """What the person was asked for comes in a mail that somebody reads, and is then said here."""
+    for it in case.pauses:
+        if it.until is None and any(claim.active for claim in case.claims.values()):
+            says = f"the person was asked for {it.why} on {it.since:%Y-%m-%d}; say when it is here"
+            command = f"decide resume {{case}} --for {it.why}"
+            yield replace(_item(case, PAUSE, it.why, DPO, says, command), mailed=True)
+
+
+def _approval(case: Case) -> Iterator[Item]:
+    plan = case.plan
+    if plan is not None and plan.state == "asked":
+        holdings = len({tag for tag, _ in plan.rows})
+        named = plan.digest.hex()
+        says = f"plan {plan.n} touches {holdings} holdings, and waits for an approval"
+        item = _item(case, APPROVAL, named, REVIEWER, says, f"approve {{case}} --plan {named}")
+        yield replace(item, due=min(plan.expires_at or case.due_at, case.due_at), mailed=True)
+
+
+def _refusal(case: Case) -> Iterator[Item]:
+    proposal = case.proposal
+    if proposal is None or not any(it.active for it in case.claims.values()):
+        return
+    named, fee = proposal.digest.hex(), proposal.fee
+    if case.fee_awaited == proposal.digest:
+        says = "a fee was asked for; until it is paid or waived nothing goes on"
+        yield _item(case, FEE, named, DPO, says, "decide fee-settled {case} --paid")
+        return
+    what, command = ("ask for a fee", "fee") if fee else ("refuse the request", "refuse")
+    says = f"{proposal.by} proposes to {what}; it takes a second person"
+    yield _item(case, REFUSAL, named, DPO, says, f"decide {command} {{case}} --confirm {named}")
+
+
+def _owner(case: Case) -> Iterator[Item]:
+    contested = sum(
+        it.state == "contested" and _matters(case, tag) for tag, it in case.whose.items()
+    )
+    if contested and case.verified:
+        are = "record is" if contested == 1 else "records are"
+        says = f"{contested} {are} contested: whose, nobody knows"
+        yield _item(case, OWNER, "", DPO, says, "whose {case}")
+
+
+def _matters(case: Case, tag: bytes) -> bool:
+    """Whether anything would be copied or erased if a holding were known to be the person's."""
+    settled = all((tag, it) in case.outcomes for it in case.held[tag].categories)
+    return case.wants("access") or (case.wants("erasure") and not settled)
+
+
+def _open(case: Case) -> Iterator[Item]:
+    """What a settled claim leaves open, in groups that end alike; not what is being looked for, nor
+    what comes back by itself on a later day.
+    """
+    follow_up = case.follow_up
+    if follow_up is not None and all(how_ended(case, it) for it in follow_up.rows):
+        return
+    busy = {(right, *_place(case, row)) for right, row in case.checking}
+    groups: dict[tuple[str, str, str, OutcomeRow], int] = {}
+    for claim in case.claims.values():
+        if claim.settled_at is None or not case.wants(claim.right):
+            continue
+        for row in claim.coverage:
+            mine = row.state == "open" and row.outcome != WHOSE
+            if mine and row.outcome.kind not in OF_PEOPLE:
+                group = row.right, row.system, row.kind, row.outcome
+                groups[group] = groups.get(group, 0) + row.count
+    for (right, system, kind, outcome), count in groups.items():
+        if (right, system, kind) not in busy:
+            yield _open_item(case, right, system, kind, outcome, count)
+
+
+def _open_item(  # noqa: PLR0917  what an item is told by
+    case: Case, right: str, system: str, kind: str, outcome: OutcomeRow, count: int
+) -> Item:
+    why = f"{outcome.kind}: {outcome.reason}" if outcome.reason else outcome.kind
+    what = "the whole system" if kind == SYSTEM else f"{kind} ({count})"
+    ref = f"{right}/{system}/{kind}/{outcome}"
+    says = f"{right}: {system}, {what} is open ({why})"
+    item = _item(case, OPEN_ITEM, ref, REVIEWER, says, "decide settle {case} {item}")
+    return replace(item, about=About(right=right, system=system, kind=kind, was=outcome))
+
+
+def _recipients(case: Case, rules: Rules) -> Iterator[Item]:
+    """Who was told of the request and said nothing, or has a copy that is to be passed on."""
+    for row in recipients.for_people(case, rules):
+        named = f"{row.recipient}:{row.right}"
+        says = f"{row.recipient}, {row.right}: {row.state}, so ask them by another way"
+        if not recipients.is_open(row):
+            says = f"{row.recipient} makes a copy, and it is to be passed on"
+        command = f"recipients {{case}} --said {named}:{recipients.DONE}"
+        item = _item(case, RECIPIENT, named, DPO, says, command)
+        yield replace(item, mailed=recipients.is_open(row))
+
+
+def _documents(case: Case, rules: Rules) -> Iterator[Item]:
+    """Documents of a customer whom the policy names no address of (GDPR Art. 28(3)(e))."""
+    counts = Counter((case.documents[it], case.held[it].system) for it in case.forwarded)
+    for (of, system), count in sorted(counts.items()):
+        theirs = rules.policy_of(case.policy).customer(of)
+        if theirs is None or not theirs.contact:
+            says = f"{count} of a customer's documents ({of}): find out whose, and tell them"
+            item = _of_step(case, DOCUMENTS, system, f"documents {of}", "no_contact", says)
+            yield from (replace(each, mailed=True) for each in item)
+
+
+def _broken(case: Case, rules: Rules) -> Iterator[Item]:
+    """Steps that are not tried again, answers that did not arrive, reports that cannot be made."""
+    for it in given_up(case):
+        if needs_dpo(it) and (it.slot[0] != RESPONSE or it in unanswered(case)):
+            what = f"{it.slot[0]} {it.slot[2]}"
+            says = f"{what} of {it.slot[1]} broke, and is not tried again ({it.reason})"
+            item = _of_step(case, BROKEN, it.slot[1], what, it.reason, says)
+            yield from (replace(each, mailed=True) for each in item)
+    for it in case.orders.values():
+        asked = it.ordered
+        if isinstance(asked, NoticeOrdered) and it.reason and it.state in {DONE, SPENT}:
+            what = f"notice {asked.n}"
+            says = f"a letter could not be sent: {asked.kind} ({it.reason})"
+            yield from _of_step(case, UNDELIVERED, "notice", what, it.reason, says)
+    for right, claim in case.claims.items():
+        if claim.settled_at and difference(found(case), coverage(case, right, rules)):
+            says = f"{right}: what was found and what became of it do not sum up"
+            yield _item(case, BROKEN, right, DPO, says, "case {case}")
+
+
+def _of_step(  # noqa: PLR0917  what an item is told by
+    case: Case, kind: str, system: str, what: str, reason: str, says: str
+) -> Iterator[Item]:
+    """A step that a person makes up for; nothing once they said so."""
+    if ("", (b"", f"{system}/{what}")) not in case.by_hand:
+        item = _item(case, kind, what, DPO, says, "decide settle {case} {item}")
+        was = OutcomeRow(kind="failed", reason=reason)
+        yield replace(item, about=About(right="", system=system, kind=what, was=was))
+
+
+def _place(case: Case, row: Row) -> tuple[str, str]:
+    tag, name = row
+    return (case.held[tag].system, case.held[tag].kind) if tag else (name, SYSTEM)

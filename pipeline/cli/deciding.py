@@ -1,0 +1,82 @@
+"""What every decision from the command line has: who takes it, why, and on which case."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pipeline import app
+from pipeline.case.case import Case
+from pipeline.keys.key_files import signer_in
+from pipeline.register import reading
+from pipeline.settings import Settings
+from schemas.events import Event
+
+from . import console
+
+F = TypeVar("F", bound=Callable[..., Any])
+says = click.option("--says", default="", help="Your reasons, for the record.")
+evidence = click.option("--evidence", default="", help="What shows it: a reference, what you saw.")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The person at the console `name`, with the key in a file; None is this machine's."""
+
+    name: str
+    key: Path | None
+    login: str
+
+
+def as_person(function: F) -> F:
+    """Give a command the options that say who decides, as its argument `who`."""
+
+    @click.option(
+        "--as", "name", default=app.CONSOLE, show_default=True, help="The console you are."
+    )
+    @click.option(
+        "--key",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Your signing key. Default: this machine's own, for `dpo`.",
+    )
+    @click.option("--login", default=None, help="Who you are. Default: your login here.")
+    @wraps(function)
+    def with_who(*args: Any, name: str, key: Path | None, login: str | None, **rest: Any) -> Any:
+        if key is None and name != app.CONSOLE:
+            raise click.UsageError(f"--key names the file with {name}'s signing key")
+        return function(*args, who=Who(name, key, login or getpass.getuser()), **rest)
+
+    return with_who  # type: ignore[return-value]  # the same command, with options before it
+
+
+async def opened(settings: Settings, case: str) -> Case:
+    """The case whose id begins so, as it stands. Raises `NoCaseError`."""
+    async with app.register(settings) as engine:
+        case_id = await reading.find(engine, case)
+        rules = await app.rules_of(settings, engine)
+        return reading.folded(await reading.entries(engine, case_id), rules)
+
+
+async def decided(
+    settings: Settings, who: Who, event: Event, says: str = "", evidence: str = ""
+) -> None:
+    """Publish a decision of theirs, with their reasons and evidence sealed."""
+    signer = None if who.key is None else signer_in(who.key)
+    async with app.local_edge(settings, who.name, signer) as sender:
+        await sender.decision(event, who.login, says=says, evidence=evidence)
+
+
+def told(known: Case, what: str, *, as_json: bool, **shown: object) -> None:
+    """Say that a decision was published."""
+    if as_json:
+        console.show_json({"case": known.id, "decided": what, **shown})
+    else:
+        console.out.print(
+            f"{what}. `habeas case {known.id}` shows what follows", soft_wrap=True, highlight=False
+        )

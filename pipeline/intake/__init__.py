@@ -1,0 +1,1 @@
+"""The way in: who may send which requests and decisions, and what this machine's own do."""

@@ -1,0 +1,85 @@
+"""What a decision must say before anybody looks whether it fits its case.
+
+A refusal that lacks its ground, its reasons, its evidence or its second person is none: it can be
+written by no command, and one that is published all the same is put aside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from pipeline.case.deadline import CLARIFICATION, FEE, IDENTITY
+from pipeline.case.decisions import GROUNDS, HOW_SETTLED, NOT_POSSIBLE, PAID_OR_WAIVED
+from pipeline.case.recipients import DONE, NOTHING, RECEIVED
+from schemas import events as e
+from schemas.events import Event
+from schemas.records import Actor
+
+from .refused import RefusedError
+
+DIGEST = 32
+"""Bytes of a proposal's digest."""
+CODE = re.compile(r"([A-Za-z0-9_.:+*/-]{1,100}( [a-z0-9_.-]{1,100})?)?")
+"""What stands in the clear of a decision: a code, or a step of ours (`notice 7`). No sentence, no
+address: words of people are sealed.
+"""
+CURRENCY = re.compile(r"[A-Z]{3}")
+ASKED_FOR, SAID = frozenset({IDENTITY, CLARIFICATION, FEE}), frozenset({RECEIVED, DONE, NOTHING})
+WORDS = 4000
+"""Characters of a reason or of evidence in somebody's own words."""
+
+
+def check(event: Event) -> None:
+    """Raise `RefusedError` if the clear part of a decision is none that can be taken."""
+    if hasattr(event, "by") and not all(map(CODE.fullmatch, _clear_texts(event))):
+        raise RefusedError("no_code")
+    match event:
+        case e.RefusalProposed() if event.reason not in GROUNDS.values():
+            raise RefusedError("no_ground_for_refusal")  # GDPR Art. 12(5) knows no other
+        case e.RefusalProposed() if bool(event.fee) != bool(CURRENCY.fullmatch(event.currency)):
+            raise RefusedError("out_of_bounds:currency")
+        case e.RequestRefused() | e.FeeAsked() if len(event.proposal) != DIGEST:
+            raise RefusedError("nobody_proposed_it")
+        case e.ClockPaused() | e.ClockResumed() if event.why not in ASKED_FOR:
+            raise RefusedError("out_of_bounds:why")
+        case e.RecipientAcknowledged() if event.says not in SAID:
+            raise RefusedError("out_of_bounds:says")
+        case e.FeeSettled() if event.how not in PAID_OR_WAIVED:
+            raise RefusedError("out_of_bounds:how")
+        case e.ItemSettled() if event.how not in HOW_SETTLED:
+            raise RefusedError("out_of_bounds:how")
+        case _:
+            pass
+
+
+def _clear_texts(of: Any) -> Iterator[str]:
+    """Every text of an event, and of the records in it, that is not sealed."""
+    for it in fields(of):
+        value = getattr(of, it.name)
+        if isinstance(value, str):
+            yield value
+        elif is_dataclass(value):
+            yield from _clear_texts(value)
+
+
+def check_words(event: Event, actor: Actor) -> None:
+    """Raise `RefusedError` if a decision lacks the reasons or the evidence that it needs.
+
+    The burden of showing that a request is unfounded or excessive is ours (GDPR Art. 12(5)), and
+    who is refused is told why (Art. 12(4)).
+    """
+    says, shows = actor.says.strip(), actor.evidence.strip()
+    if max(len(says), len(shows)) > WORDS:
+        raise RefusedError("too_long")
+    match event:
+        case e.RefusalProposed() if not (says and shows):
+            raise RefusedError("refused_without_reasons_and_evidence")
+        case e.IdentityRejected() if not says:
+            raise RefusedError("decided_without_reasons")
+        case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
+            raise RefusedError("settled_without_evidence")
+        case _:
+            pass

@@ -1,0 +1,1 @@
+"""Kafka: a local broker, topics, records and their frame, dead letters, offsets."""

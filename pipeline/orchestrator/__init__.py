@@ -1,0 +1,1 @@
+"""The process that decides: a batch of records, one transaction, what follows from it."""

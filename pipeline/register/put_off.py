@@ -1,0 +1,58 @@
+"""What obligations seal, opened by the case that looks at it, and tagged anew under its own key.
+
+The parent's record key may be long dead: an obligation is sealed under the key of the case that
+will look, and nothing else is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.crypto import grants
+from schemas.codec import Codec
+from schemas.events import ObligationOpened
+from schemas.records import Sealed, SealedHolding, SealedIdentifier
+
+from .case_keys import RECORD
+from .sealing import Opened, unseal
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Who it is about and what is looked at, by the new case's tags; `tags` leads there."""
+
+    who: Sealed
+    tags: Mapping[bytes, bytes]
+    """What each of the parent's tags is called anew."""
+
+
+def taken_over(codec: Codec, opened: Opened, events: Iterable[ObligationOpened]) -> TakenOver:
+    """What these obligations seal together; `opened` has the new case's keys. Raises `SealError`.
+
+    There is one at least.
+    """
+    record, tags = opened.keys[RECORD], dict[bytes, bytes]()
+    identifiers: dict[tuple[str, str], SealedIdentifier] = {}
+    holdings: dict[bytes, SealedHolding] = {}
+    name, language = "", ""
+    for event in events:
+        sealed = unseal(codec, event, opened.keys)
+        name, language = sealed.name, sealed.language
+        tag_key = grants.tag_grant(record.key, record.id, event.system).key
+        for it in sealed.identifiers:
+            tags[it.tag] = grants.identifier_tag(opened.tag_key(), it.kind, it.value)
+            identifiers[it.kind, it.value] = SealedIdentifier(
+                tag=tags[it.tag], kind=it.kind, value=it.value
+            )
+        for of in sealed.holdings:
+            tag = grants.holding_tag(tag_key, event.system, of.kind, of.id)
+            tags[of.tag] = tag
+            holdings[tag] = SealedHolding(tag=tag, kind=of.kind, id=of.id)
+    who = Sealed(
+        name=name,
+        language=language,
+        identifiers=tuple(identifiers.values()),
+        holdings=tuple(holdings.values()),
+    )
+    return TakenOver(who, tags)

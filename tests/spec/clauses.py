@@ -1,0 +1,520 @@
+"""Which test shows which clause of the policy and of the law, and what is still to come.
+
+A clause is shown by tests that begin with a submission and end on what is seen outside, or by the
+unit or acceptance test that shows it best. What `later` names is not done yet, or not wholly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ACCESS, ERASURE = "tests/spec/test_access.py::", "tests/spec/test_erasure.py::"
+REQUESTS, IDENTITY = "tests/spec/test_requests.py::", "tests/spec/test_identity.py::"
+POLICY, LARGE = "tests/spec/test_policy.py::", "tests/chaos/test_large.py::"
+INFORMATION, RETENTION = "tests/spec/test_information.py::", "tests/spec/test_retention.py::"
+DOCUMENTS, CHANGES = "tests/spec/test_documents.py::", "tests/spec/test_policy_changes.py::"
+DECIDE, OPEN = "tests/spec/test_people_decide.py::", "tests/spec/test_open_items.py::"
+OWED, RECIPIENTS = "tests/integration/test_obligations.py::", "tests/spec/test_recipients.py::"
+ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
+
+RIGHTS = "the other six rights"
+CONSENT = "consent and preferences"
+PORTAL = "the person's portal and the DPO's console"
+REVIEW = "review of a copy before it leaves"
+INTAKES = "more intakes"
+MEMORY = "what was erased, remembered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """A row of the table: `name` is ours, `article` what the tests cite."""
+
+    name: str
+    article: str
+    shown: tuple[str, ...] = ()
+    """Tests, as `file::test`."""
+    later: str = ""
+    """The subject of what is left; empty if nothing is."""
+
+
+CLAUSES: dict[int, Clause] = {
+    1: Clause(
+        name="any channel counts",
+        article="Art. 12(2)",
+        shown=(
+            f"{REQUESTS}test_the_month_runs_from_the_arrival_at_any_channel",
+            f"{REQUESTS}test_what_was_passed_on_too_late_is_worked_on_and_the_dpo_is_told",
+        ),
+        later=INTAKES,
+    ),
+    2: Clause(name="children", article="Art. 8", later="guards: children"),
+    3: Clause(
+        name="the notice in force",
+        article="Art. 13",
+        shown=(
+            f"{ACCESS}test_a_policy_is_pinned_when_the_request_comes_in",
+            f"{INFORMATION}test_who_answers_is_said_with_address_and_the_notice_that_is_followed",
+        ),
+        later="the notice at collection, with every record",
+    ),
+    4: Clause(
+        name="the controller by name",
+        article="Art. 4(7)",
+        shown=(
+            f"{ACCESS}test_an_answer_names_its_controller_and_whom_to_write_to",
+            f"{INFORMATION}test_who_answers_is_said_with_address_and_the_notice_that_is_followed",
+        ),
+    ),
+    5: Clause(
+        name="the Data Protection Officer",
+        article="Art. 38(4)",
+        shown=(
+            f"{ACCESS}test_an_answer_names_its_controller_and_whom_to_write_to",
+            f"{OPEN}test_what_is_open_waits_for_a_person_who_is_told_once_and_reminded",
+            f"{OPEN}test_a_contested_record_is_on_the_list_and_its_case_is_not_answered",
+            f"{OPEN}test_a_customer_whose_address_nobody_knows_is_told_by_the_dpo_who_says_so",
+            f"{DECIDE}test_a_decision_is_kept_with_who_took_it_in_which_role_and_why",
+            "tests/unit/test_response_report.py::test_the_page_shows_the_matrix_and_no_person",
+        ),
+    ),
+    6: Clause(
+        name="uploads are a customer's",
+        article="Art. 28(3)",
+        shown=(
+            f"{DOCUMENTS}test_neither_copied_nor_erased_and_the_customer_is_told",
+            f"{DOCUMENTS}test_what_is_ours_beside_them_is_copied_and_erased",
+            f"{DOCUMENTS}test_where_nobody_knows_the_customer_the_dpo_has_it_on_their_list",
+        ),
+    ),
+    7: Clause(
+        name="anonymous or not",
+        article="Art. 4(5)",
+        shown=(f"{ERASURE}test_what_is_blanked_is_said_to_be_blanked_and_never_to_be_anonymous",),
+        later="a test of anonymity",
+    ),
+    8: Clause(
+        name="identity data",
+        article="Art. 15(1)(b)",
+        shown=(f"{ACCESS}test_each_category_that_is_held_is_named_as_the_policy_names_it",),
+    ),
+    9: Clause(
+        name="contact data",
+        article="Art. 15(3)",
+        shown=(f"{ACCESS}test_the_copy_is_faithful_word_for_word_and_of_nobody_else",),
+    ),
+    10: Clause(
+        name="transaction data",
+        article="Art. 15(3)",
+        shown=(f"{ACCESS}test_payments_are_copied_without_the_number_of_a_card",),
+    ),
+    11: Clause(
+        name="technical data",
+        article="Art. 11(2)",
+        shown=(f"{ACCESS}test_where_the_data_come_from_is_said_with_third_parties_by_name",),
+        later="identifiers of devices",
+    ),
+    12: Clause(
+        name="profile data, and never a password",
+        article="Art. 15",
+        shown=(f"{ACCESS}test_the_copy_is_faithful_word_for_word_and_of_nobody_else",),
+        later="the database of our own application",
+    ),
+    13: Clause(
+        name="usage data",
+        article="Art. 15(1)(b)",
+        shown=(
+            f"{ACCESS}test_each_category_that_is_held_is_named_as_the_policy_names_it",
+            f"{INFORMATION}test_rights_follow_from_the_ground_of_each_use",
+        ),
+        later=RIGHTS,
+    ),
+    14: Clause(
+        name="marketing data",
+        article="Art. 21(3)",
+        shown=(f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",),
+        later=CONSENT,
+    ),
+    15: Clause(name="aggregates", article="Recital 26", later="a test of anonymity"),
+    16: Clause(name="no special categories", article="Art. 9", later="guards: special categories"),
+    17: Clause(
+        name="what an erasure ends",
+        article="Art. 12(1)",
+        shown=(f"{RETENTION}test_while_a_subscription_is_open_the_years_have_not_begun",),
+        later=f"{PORTAL}: what follows is said before it is confirmed",
+    ),
+    18: Clause(
+        name="given by the person",
+        article="Art. 15(1)(g)",
+        shown=(
+            f"{ACCESS}test_where_the_data_come_from_is_said_with_third_parties_by_name",
+            f"{INFORMATION}test_a_source_is_said_for_sure_perhaps_or_not_known",
+        ),
+    ),
+    19: Clause(
+        name="collected by machines",
+        article="Art. 15(3)",
+        shown=(
+            f"{REQUESTS}test_a_copy_has_what_was_there_when_the_search_was_made",
+            f"{INFORMATION}test_a_source_is_said_for_sure_perhaps_or_not_known",
+        ),
+    ),
+    20: Clause(
+        name="from third parties, by name",
+        article="Art. 15(1)(g)",
+        shown=(
+            f"{ACCESS}test_where_the_data_come_from_is_said_with_third_parties_by_name",
+            f"{INFORMATION}test_a_source_is_said_for_sure_perhaps_or_not_known",
+        ),
+        later=MEMORY,
+    ),
+    21: Clause(
+        name="a ground for each purpose",
+        article="Art. 6(1)",
+        shown=(
+            f"{ACCESS}test_each_purpose_stands_beside_the_ground_it_rests_on",
+            f"{INFORMATION}test_a_use_on_several_grounds_is_told_for_each",
+            f"{INFORMATION}test_rights_follow_from_the_ground_of_each_use",
+            f"{ROWS}test_a_change_of_any_single_row_is_seen",
+        ),
+    ),
+    22: Clause(
+        name="consent, and its withdrawal",
+        article="Art. 7(3)",
+        shown=(f"{INFORMATION}test_what_rests_on_consent_can_be_withdrawn_and_is_said_to_need_it",),
+        later=CONSENT,
+    ),
+    23: Clause(
+        name="the grounds explained",
+        article="Art. 13(1)(d)",
+        shown=(
+            f"{ACCESS}test_each_purpose_stands_beside_the_ground_it_rests_on",
+            f"{INFORMATION}test_a_use_on_several_grounds_is_told_for_each",
+        ),
+    ),
+    24: Clause(
+        name="one click ends marketing",
+        article="Art. 21(2)",
+        shown=(f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",),
+        later=RIGHTS,
+    ),
+    25: Clause(name="profiling for marketing ends too", article="Art. 21(2)", later=RIGHTS),
+    26: Clause(
+        name="who may be written to",
+        article="ePrivacy Art. 13(2)",
+        shown=(f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",),
+        later=CONSENT,
+    ),
+    27: Clause(
+        name="third-party marketing",
+        article="Art. 6(1)(a)",
+        shown=(f"{INFORMATION}test_what_rests_on_consent_can_be_withdrawn_and_is_said_to_need_it",),
+        later=CONSENT,
+    ),
+    28: Clause(
+        name="opting out leaves service mail on",
+        article="Art. 21(3)",
+        shown=(f"{REQUESTS}test_who_unsubscribed_still_gets_the_answer",),
+        later=CONSENT,
+    ),
+    29: Clause(name="cookies", article="Art. 11(2)", later="identifiers of devices"),
+    30: Clause(
+        name="recipients by name",
+        article="Art. 15(1)(c)",
+        shown=(
+            f"{ACCESS}test_those_who_have_the_data_are_named",
+            f"{INFORMATION}test_who_cannot_be_asked_is_named_with_what_they_may_have",
+            f"{RECIPIENTS}test_who_asks_for_a_copy_is_asked_for_at_those_who_process_for_us",
+            f"{RECIPIENTS}test_an_erasure_instructs_processors_and_informs_those_who_decide",
+            f"{RECIPIENTS}test_nobody_is_told_before_it_is_known_who_asks",
+            f"{RECIPIENTS}test_what_a_recipient_says_otherwise_the_dpo_records",
+            f"{POLICY}test_every_system_is_a_named_recipient",
+        ),
+    ),
+    31: Clause(
+        name="on instruction only, and proved",
+        article="Art. 28(3)",
+        shown=(
+            f"{ERASURE}test_what_the_vendor_calls_erased_and_still_shows_is_never_called_erased",
+            "tests/security/test_orders.py::test_grants_cannot_be_exchanged_within_an_order",
+            f"{RECIPIENTS}test_nobody_is_told_to_erase_before_the_plan_is_approved",
+            f"{RECIPIENTS}test_for_what_is_withdrawn_nobody_is_told_to_erase",
+            f"{RECIPIENTS}test_who_holds_a_copy_to_send_sends_it_before_they_erase",
+            f"{RECIPIENTS}test_who_says_nothing_is_reminded_and_then_a_person_sees_to_it",
+            f"{RECIPIENTS}test_an_acknowledgement_is_their_word_and_nothing_is_proved_by_it",
+        ),
+    ),
+    32: Clause(name="whoever buys the business", article="Art. 19", later="mergers"),
+    33: Clause(
+        name="six years of what the law asks for",
+        article="Art. 17(3)",
+        shown=(
+            f"{ERASURE}test_of_a_customer_each_category_goes_or_stays_for_a_reason_that_is_said",
+            f"{ERASURE}test_of_somebody_who_never_bought_nothing_is_kept",
+            f"{RETENTION}test_what_a_customer_is_called_stays_for_six_years_after_the_end",
+            f"{RETENTION}test_whoever_was_in_touch_later_is_kept_from_then",
+            f"{RETENTION}test_a_day_that_nobody_can_tell_is_not_guessed",
+            f"{RETENTION}test_what_ended_more_than_six_years_ago_is_kept_no_longer",
+            f"{RETENTION}test_a_trial_without_a_payment_has_no_ground_to_stay",
+            f"{RETENTION}test_while_a_subscription_is_open_the_years_have_not_begun",
+            f"{OWED}test_what_was_kept_goes_in_year_six_when_every_other_key_is_long_dead",
+            f"{OWED}test_who_is_a_customer_again_stays_and_is_looked_at_when_that_ended",
+            f"{OWED}test_what_has_no_date_is_looked_at_each_year_until_it_has_one",
+        ),
+    ),
+    34: Clause(
+        name="erasure under conditions",
+        article="Art. 17(1)",
+        shown=(
+            f"{ERASURE}test_of_a_customer_each_category_goes_or_stays_for_a_reason_that_is_said",
+            f"{ERASURE}test_a_card_stays_while_its_payment_is_disputed_and_all_else_goes",
+        ),
+    ),
+    35: Clause(
+        name="anonymised instead of erased",
+        article="Recital 26",
+        shown=(f"{ERASURE}test_what_is_blanked_is_said_to_be_blanked_and_never_to_be_anonymous",),
+        later="a test of anonymity",
+    ),
+    36: Clause(
+        name="access",
+        article="Art. 15",
+        shown=(
+            f"{ACCESS}test_the_copy_is_faithful_word_for_word_and_of_nobody_else",
+            f"{ACCESS}test_each_purpose_stands_beside_the_ground_it_rests_on",
+            f"{ACCESS}test_complaint_and_court_are_named",
+        ),
+    ),
+    37: Clause(name="rectification", article="Art. 16", later=RIGHTS),
+    38: Clause(
+        name="erasure",
+        article="Art. 17",
+        shown=(
+            f"{ERASURE}test_of_somebody_who_never_bought_nothing_is_kept",
+            f"{ERASURE}test_what_lies_in_a_bin_is_dated_and_not_called_erased",
+            f"{ERASURE}test_nothing_of_anybody_else_is_touched",
+            f"{OWED}test_a_bin_is_looked_into_after_its_date",
+        ),
+        later=MEMORY,
+    ),
+    39: Clause(
+        name="restriction",
+        article="Art. 18",
+        shown=(
+            f"{RETENTION}test_that_what_is_kept_is_marked_nowhere_is_said_to_both_readers",
+            f"{RETENTION}test_where_nothing_is_kept_nothing_is_said_of_its_use",
+        ),
+        later=RIGHTS,
+    ),
+    40: Clause(name="portability", article="Art. 20", later=RIGHTS),
+    41: Clause(name="objection", article="Art. 21", later=RIGHTS),
+    42: Clause(
+        name="decisions by a machine alone",
+        article="Art. 22",
+        shown=(
+            f"{ACCESS}test_that_no_machine_decides_alone_is_said",
+            f"{INFORMATION}test_a_decision_by_a_machine_is_told_with_its_logic_and_meaning",
+        ),
+        later=RIGHTS,
+    ),
+    43: Clause(name="breaches", article="Art. 33", later="breaches"),
+    44: Clause(
+        name="free of charge",
+        article="Art. 12(5)",
+        shown=(
+            f"{DECIDE}test_two_people_refuse_and_the_person_reads_why_and_where_to_complain",
+            f"{DECIDE}test_who_proposed_it_does_not_confirm_it_from_another_console_either",
+            f"{DECIDE}test_a_refusal_that_nobody_proposed_or_gave_reasons_for_is_none",
+            f"{DECIDE}test_a_fee_is_told_before_and_the_request_rests_until_it_is_paid",
+            f"{DECIDE}test_whoever_is_told_of_a_fee_may_withdraw_and_nothing_was_done",
+        ),
+    ),
+    45: Clause(
+        name="who asks",
+        article="Art. 12(6)",
+        shown=(
+            f"{IDENTITY}test_whom_nobody_vouches_for_is_asked_by_a_link_and_for_no_paper",
+            f"{IDENTITY}test_who_is_vouched_for_is_asked_for_nothing_more",
+            f"{IDENTITY}test_who_does_not_confirm_is_told_so_and_can_ask_again",
+            f"{TIME}test_who_never_shows_who_they_are_is_refused_in_time_and_gets_no_answer",
+            f"{DECIDE}test_who_could_not_be_confirmed_is_never_refused_for_good",
+        ),
+    ),
+    46: Clause(
+        name="within a month",
+        article="Art. 12(3)",
+        shown=(
+            f"{REQUESTS}test_the_month_runs_from_the_arrival_at_any_channel",
+            f"{TIME}test_answer_and_report_show_the_date_and_how_it_was_counted",
+            f"{TIME}test_the_dpo_is_reminded_and_then_told_that_it_is_urgent",
+            f"{TIME}test_an_extension_is_three_months_from_receipt_and_people_hear_every_month",
+            f"{TIME}test_an_extension_without_a_reason_or_after_the_month_is_none",
+            f"{TIME}test_the_time_goes_on_by_itself_once_a_person_shows_who_they_are",
+            f"{TIME}test_a_question_that_is_asked_late_stops_nothing",
+            f"{POLICY}test_a_month_is_a_calendar_month",
+        ),
+    ),
+    47: Clause(
+        name="a policy that changes",
+        article="Art. 13(3)",
+        shown=(
+            f"{ACCESS}test_a_policy_is_pinned_when_the_request_comes_in",
+            f"{CHANGES}test_an_open_case_goes_on_under_its_policy_and_a_new_one_under_the_new",
+            f"{CHANGES}test_the_dpo_sees_why_and_what_a_changed_policy_would_decide",
+            f"{CHANGES}test_a_contradiction_is_refused_with_its_row_and_what_to_do",
+            f"{CHANGES}test_the_shipped_policy_has_no_fault_and_tells_the_dpo_its_gaps",
+        ),
+    ),
+    48: Clause(name="changes that people tell", article="Art. 16", later=RIGHTS),
+    49: Clause(name="other people's sites", article="out of scope", later="not ours to answer for"),
+    50: Clause(
+        name="written to at one address",
+        article="Art. 12(2)",
+        shown=(
+            f"{TIME}test_a_request_is_acknowledged_at_once_with_reference_and_date",
+            f"{TIME}test_an_address_that_nobody_vouches_for_gets_one_mail_which_asks",
+        ),
+        later=INTAKES,
+    ),
+    51: Clause(
+        name="contacts for one purpose",
+        article="Art. 5(1)(b)",
+        shown=(f"{INFORMATION}test_who_asked_for_one_thing_is_told_that_it_is_for_that_alone",),
+        later=CONSENT,
+    ),
+}
+"""By the order of the policy."""
+
+EDGES: tuple[Clause, ...] = (
+    Clause(name="an agent asks", article="Art. 12(2)", later="agents and mandates"),
+    Clause(name="for a child, or somebody dead", article="Recital 27", later="agents and mandates"),
+    Clause(name="asked again", article="Art. 12(5)", later="requests compared with the last one"),
+    Clause(
+        name="several rights at once",
+        article="Art. 12(3)",
+        shown=(f"{REQUESTS}test_a_copy_and_an_erasure_at_once_the_copy_is_made_first",),
+    ),
+    Clause(
+        name="everything, and very much of it",
+        article="Recital 63",
+        shown=(
+            f"{LARGE}test_20_000_holdings_travel_in_parts_and_only_their_ids_take_memory",
+            f"{TIME}test_the_time_stands_still_while_the_person_is_asked_what_they_mean",
+        ),
+    ),
+    Clause(
+        name="one mailbox of several people",
+        article="Art. 15(4)",
+        shown=(f"{IDENTITY}test_a_mailbox_of_several_people_discloses_nobodys_to_the_other",),
+    ),
+    Clause(
+        name="one person of many addresses",
+        article="Art. 11(2)",
+        shown=(
+            f"{IDENTITY}test_one_person_of_many_addresses_is_found_under_each_that_they_confirm",
+            f"{IDENTITY}test_an_address_that_the_form_only_names_is_not_believed",
+        ),
+    ),
+    Clause(
+        name="shared tickets",
+        article="Art. 15(4)",
+        shown=(f"{ACCESS}test_colleagues_questions_to_support_are_not_in_the_copy",),
+        later=REVIEW,
+    ),
+    Clause(name="names of agents", article="Art. 15(4)", later=REVIEW),
+    Clause(name="redaction", article="Art. 15(4)", later=REVIEW),
+    Clause(
+        name="another address meanwhile",
+        article="Art. 12(6)",
+        shown=(
+            f"{IDENTITY}test_a_strangers_address_in_a_record_of_mine_leads_to_nothing_of_theirs",
+        ),
+        later=PORTAL,
+    ),
+    Clause(
+        name="a copy, then an erasure",
+        article="Art. 15",
+        shown=(f"{REQUESTS}test_a_copy_and_an_erasure_at_once_the_copy_is_made_first",),
+    ),
+    Clause(
+        name="an erasure, then a copy",
+        article="Art. 15",
+        shown=(f"{REQUESTS}test_after_an_erasure_a_copy_has_what_is_still_held",),
+        later=f"{RIGHTS}: what we hold of earlier requests",
+    ),
+    Clause(
+        name="data that change during the month",
+        article="Art. 15",
+        shown=(
+            f"{REQUESTS}test_a_copy_has_what_was_there_when_the_search_was_made",
+            f"{REQUESTS}test_whoever_became_a_customer_since_the_plan_keeps_what_customers_keep",
+        ),
+    ),
+    Clause(
+        name="a dispute",
+        article="Art. 17(3)(e)",
+        shown=(
+            f"{ERASURE}test_a_card_stays_while_its_payment_is_disputed_and_all_else_goes",
+            f"{RETENTION}test_while_a_payment_is_disputed_its_card_is_evidence_and_the_rest_goes",
+        ),
+    ),
+    Clause(name="restricted for a claim", article="Art. 18(1)(c)", later=RIGHTS),
+    Clause(
+        name="withdrawn",
+        article="Art. 12(2)",
+        shown=(
+            f"{REQUESTS}test_a_request_that_is_withdrawn_erases_nothing_more",
+            f"{DECIDE}test_a_withdrawal_names_the_systems_that_had_acted_and_those_that_may",
+        ),
+    ),
+    Clause(
+        name="objection or erasure",
+        article="Art. 21(3)",
+        shown=(f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",),
+        later=RIGHTS,
+    ),
+    Clause(
+        name="named at a company",
+        article="Recital 14",
+        shown=(f"{ACCESS}test_a_companys_contact_is_a_person",),
+    ),
+    Clause(
+        name="not found",
+        article="Art. 12(3)",
+        shown=(f"{ACCESS}test_who_is_not_found_is_told_where_we_looked_and_with_what",),
+    ),
+    Clause(
+        name="a vendor that is slow or away",
+        article="Art. 12(3)",
+        shown=(
+            f"{ERASURE}test_a_vendor_that_is_away_is_unknown_and_never_nothing",
+            f"{TIME}test_a_late_system_gets_an_interim_answer_on_time_and_the_rest_by_itself",
+            f"{OPEN}test_what_is_open_waits_for_a_person_who_is_told_once_and_reminded",
+            f"{OPEN}test_what_the_pipeline_cannot_see_is_said_to_be_done_by_hand_and_never_proved",
+        ),
+    ),
+    Clause(
+        name="said to be done, and still there",
+        article="Art. 5(2)",
+        shown=(
+            f"{ERASURE}test_what_the_vendor_calls_erased_and_still_shows_is_never_called_erased",
+            f"{OPEN}test_what_is_still_there_is_not_taken_for_done_whoever_says_so",
+            f"{OPEN}test_what_was_done_by_hand_and_is_seen_to_be_gone_is_proved",
+            f"{OPEN}test_what_the_pipeline_cannot_see_is_said_to_be_done_by_hand_and_never_proved",
+            f"{OPEN}test_what_cannot_be_done_is_said_with_the_reason_and_waits_for_nobody",
+            f"{OPEN}test_who_says_that_it_is_done_says_how",
+        ),
+    ),
+    Clause(name="a backup restored", article="Art. 32", later=MEMORY),
+    Clause(name="an answer that reached another", article="Art. 33", later="breaches"),
+    Clause(
+        name="from outside the Union",
+        article="Art. 3",
+        shown=(f"{REQUESTS}test_where_somebody_lives_changes_nothing",),
+    ),
+    Clause(
+        name="what requests leave",
+        article="Art. 5(1)(e)",
+        shown=(f"{REQUESTS}test_what_the_request_itself_left_is_out_of_reach_in_time",),
+    ),
+)
+"""What does not go by the book."""

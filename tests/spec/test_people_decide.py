@@ -1,0 +1,169 @@
+"""What only people decide: refusals by two, fees, identities, withdrawals (GDPR Art. 12)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from connectors.sdk.sandbox import Fault
+from pipeline.case.decisions import EXCESSIVE, IDENTITY_FAILURE, PAID, UNFOUNDED
+from schemas import events as e
+
+from .world import World
+
+ANN = "ann@example.org"
+SAYS = "You asked for the same seven times, each time for a payment to stop asking."
+SHOWS = "the letters of 3 and 9 February"
+
+
+async def waiting(world: World) -> UUID:
+    """A case whose plan waits for an approval: nothing is erased yet."""
+    contact = world.holds("freshdesk", "contact", email=ANN)
+    number = int(contact.partition("/")[2])
+    for n in range(30):
+        world.holds("freshdesk", "ticket", requester_id=number, subject=f"Question {n}")
+    return await world.submit("erasure", email=ANN)
+
+
+async def proposed(world: World, case: UUID, *, fee: int = 0) -> bytes:
+    """The DPO proposes to refuse, or to ask for a fee; the digest."""
+    event = e.RefusalProposed(
+        case=case,
+        by="dpo",
+        at=world.now,
+        reason=EXCESSIVE if fee else UNFOUNDED,
+        fee=fee,
+        currency="EUR" if fee else "",
+    )
+    await world.decide(event, says=SAYS, evidence=SHOWS)
+    known = await world.case(case)
+    assert known.proposal is not None
+    return known.proposal.digest
+
+
+def refused(case: UUID, by: str, proposal: bytes) -> e.RequestRefused:
+    return e.RequestRefused(case=case, by=by, reason=UNFOUNDED, proposal=proposal)
+
+
+async def test_two_people_refuse_and_the_person_reads_why_and_where_to_complain(
+    world: World,
+) -> None:
+    """Art. 12(4), 12(5): reasons, the authority and the courts; the burden of proof is ours."""
+    case = await waiting(world)
+    digest = await proposed(world, case)
+    assert not [it for it in world.mails(to=ANN) if SAYS in it.text]
+    assert (await world.case(case)).state == "approval_asked", "one person refuses nothing"
+    await world.decide(refused(case, world.colleague("ben"), digest), "ben-at-work")
+    letter = world.mails(to=ANN)[-1]
+    assert "manifestly unfounded" in letter.text
+    assert SAYS in letter.text
+    assert "supervisory authority" in letter.text
+    assert "court" in letter.text
+    assert SHOWS not in letter.text
+    assert world.effects("freshdesk") == []
+    assert (await world.case(case)).state == "refused"
+
+
+async def test_who_proposed_it_does_not_confirm_it_from_another_console_either(
+    world: World,
+) -> None:
+    """Art. 12(5): a second person, so another console, another key and another login."""
+    world.puts_aside = True
+    case = await waiting(world)
+    digest = await proposed(world, case)
+    await world.decide(refused(case, "dpo", digest), "somebody-else")
+    await world.decide(refused(case, world.colleague("ben"), digest), "The-DPO")
+    assert len(world.put_aside) == 2
+    assert all("proposed_by_the_same" in it for it in world.put_aside)
+    assert (await world.case(case)).state == "approval_asked"
+
+
+async def test_a_refusal_that_nobody_proposed_or_gave_reasons_for_is_none(world: World) -> None:
+    """Art. 12(4): it can be published, and is put aside unread."""
+    world.puts_aside = True
+    case = await waiting(world)
+    await world.decide(e.RequestRefused(case=case, by="dpo", reason=UNFOUNDED))
+    bare = e.RefusalProposed(case=case, by="dpo", at=world.now, reason=UNFOUNDED)
+    await world.decide(bare, says=SAYS)
+    await world.decide(bare, evidence=SHOWS)
+    often = e.RefusalProposed(case=case, by="dpo", at=world.now, reason="eu-gdpr:Repetitive")
+    await world.decide(often, says=SAYS, evidence=SHOWS)
+    no_reasons = "incident: refused_without_reasons_and_evidence"
+    assert world.put_aside == [
+        "incident: nobody_proposed_it",
+        no_reasons,
+        no_reasons,
+        "incident: no_ground_for_refusal",
+    ]
+    assert (await world.case(case)).proposal is None
+
+
+async def test_a_fee_is_told_before_and_the_request_rests_until_it_is_paid(world: World) -> None:
+    """Art. 12(5)(a): the person hears of it first, and may withdraw."""
+    case = await waiting(world)
+    digest = await proposed(world, case, fee=1250)
+    asked = e.FeeAsked(case=case, by=world.colleague("ben"), proposal=digest)
+    await world.decide(asked, "ben-at-work")
+    letter = world.mails(to=ANN)[-1]
+    assert "12.50 EUR" in letter.text
+    assert SAYS in letter.text
+    assert "take your request back" in letter.text
+    await world.approve(case)
+    assert world.effects("freshdesk") == []
+    await world.decide(e.FeeSettled(case=case, by="dpo", proposal=digest, how=PAID))
+    assert world.effects("freshdesk") != []
+    assert "gone" in (await world.answer()).text
+
+
+async def test_whoever_is_told_of_a_fee_may_withdraw_and_nothing_was_done(world: World) -> None:
+    """Art. 12(5), and a withdrawal before anything was done says so."""
+    case = await waiting(world)
+    digest = await proposed(world, case, fee=1250)
+    await world.decide(e.FeeAsked(case=case, by=world.colleague("ben"), proposal=digest), "ben")
+    await world.decide(e.ClaimWithdrawn(case=case, by="dpo", right="erasure"))
+    letter = world.mails(to=ANN)[-1]
+    assert "Nothing had been erased by then." in letter.text
+    assert world.effects("freshdesk") == []
+    assert (await world.case(case)).state == "withdrawn"
+
+
+async def test_a_withdrawal_names_the_systems_that_had_acted_and_those_that_may(
+    world: World,
+) -> None:
+    """Art. 12(2): a withdrawal is honoured up to each system's point of no return."""
+    world.holds("freshdesk", "contact", email=ANN)
+    lead = world.holds("salesforce", "lead", Email=ANN)
+    world.vendors["salesforce"].faults.append(Fault(method="DELETE", status=503, times=1000))
+    case = await world.submit("erasure", email=ANN)
+    await world.decide(e.ClaimWithdrawn(case=case, by="dpo", right="erasure"))
+    letter = world.mails(to=ANN)[-1]
+    assert "In Freshdesk something had been erased" in letter.text
+    assert "Salesforce had been told to erase your data" in letter.text
+    world.vendors["salesforce"].faults.clear()
+    await world.later(days=3)
+    assert world.row("salesforce", lead) is not None, "what can be called back is"
+    assert len(await world.said(e.ClaimSettled, case)) == 0
+
+
+async def test_who_could_not_be_confirmed_is_never_refused_for_good(world: World) -> None:
+    """Art. 12(6): the same request goes on once it is known who asks."""
+    contact = world.holds("freshdesk", "contact", email=ANN)
+    case = await world.submit("erasure", email=ANN, level=0)
+    rejected = e.IdentityRejected(case=case, by="dpo", reason=IDENTITY_FAILURE)
+    await world.decide(rejected, says="The reply came from another address.")
+    assert "could not confirm" in world.mails(to=ANN)[-1].text
+    assert world.calls("freshdesk").total() == 0
+    proof = e.IdentityProved(case=case, by="dpo", level=2, method="person")
+    await world.decide(proof, evidence="a call back to the number that we have")
+    assert world.row("freshdesk", contact) is None
+    assert str(case) in world.mails(to=ANN)[-1].text
+
+
+async def test_a_decision_is_kept_with_who_took_it_in_which_role_and_why(world: World) -> None:
+    """Art. 5(2): also when the key that the console sealed it to is long gone."""
+    case = await waiting(world)
+    await proposed(world, case)
+    await world.later(days=200)
+    await world.restart()
+    (kept,) = await world.decisions(case)
+    assert (kept.name, kept.console, kept.roles) == ("refusal_proposed", "dpo", ("dpo",))
+    assert (kept.login, kept.says, kept.evidence) == ("the-dpo", SAYS, SHOWS)
