@@ -10,7 +10,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import HoldingRow, OutcomeRow, TaskRow
 
-from . import by_hand, follow_up, recipients, waiting
+from . import by_hand, follow_up, orders, recipients, waiting
 from .case import DONE, INSTRUCTION, LOOK, NOTICE, SPENT, Case, Held, Order, Row, SystemState
 from .facts import TRUE, merged
 from .identifiers import meet, rejudged
@@ -106,10 +106,13 @@ def _asked_by(case: Case, event: e.HoldingsLocated, parts: Sequence[tuple[int, E
     told = any(getattr(part, "asked", ()) for _, part in parts)
     first = was.rounds <= 1
     askable = told or not asks or (was.askable and not first)
-    return replace(case, systems={**case.systems, event.system: replace(was, askable=askable)})
+    ordered = order.ordered if order is not None else None
+    answered = orders.asked_for(ordered) if isinstance(ordered, e.SearchOrdered) else frozenset()
+    now = replace(was, askable=askable, answered=was.answered | answered)
+    return replace(case, systems={**case.systems, event.system: now})
 
 
-def search_failed(case: Case, event: e.SearchFailed, _: Rules) -> Case:
+def search_failed(case: Case, event: e.SearchFailed, rules: Rules) -> Case:
     """Unknown, never absent. What an earlier round found stays found."""
     order = case.order_of(event.order)
     if order is None or order.state == DONE:
@@ -119,22 +122,22 @@ def search_failed(case: Case, event: e.SearchFailed, _: Rules) -> Case:
         case = by_hand.after_no_look(case, order)
         return _system(case, event.system, calls=event.calls)
     case = _system(case, event.system, status="failed", reason=event.reason, calls=event.calls)
-    return by_hand.after_search(case, event.system)
+    return rejudged(by_hand.after_search(case, event.system), rules)
 
 
-def search_overdue(case: Case, event: e.SearchOverdue, _: Rules) -> Case:
+def search_overdue(case: Case, event: e.SearchOverdue, rules: Rules) -> Case:
     was = case.systems[event.system]
     if was.final:
         return case
-    orders = {
+    late = {
         slot: replace(it, state=SPENT, reason="overdue")
         if slot[:2] == ("search", event.system) and it.state in {"open", "deferred"}
         else it
         for slot, it in case.orders.items()
     }
     reason = was.reason or "no_answer"
-    case = _system(replace(case, orders=orders), event.system, status="overdue", reason=reason)
-    return by_hand.after_search(case, event.system)
+    case = _system(replace(case, orders=late), event.system, status="overdue", reason=reason)
+    return rejudged(by_hand.after_search(case, event.system), rules)
 
 
 def completed(case: Case, event: e.TaskCompleted, rules: Rules) -> Case:

@@ -132,6 +132,8 @@ class SystemState:
     calls: int = 0
     searched: frozenset[bytes] = frozenset()
     """Tags of the identifiers it was asked for, and of their spellings."""
+    answered: frozenset[bytes] = frozenset()
+    """Those of them that it could be searched for."""
     tried: frozenset[bytes] = frozenset()
     """Tags of the holdings that it was told to copy in a later round."""
     askable: bool = True
@@ -142,6 +144,11 @@ class SystemState:
     def final(self) -> bool:
         """Whether its search has ended, one way or the other."""
         return self.status in {"located", "failed", "overdue"}
+
+    @property
+    def away(self) -> bool:
+        """Whether it could not be searched when it was asked last."""
+        return self.status in {"deferred", "failed", "overdue"}
 
     @property
     def ready(self) -> bool:

@@ -9,7 +9,7 @@ from schemas.records import IdentifierRow
 
 from .case import Case, Known
 from .rules import Rules
-from .whose import NAMES, OURS, Bearing, People, Verdict, judged
+from .whose import EMAIL, NAMES, OURS, Bearing, People, Verdict, judged
 
 
 def rejudged(case: Case, rules: Rules) -> Case:
@@ -27,6 +27,7 @@ def rejudged(case: Case, rules: Rules) -> Case:
             said=case.said,
             names=case.names,
             trusted=rules.policy_of(case.policy).links,
+            unseen=_unseen(case, rules),
         ),
     )
     return replace(
@@ -36,6 +37,17 @@ def rejudged(case: Case, rules: Rules) -> Case:
         entangled=_owners(case, found.whose),
         documents={**_documents(case, rules), **case.documents},
     )
+
+
+def _unseen(case: Case, rules: Rules) -> frozenset[bytes]:
+    """The addresses that a system could be searched by, and was not: it is away."""
+    away = [
+        state.answered
+        for system, state in case.systems.items()
+        if state.away and EMAIL in rules.asked_by(system)
+    ]
+    addresses = [it.tag for it in case.known.values() if it.kind == EMAIL]
+    return frozenset(it for it in addresses if any(it not in answered for answered in away))
 
 
 def _documents(case: Case, rules: Rules) -> dict[bytes, str]:

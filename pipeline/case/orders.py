@@ -27,6 +27,7 @@ from .case import (
     Response,
     Slot,
 )
+from .identifiers import rejudged
 from .rules import Rules
 
 FIND, VERIFY = "find", "verify"
@@ -65,14 +66,18 @@ def search_ordered(case: Case, event: e.SearchOrdered, _: Rules) -> Case:
         status="searching",
         reason="",
         rounds=max(was.rounds, event.n),
-        searched=was.searched.union(
-            *({it.tag, it.spelling or it.tag} for it in event.identifiers if it.use == ASKED_FOR)
-        ),
+        searched=was.searched | asked_for(event),
         tried=was.tried | {it.tag for it in event.known if not it.exported},
         answer_by=event.answer_by,
     )
     case = replace(case, systems={**case.systems, event.system: now})
     return _issued(case, event, (SEARCH, event.system, event.n))
+
+
+def asked_for(order: e.SearchOrdered) -> frozenset[bytes]:
+    """Tags of the identifiers that a search is for, and of their spellings."""
+    asked = (it for it in order.identifiers if it.use == ASKED_FOR)
+    return frozenset(tag for it in asked for tag in (it.tag, it.spelling or it.tag))
 
 
 def task_ordered(case: Case, event: e.TaskOrdered, _: Rules) -> Case:
@@ -106,7 +111,7 @@ def instruction_ordered(case: Case, event: e.InstructionOrdered, _: Rules) -> Ca
     return _issued(case, event, (INSTRUCTION, RECIPIENTS, event.n))
 
 
-def deferred(case: Case, event: e.OrderDeferred, _: Rules) -> Case:
+def deferred(case: Case, event: e.OrderDeferred, rules: Rules) -> Case:
     """Put off; the pause doubles with every attempt, up to `LONGEST_PAUSE`.
 
     An order that is answered or spent stays so: it came to the host once more, and had lapsed.
@@ -127,7 +132,7 @@ def deferred(case: Case, event: e.OrderDeferred, _: Rules) -> Case:
     now = replace(was, calls=was.calls + event.calls)
     if kind == SEARCH and not was.final:
         now = replace(now, status="deferred", reason=event.reason)
-    return replace(case, systems={**case.systems, system: now})
+    return rejudged(replace(case, systems={**case.systems, system: now}), rules)
 
 
 def due(case: Case, event: e.OrderDue, rules: Rules) -> Case:

@@ -43,6 +43,8 @@ ANOTHERS = Verdict("anothers")
 UNKNOWN_OWNER = Verdict("contested", "unknown_owner")
 ANOTHER_IDENTIFIER = Verdict("contested", "another_identifier")
 SHARED_ADDRESS = Verdict("contested", "shared_address")
+UNSEEN_ADDRESS = Verdict("contested", "unseen_address")
+"""Nobody knows who else has its address: a system that may show it was not searched for it."""
 OF_CONTESTED = Verdict("contested", "part_of_contested")
 
 
@@ -83,6 +85,8 @@ class People:
     """Tags of the person's name; empty if it is not known."""
     trusted: frozenset[Field] = frozenset()
     """Fields that policy trusts to say who somebody is: written by our own server."""
+    unseen: frozenset[bytes] = frozenset()
+    """Addresses by which some system could not be searched: it may show who else has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,22 +188,24 @@ class _Round:
                 yield address, those
 
     def _in_crowd(self, it: Bearing, crowds: Mapping[bytes, list[Bearing]]) -> Verdict:
-        """Ours, unless all that speaks for it is an address that others have as well.
+        """Ours, unless all that speaks for it is an address that others have, or may have, as well.
 
         Who shares an address is told apart by a proved user id, or by the given name where that is
         known and one user's only.
         """
-        alone = it.strong() & self._people.proved - crowds.keys()
-        if alone or not it.emails() & crowds.keys():
+        shared = it.emails() & (crowds.keys() | self._people.unseen)
+        if not shared or it.strong() & self._people.proved - shared:
             return OURS
-        others = [other for tag in it.emails() & crowds.keys() for other in crowds[tag]]
+        others = [other for tag in shared for other in crowds.get(tag, ())]
         users = {
             tag
             for other in others
             for tag in self._users(other)
             if tag in self._people.proved or self._people.names & other.names()
         }
-        return OURS if self._people.names & it.names() and len(users) <= 1 else SHARED_ADDRESS
+        if self._people.names & it.names() and len(users) <= 1:
+            return OURS
+        return SHARED_ADDRESS if others else UNSEEN_ADDRESS
 
     def _names_differ(self, those: Iterable[Bearing]) -> bool:
         """Whether records have names that no word connects, the asker's own included."""

@@ -31,6 +31,8 @@ WHY = {
     "unknown_owner": "nothing in it tells whose it is",
     "another_identifier": "it names somebody who is not known to be the person who asks",
     "shared_address": "different people share its address, and nothing tells which of them it is",
+    "unseen_address": "its address alone speaks for it, and a system that may show who else has it"
+    " was not searched",
     "part_of_contested": "it hangs on a record that is not known to be theirs",
 }
 """Why a record is contested."""

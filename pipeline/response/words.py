@@ -93,8 +93,8 @@ REASONS: Mapping[str, str] = {
     "export_not_told_apart": "It could not be told apart what of it is yours.",
     "identifiers_unasked": "We did not ask it for every address that is yours.",
     "nothing_to_ask_by": "It can be asked by nothing that we may search with for you.",
-    "whose_is_it": "It is not certain whose this is: it names, or is shared with, somebody else."
-    " Our Data Protection Officer decides.",
+    "whose_is_it": "It is not certain whose this is: it names, or is shared with, somebody else,"
+    " or a system that may tell could not be searched. Our Data Protection Officer decides.",
     "no_function": "The system offers no way to do it, by hand neither.",
     "others_rights": "It would take from the rights of somebody else (GDPR Art. 15(4), 17(3)).",
     "out_of_reach": "It is no longer in our reach.",

@@ -62,13 +62,13 @@ def _rounds(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
         kinds = rules.policy_of(case.policy).export_kinds(system) if case.wants("access") else ()
         tells = rules.tells_facts(system)  # of who is known by all of this, or not
         asked = usable if tells or state.rounds == 0 else _askable(usable, system, rules)
-        rows = [row for known in asked for row in _fresh(known, state)]
+        rows = [row for known in asked for row in _not_among(state.searched, known)]
         uncopied = [it for it in case.held.values() if _is_uncopied(case, it, system, kinds)]
         if case.follow_up is not None and state.rounds == 0:  # each is read by its own id
             uncopied = [it for it in case.held.values() if it.system == system]
         if state.rounds == 0 or rows or uncopied:
-            if tells:
-                rows = [_row_of(known, it) for known in asked for it in known.spellings]
+            answered = frozenset() if tells else state.answered
+            rows = [row for known in asked for row in _not_among(answered, known)]
             rows += _borne(usable, rows)
             yield _ordered(case, system, kinds, rows, uncopied, rules, given)
 
@@ -159,9 +159,9 @@ def _askable(usable: list[Known], system: str, rules: Rules) -> list[Known]:
     return [it for it in usable if it.kind in rules.asked_by(system)]
 
 
-def _fresh(known: Known, state: SystemState) -> list[IdentifierRow]:
-    """The spellings of an identifier that a system was not asked for yet."""
-    return [_row_of(known, it) for it in known.spellings if it not in state.searched]
+def _not_among(tags: frozenset[bytes], known: Known) -> list[IdentifierRow]:
+    """The spellings of an identifier that are not among these."""
+    return [_row_of(known, it) for it in known.spellings if it not in tags]
 
 
 def _row_of(known: Known, spelling: bytes, use: str = ASKED_FOR) -> IdentifierRow:

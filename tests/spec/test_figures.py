@@ -9,7 +9,7 @@ from typing import Any
 from connectors.sdk.sandbox import Fault
 from tests.commands import give
 
-from .people import ANN, BOB, customer, lead
+from .people import ANN, BOB, customer
 from .world import World
 
 
@@ -27,9 +27,9 @@ async def test_what_became_of_requests_is_counted_from_the_register(world: World
     await world.submit("access", "erasure", email=ANN)
     await world.submit("access", email=BOB, level=0)
     await world.later(days=15)
-    lead(world, BOB)
+    world.holds("salesforce", "lead", FirstName="Bob", LastName="Example", Email=BOB)
     world.vendors["aws"].faults.append(Fault(status=503, times=None))
-    await world.submit("erasure", email=BOB)
+    await world.submit("erasure", email=BOB, name="Bob Example")
     await world.later(days=2)
     found = await counted(world, "--from", "2026-03-01", "--to", "2026-03-31")
     assert found["cases"] == 3

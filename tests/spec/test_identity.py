@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from connectors.sdk.sandbox import Fault
+
 from .people import ANN, BOB, customer, lead, ticket
 from .world import World
 
@@ -75,6 +77,36 @@ async def test_a_mailbox_of_several_people_discloses_nobodys_to_the_other(world:
     assert world.row("salesforce", his) is not None
     assert "It is not certain whose this is" in text
     assert "Bob" not in text
+
+
+async def test_while_a_system_is_away_an_address_alone_speaks_for_nothing(world: World) -> None:
+    """Art. 12(6), 15(4), 32: who else has the mailbox may be known there alone."""
+    both = "office@example.org"
+    contact = world.holds("freshdesk", "contact", email=both)
+    world.holds("salesforce", "lead", LastName="Other", FirstName="Bob", Email=both, Company="E")
+    world.vendors["salesforce"].faults.append(Fault(status=503, times=None))
+    await world.submit("access", "erasure", email=both, name="Ann Example")
+    await world.later(days=40)
+    assert world.row("freshdesk", contact) is not None
+    answer = await world.answer()
+    assert "It is not certain whose this is" in answer.text
+    assert "data/freshdesk.json" not in answer.files
+
+
+async def test_what_waited_for_a_system_goes_on_once_it_is_back(world: World) -> None:
+    """Art. 12(3), 15, 17: nobody else has the address, so it speaks for what bears it."""
+    contact = world.holds("freshdesk", "contact", email=ANN)
+    ticket(world, contact)
+    away = Fault(status=503, times=None)
+    world.vendors["salesforce"].faults.append(away)
+    case = await world.submit("access", "erasure", email=ANN)
+    await world.later(minutes=10)
+    assert world.row("freshdesk", contact) is not None
+    assert (await world.case(case)).responses == ()
+    world.vendors["salesforce"].faults.remove(away)
+    await world.later(days=2)
+    assert world.row("freshdesk", contact) is None
+    assert (await world.answer(1)).records("freshdesk")
 
 
 async def test_a_strangers_address_in_a_record_of_mine_leads_to_nothing_of_theirs(

@@ -109,7 +109,7 @@ async def test_a_late_system_gets_an_interim_answer_on_time_and_the_rest_by_itse
     async with World(tmp_path, systems=("freshdesk", "stripe"), options=options) as world:
         world.holds("freshdesk", "contact", email=ANN, name="Ann")
         silent(world, "stripe")
-        await world.submit("access", email=ANN, at=BEGINS - timedelta(days=25))
+        await world.submit("access", email=ANN, name="Ann", at=BEGINS - timedelta(days=25))
         assert not of(world.mails(to=ANN), "The answer")
         await world.later(days=1)
         interim = await world.answer()

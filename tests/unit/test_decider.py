@@ -16,13 +16,14 @@ from pipeline.case.case import MAX_ATTEMPTS, Case, Held
 from pipeline.case.coverage import systems
 from pipeline.case.decide import StaleError
 from pipeline.case.fold import fold
+from pipeline.case.orders import ASKED_FOR
 from pipeline.case.portions import portions
 from pipeline.case.rules import Given
 from pipeline.stages.aggregate import _obligations
 from pipeline.stages.search import NAMED, NAMED_BYTES
 from schemas import events as e
 from schemas.events import Event
-from schemas.records import HoldingRow, OutcomeRow
+from schemas.records import HoldingRow, OutcomeRow, VerdictRow
 
 from .worlds import (
     CASE,
@@ -441,13 +442,30 @@ def test_a_slow_system_does_not_hold_the_others() -> None:
         case=CASE, order=slow[0].order, system="salesforce", until=run.now, reason="busy"
     )
     run.take(put_off, uuid4())
-    orders = [it for it in orders if it not in slow]
-    for order in orders:
-        for event, event_id in run.answers(order):
-            orders += run.take(event, event_id)
-    assert [it.system for it in run.of(e.TaskOrdered)] == ["freshdesk"]  # type: ignore[attr-defined]
+    run.settle([it for it in orders if it not in slow])
+    assert not run.of(e.TaskOrdered)  # who else has the address, the slow one may know
+    theirs = tuple(VerdictRow(tag=tag(it), verdict="same") for it in ("fd-contact", "fd-ticket"))
+    run.settle(run.take(e.WhoseDecided(case=CASE, verdicts=theirs, by="cli"), uuid4()))
     assert run.case is not None
+    assert run.case.plan is not None
+    digest = run.case.plan.digest  # what rests on a person's word, a person approves
+    run.take(e.PlanApproved(case=CASE, digest=digest, by="cli"), uuid4())
+    assert [it.system for it in run.of(e.TaskOrdered)] == ["freshdesk"]  # type: ignore[attr-defined]
     assert run.case.claims["erasure"].active
+
+
+def test_a_later_round_asks_for_what_an_earlier_one_could_not_be_searched_for() -> None:
+    """A system that fails, and then answers to one identifier, was not searched for the others."""
+    record = Thing("sf-record", "contact", {"identity", "contact"}, frozenset({"first"}))
+    world = World({"salesforce": [record]}, leads_to={"sf-record": "2nd"})
+    world.failing["freshdesk"] = "forbidden"
+    run = Run(world)
+    run.go("access")
+    del world.failing["freshdesk"]
+    proved = e.IdentityProved(case=CASE, by="web", method="link", level=2, tag=tag("2nd"))
+    orders = [it for it in run.take(proved, uuid4()) if isinstance(it, e.SearchOrdered)]
+    (asked,) = [it.identifiers for it in orders if it.system == "freshdesk"]
+    assert {it.tag for it in asked if it.use == ASKED_FOR} == {tag("first"), tag("2nd")}
 
 
 def test_near_the_deadline_an_interim_answer_goes_out() -> None:

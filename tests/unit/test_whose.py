@@ -14,6 +14,7 @@ from pipeline.case.whose import (
     OURS,
     SHARED_ADDRESS,
     UNKNOWN_OWNER,
+    UNSEEN_ADDRESS,
     Bearing,
     People,
     Verdict,
@@ -46,13 +47,16 @@ def _borne(it: str) -> BorneRow:
     return BorneRow(tag=tag(it), kind="user_id", field="metadata.user_id")
 
 
-def people(*proved: str, name: str = "", **said: str) -> People:
-    """Who is known: proved identifiers, the asker's name, and what the DPO said of holdings."""
+def people(*proved: str, name: str = "", unseen: str = "", **said: str) -> People:
+    """Who is known: proved identifiers, the asker's name, an address that some system was not
+    searched for, and what the DPO said of holdings.
+    """
     return People(
         proved=frozenset(map(tag, proved or (MINE,))),
         said={tag(it): verdict for it, verdict in said.items()},
         names=frozenset({tag(name)}) if name else frozenset(),
         trusted=frozenset({LINK}),
+        unseen=frozenset({tag(unseen)}) if unseen else frozenset(),
     )
 
 
@@ -169,6 +173,28 @@ def test_a_proved_user_id_decides_where_an_address_is_shared() -> None:
     mine = holding("mine", MINE, OURS_ID, "=Nancy", where=CUSTOMER)
     other = holding("other", MINE, STRANGERS_ID, "=Ann", where=CUSTOMER)
     assert whose(known, mine, other) == [OURS, SHARED_ADDRESS]
+
+
+UNSEEN = [
+    ("an address alone", MINE, (MINE,), UNSEEN_ADDRESS),
+    ("another name", MINE, (MINE, "=Bob"), SHARED_ADDRESS),
+    ("a user id that nobody proved", MINE, (MINE, "user-3"), UNSEEN_ADDRESS),
+    ("the asker's name", MINE, (MINE, "=Ann"), OURS),
+    ("a proved user id", MINE, (MINE, OURS_ID), OURS),
+    ("a proved user id alone", MINE, (OURS_ID,), OURS),
+    ("another address, by which all was searched", MINE, ("mine-too@",), OURS),
+    ("both addresses", MINE, (MINE, "mine-too@"), OURS),
+]
+
+
+@pytest.mark.parametrize(
+    ("unseen", "borne", "verdict"), [it[1:] for it in UNSEEN], ids=[it[0] for it in UNSEEN]
+)
+def test_an_address_that_a_system_may_show_to_be_others_too_speaks_for_nothing_alone(
+    unseen: str, borne: tuple[str, ...], verdict: Verdict
+) -> None:
+    known = people(MINE, "mine-too@", OURS_ID, name="=Ann", unseen=unseen)
+    assert whose(known, holding("it", *borne, where=CUSTOMER)) == [verdict]
 
 
 def test_what_the_dpo_says_of_a_holding_counts_and_so_for_its_parts() -> None:
