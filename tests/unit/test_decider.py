@@ -23,7 +23,7 @@ from pipeline.stages.aggregate import _obligations
 from pipeline.stages.search import NAMED, NAMED_BYTES
 from schemas import events as e
 from schemas.events import Event
-from schemas.records import HoldingRow, OutcomeRow, VerdictRow
+from schemas.records import HoldingRow, OutcomeRow
 
 from .worlds import (
     CASE,
@@ -442,16 +442,31 @@ def test_a_slow_system_does_not_hold_the_others() -> None:
         case=CASE, order=slow[0].order, system="salesforce", until=run.now, reason="busy"
     )
     run.take(put_off, uuid4())
-    run.settle([it for it in orders if it not in slow])
-    assert not run.of(e.TaskOrdered)  # who else has the address, the slow one may know
-    theirs = tuple(VerdictRow(tag=tag(it), verdict="same") for it in ("fd-contact", "fd-ticket"))
-    run.settle(run.take(e.WhoseDecided(case=CASE, verdicts=theirs, by="cli"), uuid4()))
-    assert run.case is not None
-    assert run.case.plan is not None
-    digest = run.case.plan.digest  # what rests on a person's word, a person approves
-    run.take(e.PlanApproved(case=CASE, digest=digest, by="cli"), uuid4())
+    orders = [it for it in orders if it not in slow]
+    for order in orders:
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
     assert [it.system for it in run.of(e.TaskOrdered)] == ["freshdesk"]  # type: ignore[attr-defined]
+    assert run.case is not None
     assert run.case.claims["erasure"].active
+
+
+def test_what_an_address_alone_speaks_for_waits_for_a_slow_system() -> None:
+    """Who else has the address, it may know alone."""
+    run = Run(small_world(customer=False))
+    for it in run.world.things["freshdesk"]:
+        it.named = False
+    orders = run.start("erasure")
+    (slow,) = [it for it in orders if getattr(it, "system", "") == "salesforce"]
+    assert isinstance(slow, e.SearchOrdered)
+    put_off = e.OrderDeferred(
+        case=CASE, order=slow.order, system="salesforce", until=run.now, reason="busy"
+    )
+    run.take(put_off, uuid4())
+    run.settle([it for it in orders if it != slow])
+    assert not run.of(e.TaskOrdered)
+    run.settle(run.wait(timedelta(minutes=5)))
+    assert not run.world.things["freshdesk"][0].categories
 
 
 def test_a_later_round_asks_for_what_an_earlier_one_could_not_be_searched_for() -> None:

@@ -58,7 +58,11 @@ def test_a_no_needs_both_systems_and_a_yes_one(salesforce: str, stripe: str, giv
             "salesforce": [Thing("sf", "contact", {"identity", "marketing"}, FIRST)],
             "stripe": [Thing("cus", "customer", {"identity", "profile"}, FIRST)],
         },
-        facts={it: {"customer": told} for it, told in said.items() if told in {TRUE, FALSE}},
+        facts={
+            it: {"customer": told, "open_dispute": FALSE}
+            for it, told in said.items()
+            if told in {TRUE, FALSE}
+        },
         failing={it: "forbidden" for it, told in said.items() if told == FAILED},
     )
     case = Run(world, rules=rules("salesforce", "stripe")).go("erasure")

@@ -71,6 +71,8 @@ class Thing:
     kind: str
     categories: set[str]
     by: frozenset[str]
+    named: bool = True
+    """Whether it bears the asker's name, and not an address alone."""
     sticky: bool = False
     """The vendor says it is gone, and it is not."""
     says: OutcomeRow = field(default_factory=lambda: OutcomeRow(kind="erased"))
@@ -269,7 +271,7 @@ class Run:
             given = Given(
                 now=self.now,
                 brake=self.brake,
-                identifiers=(identifier("first", level=event.level),),
+                identifiers=(identifier("first", level=event.level), NAME),
                 received_at=event.received_at,
             )
         self.case, said = decide(
@@ -383,13 +385,19 @@ def row_of(it: Thing, *, exported: bool = False) -> HoldingRow:
         kind=it.kind,
         categories=categories,
         exported=exported,
-        bears=tuple(BorneRow(tag=tag(by), kind="email", field="email") for by in sorted(it.by)),
+        bears=(
+            *(BorneRow(tag=tag(by), kind="email", field="email") for by in sorted(it.by)),
+            *((BorneRow(tag=NAME.tag, kind=NAME.kind, field="name"),) if it.named else ()),
+        ),
     )
 
 
 def identifier(name: str, *, level: int | None = None) -> IdentifierRow:
     """An address, as a keyed hash would tell it and its spelling."""
     return IdentifierRow(tag=tag(name), kind="email", level=level, spelling=tag(f"{name} spelt"))
+
+
+NAME = IdentifierRow(tag=tag("the asker's name"), kind="name")
 
 
 def _export(order: e.SearchOrdered) -> ExportRow:
