@@ -239,6 +239,7 @@ def thing(random: Random, system: str, name: str, queues: float = 0) -> Thing:
         kind=random.choice(KINDS[system]),
         categories=set(random.sample(CATEGORIES, random.randrange(1, 4))),
         by=frozenset(random.sample(["first", "2nd"], random.choice([1, 1, 2]))),
+        named=random.random() < 0.7,
         sticky=random.random() < 0.1,
         queue=queue if random.random() < queues else None,
         takes=queue * random.choice([0.01, 0.5, 0.9, 1.5, 20]),
