@@ -37,6 +37,7 @@ from .records import (
     Sealed,
     SealedEntries,
     SealedNotice,
+    SealedResponse,
     StepRow,
     SystemRow,
     TaskRow,
@@ -578,7 +579,7 @@ class ObligationClosed(Event):
 class ResponseOrdered(Event):
     """Assemble and sign what the subject receives."""
 
-    SEALS: ClassVar[type | None] = Sealed
+    SEALS: ClassVar[type | None] = SealedResponse
     VERSION: ClassVar[int] = 3
 
     order: UUID
@@ -602,8 +603,6 @@ class ResponseOrdered(Event):
     withheld: tuple[WithheldRow, ...] = ()
     """What a host has copied, and of which it is not known by now whose it is."""
     identifiers: tuple[UsedRow, ...] = ()
-    policy_files: tuple[str, ...] = ()
-    """The texts of the case's policy, where it is not the one in force: its host may lack it."""
     documents: tuple[FoundRow, ...] = ()
     """What customers uploaded, and we hold for them: neither copied nor erased for the person."""
     steps: tuple[StepRow, ...] = ()

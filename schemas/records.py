@@ -440,6 +440,17 @@ class SealedNotice(Sealed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedResponse(Sealed):
+    """The sealed part of the order of a response: whom it is for, and by what it was decided."""
+
+    policy_files: tuple[str, ...] = ()
+    """The texts of the case's policy, where it is not the one in force: its host may lack it."""
+
+    def __repr__(self) -> str:
+        return "<SealedResponse>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedBody:
     """What an event of a ledger says, and when it was said."""
 

@@ -42,6 +42,10 @@ class Rules:
             )
         return self.earlier[digest]
 
+    def brought(self, digest: bytes) -> tuple[str, ...]:
+        """The texts of the policy with this digest, for a host that has only the one in force."""
+        return () if digest == self.policy.digest else self.policy_of(digest).texts
+
     def knows(self, digest: bytes) -> bool:
         """Whether the policy with this digest is at hand."""
         return digest == self.policy.digest or digest in self.earlier

@@ -86,7 +86,7 @@ class Decider:
         self._clock = clock
         self._cases = CaseCache(rules, keys)
         self._admission = Admission(codec, envelopes, files.pipeline(), clock)
-        self._saying = Outbox(codec, files, clock)
+        self._saying = Outbox(codec, files, rules, clock)
         self._follow_ups = FollowUps(codec, clock)
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._refusals = Refusals(codec, files, rules.settings.dead_letter_limit, clock)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pipeline import flow
 from pipeline.case.case import Case
 from pipeline.case.decide import Said
+from pipeline.case.rules import Rules
 from pipeline.crypto.grants import HEADER, Grant, wrap
 from pipeline.crypto.proofs import Slot
 from pipeline.kafka import wire
@@ -30,9 +31,12 @@ from schemas.records import LedgerEntry
 class Outbox:
     """Seals under the case's keys, and wraps the grants of orders under the hosts'."""
 
-    def __init__(self, codec: Codec, files: KeyFiles, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, codec: Codec, files: KeyFiles, rules: Rules, clock: Callable[[], datetime]
+    ) -> None:
         self._codec = codec
         self._files = files
+        self._rules = rules
         self._clock = clock
         self._host_keys: dict[str, tuple[str, bytes]] = {}
 
@@ -94,7 +98,7 @@ class Outbox:
         await sealing.load(connection, self._codec, case.id, needed, opened)
         token = links.token(opened.token_key(), event)
         await links.remember(connection, event, token, self._clock())
-        what = sealing.content(case, event, opened, token)
+        what = sealing.content(case, event, opened, token, self._rules)
         return sealing.seal(self._codec, event, what, keys)
 
     def records(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
+from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK
 from pipeline.crypto import grants
 from pipeline.crypto.grants import Grant
@@ -32,6 +33,7 @@ from schemas.records import (
     SealedHolding,
     SealedIdentifier,
     SealedNotice,
+    SealedResponse,
 )
 from schemas.sealed import SealError, seal_event, unseal_event
 
@@ -198,7 +200,7 @@ def needed(case: Case, event: Event) -> frozenset[int]:
     return frozenset({CASE_OPENED, *sources, *(_source(case, row) for row in rows)})
 
 
-def content(case: Case, event: Event, opened: Opened, token: str) -> Sealed:
+def content(case: Case, event: Event, opened: Opened, token: str, rules: Rules) -> Sealed:
     """What an event seals, out of what was opened."""
     person = opened.sealed[CASE_OPENED]
     match event:
@@ -210,7 +212,12 @@ def content(case: Case, event: Event, opened: Opened, token: str) -> Sealed:
             what = _sealed(case, opened, _usable(case), held)
             return replace(what, language=person.language)
         case e.ResponseOrdered():
-            return person
+            return SealedResponse(
+                name=person.name,
+                language=person.language,
+                identifiers=person.identifiers,
+                policy_files=rules.brought(case.policy),
+            )
         case e.NoticeOrdered():
             return _of_notice(case, event, opened, token)
         case e.InstructionOrdered():  # what they need to know, and no more

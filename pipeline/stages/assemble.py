@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from connectors.sdk import wall_clock
 from schemas.codec import Codec
 from schemas.events import Event, ResponseOrdered, ResponseSigned
-from schemas.records import Sealed
+from schemas.records import Sealed, SealedResponse
 from schemas.sealed import unseal_event
 
 from ..crypto.grants import Grants
@@ -94,7 +94,7 @@ class Assemble:
         exports = Exports(order, self._objects, grants, self._now)
         copies, made = await exports.copies(), self._now()
         brought = as_copied(order, copies)
-        said = answer(brought, person, self._policy(order), self._catalogue, made, copies)
+        said = answer(brought, person, self._policy(order, person), self._catalogue, made, copies)
         return Package(
             brought,
             said,
@@ -105,12 +105,12 @@ class Assemble:
             plain=order.attempt >= PLAIN_FROM,
         )
 
-    def _policy(self, order: ResponseOrdered) -> Policy:
+    def _policy(self, order: ResponseOrdered, what: Sealed) -> Policy:
         """The policy that the case is decided under. Raises `LaterError` if nobody has it here."""
         known = self._policies.get(order.policy)
-        if known is None and order.policy_files:
+        if known is None and isinstance(what, SealedResponse) and what.policy_files:
             try:
-                known = read(order.policy_files)
+                known = read(what.policy_files)
             except (PolicyError, ValueError):  # of a later release: this host's is to come
                 known = None
         if known is None or known.digest != order.policy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from schemas.events import ClaimSettled, DeadlineNear, Event, OrderDue, ResponseOrdered
 from schemas.records import ClaimRow, WithheldRow
@@ -30,8 +29,7 @@ def respond(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
             if waiting:
                 yield _ordered(case, "interim", waiting, rules, given)
         case OrderDue():
-            for again in reissued(case, event.order, ResponseOrdered, given.now, rules):
-                yield replace(again, policy_files=_policy_files(case, rules))
+            yield from reissued(case, event.order, ResponseOrdered, given.now, rules)
         case _:
             return
 
@@ -64,17 +62,10 @@ def _ordered(
         withheld=_withheld(case) if "access" in rights else (),
         identifiers=identifiers(case),
         steps=counted(case, rules).steps if follows is None else (),
-        policy_files=_policy_files(case, rules),
         documents=documents(case),
         follows=None if follows is None else follows.request,
         recipients=tuple(row for right in rights for row in recipients.rows(case, right, rules)),
     )
-
-
-def _policy_files(case: Case, rules: Rules) -> tuple[str, ...]:
-    """What a host needs that has only the policy in force."""
-    known = rules.policy_of(case.policy)
-    return () if known is rules.policy else known.texts
 
 
 def _withheld(case: Case) -> tuple[WithheldRow, ...]:

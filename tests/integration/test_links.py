@@ -31,6 +31,7 @@ from schemas.events import IdentityProved, NoticeOrdered
 from schemas.records import Sealed, SealedIdentifier
 from tests.fakes.deciders import CODEC, NOW, OFFSETS, Sent, arrived, decider, requests, set_up
 from tests.fakes.pages import notice
+from tests.unit.worlds import rules
 
 UNTIL = NOW + timedelta(days=14)
 TAG, OTHER = b"t" * 16, b"o" * 16
@@ -68,7 +69,7 @@ async def sealed(
     *orders: NoticeOrdered,
 ) -> list[str]:
     """The tokens that the orders bring, once the decider has sealed and committed them."""
-    outbox = Outbox(CODEC, Place(settings.data).keys, lambda: NOW)
+    outbox = Outbox(CODEC, Place(settings.data).keys, rules(), lambda: NOW)
     case, keys = opened
     said = [Said(6 + n, uuid4(), uuid4(), it) for n, it in enumerate(orders)]
     async with engine.begin() as connection:

@@ -164,4 +164,5 @@ async def test_an_open_case_goes_on_under_its_policy_and_a_new_one_under_the_new
         second = await world.submit("access", email=BOB)
         await world.press(mail)
         assert "To help you, as we said last year" in (await world.answer(case=first)).text
+        assert not any(b"as we said last year" in it for it in world.on_topics)
         assert SAYS in (await world.answer(case=second)).text

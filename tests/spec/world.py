@@ -153,6 +153,8 @@ class World:
     """Whether a record may be refused; else that ends the test."""
     put_aside: list[str] = field(default_factory=list)
     """Why records were refused."""
+    on_topics: list[bytes] = field(default_factory=list)
+    """What was written to any topic."""
     _colleagues: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
     _sent: Sent = field(default_factory=Sent)
     _offsets: count[int] = field(default_factory=count)
@@ -454,6 +456,7 @@ class World:
         await self._sent.publish(await host.answer(opened))
 
     def _arrived(self, it: wire.Record) -> Incoming:
+        self.on_topics.append(it.value or b"")
         return Incoming(
             topic=it.topic,
             partition=0,
