@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from schemas.records import PeriodRow
 
@@ -16,6 +16,8 @@ from .facts import TRUE, Told
 
 ERASE, KEEP, UNDECIDED = "erase", "keep", "undecided"
 ERASURE_RULE = "gdpr.17.1"
+FARTHEST = timedelta(days=366)
+"""How long after the request what a period runs from may be dated, and be believed."""
 NO_PERIOD = "no_period"
 """Why something has no date: the rule keeps it for a reason, and not for a time."""
 
@@ -58,18 +60,20 @@ def decide(  # noqa: PLR0917  what a decision is about, and all that it depends 
         if missing:
             return Decision(action=UNDECIDED, rule=rule.id, needs=frozenset(missing))
         if all(facts[name].value == TRUE for name in rule.needs):
-            kept = _kept(rule, facts)
+            kept = _kept(rule, facts, on)
             if kept.until is None or on <= kept.until.date():
                 return kept
             over |= rule.reckoned_from
     return Decision(action=ERASE, rule=ERASURE_RULE, rests_on=over)
 
 
-def _kept(rule: Retention, facts: Mapping[str, Told]) -> Decision:
+def _kept(rule: Retention, facts: Mapping[str, Told], on: date) -> Decision:
     """Until the end of its period, or with the reason why that is not known."""
     if not rule.years:
         return Decision(action=KEEP, rule=rule.id, reason=NO_PERIOD)
     found = reckoned(rule.anchors, {name: it.value for name, it in facts.items()})
+    if isinstance(found, Began) and found.told > on + FARTHEST:
+        found = Undated.AHEAD
     if isinstance(found, Undated):
         return Decision(action=KEEP, rule=rule.id, reason=found.value)
     last = plus_months(found.day, 12 * rule.years)

@@ -23,6 +23,8 @@ class Undated(StrEnum):
     UNKNOWN = "anchor_unknown"
     NOTHING = "anchor_missing"
     """Everything was read, and there was nothing that it could run from."""
+    AHEAD = "anchor_ahead"
+    """It is dated so far in the future that nobody can have read it of what has happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

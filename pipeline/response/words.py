@@ -142,6 +142,8 @@ UNDATED: Mapping[str, str] = {
     " We look again each year.",
     "anchor_missing": "We do not know from when the years run: no system has a payment, or a"
     " contact. We look again each year.",
+    "anchor_ahead": "We do not know from when the years run: a system has a date that lies in the"
+    " future. We look again each year.",
     "no_period": "There is no date: it is kept as long as the reason for it lasts, and we look each"
     " year whether it does.",
 }

@@ -60,11 +60,17 @@ def expected(facts: dict[str, str]) -> str:
     return six_years_on(days[-1]) if days else "anchor_missing"
 
 
+def last(facts: dict[str, str]) -> date:
+    """The day of the latest of these facts, on which nothing is over."""
+    days = [it for it in map(facts.get, DATES) if it and it != "false"]
+    return date.fromisoformat(max(days, default="1999-01-01"))
+
+
 @given(facts=WORLDS)
 def test_a_name_is_kept_for_six_years_after_the_later_of_end_and_contact(
     facts: dict[str, str],
 ) -> None:
-    found = plan.decide(*NAME, told(facts), SHIPPED, date(1999, 1, 1))
+    found = plan.decide(*NAME, told(facts), SHIPPED, last(facts))
     assert found.action == plan.KEEP
     assert (str(found.until.date()) if found.until else found.reason) == expected(facts)
     assert (found.period is None) == (found.until is None)
@@ -86,9 +92,9 @@ def test_what_is_kept_has_a_date_that_is_not_over_or_says_why_it_has_none(
 @given(facts=WORLDS, day=DAYS.map(str))
 def test_a_later_contact_never_brings_the_end_nearer(facts: dict[str, str], day: str) -> None:
     whole = {**dict.fromkeys(DATES, "false"), "subscription_open": "false", **facts}
-    before = plan.decide(*NAME, told(whole), SHIPPED, date(1999, 1, 1)).until
+    before = plan.decide(*NAME, told(whole), SHIPPED, last(whole)).until
     later = whole | {"last_contact": max(day, whole["last_contact"].replace("false", ""))}
-    after = plan.decide(*NAME, told(later), SHIPPED, date(1999, 1, 1)).until
+    after = plan.decide(*NAME, told(later), SHIPPED, last(later)).until
     assert before is None or (after is not None and after >= before)
 
 
@@ -96,8 +102,19 @@ def test_a_later_contact_never_brings_the_end_nearer(facts: dict[str, str], day:
 @pytest.mark.parametrize("day", ["01-01", "02-28", "12-31"])
 def test_a_payment_is_kept_for_six_years_after_its_year(year: int, day: str) -> None:
     facts = {"last_charge": f"{year}-{day}", "last_invoice": "false"}
-    found = plan.decide(*CHARGE, told(facts), SHIPPED, date(2019, 1, 1))
+    found = plan.decide(*CHARGE, told(facts), SHIPPED, date(year, 12, 31))
     assert str(found.until) == f"{year + 6}-12-31 23:59:59.999999+00:00"
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [("2027-03-03", "2033-03-03"), ("2027-03-04", "anchor_ahead"), ("2999-12-31", "anchor_ahead")],
+)
+def test_a_date_far_in_the_future_is_believed_by_no_rule(day: str, said: str) -> None:
+    facts = dict.fromkeys(DATES, "2025-05-06") | {"subscription_open": "false", "last_contact": day}
+    found = plan.decide(*NAME, told(facts), SHIPPED, date(2026, 3, 2))
+    assert found.action == plan.KEEP
+    assert (str(found.until.date()) if found.until else found.reason) == said
 
 
 def test_a_period_that_is_over_rests_on_the_dates_that_say_so() -> None:
