@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from connectors.sdk import wall_clock
+from connectors.sdk.addresses import is_private
 from connectors.sdk.answers import request_id, retry_after
 from pipeline.ports import LaterError, UnreachableError
 
@@ -20,7 +20,6 @@ LATER = frozenset({408, 425, 429})
 """Not now (RFC 9110, section 15.5.9; RFC 8470; RFC 6585); nor is anything from 500 on."""
 SERVER_ERROR = 500
 PUT_OFF, LONGEST = timedelta(seconds=30), timedelta(hours=1)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Webhooks:
@@ -45,7 +44,7 @@ class Webhooks:
 
         Raises `LaterError` if they may take it later, `UnreachableError` if not.
         """
-        if not _is_safe(address):
+        if not is_private(address.partition("?")[0]):
             raise UnreachableError("not_https")
         headers = {"Content-Type": ENVELOPE, "Idempotency-Key": key}
         try:
@@ -67,13 +66,3 @@ class Webhooks:
 
 def _after(wait: timedelta) -> datetime:
     return wall_clock.now() + wait
-
-
-def _is_safe(address: str) -> bool:
-    """Whether what is handed over there can be read by nobody on the way."""
-    try:
-        named = urlsplit(address)
-        host = named.hostname or ""
-    except ValueError:
-        return False
-    return bool(host) and (named.scheme == "https" or (named.scheme == "http" and host in LOOPBACK))
