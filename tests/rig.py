@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -28,7 +27,7 @@ from pipeline.kafka import local_kafka
 from pipeline.kafka.incoming import Incoming, read_to_end
 from pipeline.register import reading
 from pipeline.settings import Settings
-from tests.commands import give
+from tests.commands import Running, give
 from tests.fakes.cluster import Cluster
 from tests.fakes.person import with_email, with_emails
 from tests.fakes.proxy import Proxy
@@ -49,19 +48,12 @@ class Role:
     arguments: Sequence[str]
     environ: Mapping[str, str]
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
     died: int = 0
     """How often it was killed (SIGKILL)."""
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "pipeline.cli", *self.arguments],
-                env={**os.environ, **self.environ},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self.process = Running(self.arguments, {**os.environ, **self.environ}, self.log)
 
     def again(self) -> None:
         """Start it again if it was killed, gave up, or met no broker; other ends are errors."""

@@ -22,7 +22,7 @@ ORDERS = 1500 if SOAK else 300
 PORTIONS = 12
 SLOW = 7.0
 """Seconds: longer than a host that is stopped waits."""
-NOT_YET_COMMITTED = 3.0
+NOT_YET_COMMITTED = 5.0
 """Seconds: commits four times a second, and a rebalance lasts as long as the slowest to notice."""
 
 

@@ -104,6 +104,7 @@ async def test_it_is_told_once_and_proved_when_it_is_done(
         code, out, err = await rig.habeas("case", str(case))
         assert code == 0, err
         assert f"waits for {system}: 1 item in its queue, until" in out
+        await rig.until(case, lambda it: all(row.looks > 1 for row in it.waiting.values()))
         vendor(rig, system).takes = timedelta(0)
         settled = await rig.settled(case)
         assert settled.claims["erasure"].state == "fulfilled"
