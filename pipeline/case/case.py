@@ -405,6 +405,11 @@ class Case:
         return bool(self.systems) and all(it.final for it in self.systems.values())
 
     @property
+    def is_open(self) -> bool:
+        """Whether anybody waits for an answer."""
+        return any(it.active for it in self.claims.values())
+
+    @property
     def verified(self) -> bool:
         """Whether it is known who asks."""
         return bool(self.method)

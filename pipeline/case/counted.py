@@ -33,7 +33,7 @@ def objection(case: Case, event: Event, rules: Rules, now: datetime) -> str:
     """Why a decision about the date is refused; empty if it is not, or is about something else."""
     if not isinstance(event, DeadlineExtended | ClockPaused | ClockResumed):
         return ""
-    if not any(it.active for it in case.claims.values()):
+    if not case.is_open:
         return "nothing of the case is open: no date is moved"
     match event:
         case DeadlineExtended():

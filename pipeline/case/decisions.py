@@ -66,7 +66,7 @@ def fee_settled(case: Case, event: e.FeeSettled, _: Rules) -> Case:
 def stale(case: Case, event: Event) -> str:
     """Why nothing follows from a decision as the case stands; empty if something does."""
     match event:
-        case e.RefusalProposed() if not any(it.active for it in case.claims.values()):
+        case e.RefusalProposed() if not case.is_open:
             return "nothing of the request is open that could be refused"
         case e.RequestRefused() | e.FeeAsked():
             return _not_confirmed(case, event)
@@ -89,6 +89,6 @@ def _not_confirmed(case: Case, event: e.RequestRefused | e.FeeAsked) -> str:
         return "what is confirmed is not what was proposed"
     if case.fee_awaited == proposal.digest:
         return "the fee was asked for already"
-    if not any(it.active for it in case.claims.values()):
+    if not case.is_open:
         return "nothing of the request is open any more"
     return ""

@@ -29,7 +29,7 @@ from .case import TASK, Case
 from .follow_up import due_dates, ended
 from .inbox import waiting
 from .planned import turn_id, turns
-from .reminders import interim_at, is_open, progress_at, reminders
+from .reminders import interim_at, progress_at, reminders
 from .rules import Rules
 from .waiting import look_id, looks_due
 
@@ -133,7 +133,7 @@ def _people(case: Case, rules: Rules) -> Iterator[Due]:
     if any(not it.mailed and it.id not in case.needed for it in items):
         yield Due(case.received_at, PEOPLE)
     told = [it for it in items if it.id in case.needed and it.id not in case.needed_again]
-    later = [it.due for it in told if not is_open(case)]  # else the date of the answer reminds
+    later = [it.due for it in told if not case.is_open]  # else the date of the answer reminds
     if later:
         yield Due(min(later) - rules.settings.deadline_near, PEOPLE_AGAIN)
 

@@ -23,8 +23,6 @@ ALL = "all"
 """The row of figures over every right."""
 INTERIM = "interim"
 """The kind of a response that answers nothing yet."""
-OVERDUE = "no_answer_in_time"
-"""Why a search is unknown that nothing answered within its budget."""
 DAY = timedelta(days=1)
 AGES = ((7, "up to 7 days"), (14, "8 to 14 days"), (28, "15 to 28 days"))
 OLDER, LATE = "29 days or more", "past its date"
@@ -199,7 +197,7 @@ def _of_right(right: str, claims: Sequence[_Ended], now: datetime) -> OfRight:
         open=states["open"],
         on_time=in_time,
         late=len(ended) - in_time + sum(now > it.history.case.due_at for it in waiting),
-        extended=sum(_is_extended(it.history) for it in claims),
+        extended=sum(it.history.case.extended for it in claims),
         median_days=round(median(days), 1) if days else None,
         p95_days=round(days[math.ceil(0.95 * len(days)) - 1], 1) if days else None,
     )
@@ -210,10 +208,6 @@ def _state(it: _Ended) -> str:
     if it.claim.state in {"refused", "withdrawn"}:
         return it.claim.state
     return "open" if it.at is None else "answered"
-
-
-def _is_extended(history: History) -> bool:
-    return any(isinstance(event, e.DeadlineExtended) for _, event in history.events)
 
 
 def _refusals(claims: Iterable[_Ended]) -> Iterator[Refusal]:
@@ -245,7 +239,7 @@ def _failure(event: Event) -> tuple[str, str, str] | None:
         case e.SearchFailed():
             return event.system, "search failed", event.reason
         case e.SearchOverdue():
-            return event.system, "search overdue", OVERDUE
+            return event.system, "search overdue", "overdue"
         case e.TaskDeclined():
             return event.system, "task declined", event.reason
         case e.OrderDeferred() if event.reason != BEGAN:

@@ -130,7 +130,7 @@ def _identity(case: Case) -> Iterator[Item]:
 def _paused(case: Case) -> Iterator[Item]:
     """What the person was asked for comes in a mail that somebody reads, and is then said here."""
     for it in case.pauses:
-        if it.until is None and any(claim.active for claim in case.claims.values()):
+        if it.until is None and case.is_open:
             says = f"the person was asked for {it.why} on {it.since:%Y-%m-%d}; say when it is here"
             command = f"decide resume {{case}} --for {it.why}"
             yield replace(_item(case, PAUSE, it.why, DPO, says, command), mailed=True)
@@ -148,7 +148,7 @@ def _approval(case: Case) -> Iterator[Item]:
 
 def _refusal(case: Case) -> Iterator[Item]:
     proposal = case.proposal
-    if proposal is None or not any(it.active for it in case.claims.values()):
+    if proposal is None or not case.is_open:
         return
     named, fee = proposal.digest.hex(), proposal.fee
     if case.fee_awaited == proposal.digest:

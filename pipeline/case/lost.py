@@ -192,7 +192,7 @@ def _later(owed: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_answered(case: Case) -> bool:
-    done = bool(case.claims) and all(not it.active for it in case.claims.values())
+    done = bool(case.claims) and not case.is_open
     signed = {right for it in case.responses if it.digest for right in it.claims}
     closed = {it.right for it in case.claims.values() if it.state in {"refused", "withdrawn"}}
     return done and not case.under_way() and case.claims.keys() <= signed | closed

@@ -28,14 +28,9 @@ class Reminder:
     days: int
 
 
-def is_open(case: Case) -> bool:
-    """Whether anybody waits for an answer."""
-    return any(it.active for it in case.claims.values())
-
-
 def reminders(case: Case, rules: Rules) -> Iterator[Reminder]:
     """When the DPO is told that a case's answer is not given; what was said is not said again."""
-    if not is_open(case):
+    if not case.is_open:
         return
     for days in rules.policy_of(case.policy).clock.told:
         if days not in case.reminded:
@@ -48,7 +43,7 @@ def interim_at(case: Case, rules: Rules) -> datetime | None:
     Whoever has not shown who they are gets no answer of any kind: a refusal says so in time. What
     falls due by itself was asked for by nobody.
     """
-    waited_for = case.verified and case.follow_up is None and is_open(case)
+    waited_for = case.verified and case.follow_up is None and case.is_open
     if case.near or not waited_for or (case.pauses and counted(case, rules).stands):
         return None
     return case.due_at - rules.settings.deadline_near
@@ -56,7 +51,7 @@ def interim_at(case: Case, rules: Rules) -> datetime | None:
 
 def progress_at(case: Case, rules: Rules) -> datetime | None:
     """When to write again to a person whose answer takes longer; None if it does not."""
-    if not case.extended or not is_open(case):
+    if not case.extended or not case.is_open:
         return None
     told = [
         it.ordered

@@ -76,11 +76,10 @@ class Seat:
             or (case.plan is not None and case.plan.state == "asked")
         ):
             return False
-        settled = all(not it.active for it in case.claims.values())
         said = {recipient for (recipient, _), it in case.told.items() if it.says}
         if not said.issuperset(self.request.acknowledged):
             return False
-        return settled and case.reports > 0 and all(it.digest for it in case.responses)
+        return not case.is_open and case.reports > 0 and all(it.digest for it in case.responses)
 
     @property
     def waits_for_hands(self) -> bool:

@@ -65,8 +65,7 @@ def at_once() -> History:
 def extended() -> History:
     """An interim answer is none; the date was moved, and kept. Two systems failed on the way."""
     case = case_of(2, datetime(2026, 3, 2, tzinfo=UTC), ("access", "partially_fulfilled"))
-    case = replace(case, due_at=case.received_at + 92 * DAY)
-    later = e.DeadlineExtended(case=case.id, by="dpo", reason="eu-gdpr:A12Complexity")
+    case = replace(case, extended=True, due_at=case.received_at + 92 * DAY)
     deferred = e.OrderDeferred(
         case=case.id, order=UUID(int=7), system="stripe", until=NOW, reason="vendor_unavailable"
     )
@@ -78,7 +77,6 @@ def extended() -> History:
         (NOW, failed),
         (NOW, e.SearchOverdue(case=case.id, system="stripe")),
         *answered(case, 1, 20, "access", kind="interim"),
-        (NOW, later),
         *answered(case, 2, 28, "access"),
     ]
     return History(case=case, events=events)
@@ -236,9 +234,7 @@ def test_failures_are_counted_by_system_and_an_attempt_that_began_is_none() -> N
         Failure(system="aws", what="search failed", reason="forbidden", times=2, cases=2),
         Failure(system="aws", what="search failed", reason="unavailable", times=1, cases=1),
         Failure(system="stripe", what="put off", reason="vendor_unavailable", times=2, cases=1),
-        Failure(
-            system="stripe", what="search overdue", reason="no_answer_in_time", times=1, cases=1
-        ),
+        Failure(system="stripe", what="search overdue", reason="overdue", times=1, cases=1),
     )
 
 
