@@ -568,7 +568,10 @@ class FollowUpOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObligationClosed(Event):
-    """What `follow_up` looked at is done or renewed: said in its ledger and in its parent's."""
+    """What `follow_up` looked at is done or renewed: said in its ledger and in its parent's.
+
+    Or a person says what became of it, or nobody can look any more: `ClosedRow.how`.
+    """
 
     follow_up: UUID
     at: datetime

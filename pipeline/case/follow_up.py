@@ -17,7 +17,7 @@ from schemas import events as e
 from schemas.records import ClosedRow, DueRow, OutcomeRow, TaskRow, UsedRow
 
 from . import lifecycle
-from .case import MAX_DELTAS, Case, FollowUp, Held, Obligation, Row, Terms
+from .case import ERASURE, MAX_DELTAS, Case, FollowUp, Held, Obligation, Row, Terms
 from .deadline import plus_months
 from .outcome import OF_PEOPLE
 from .outcome import state as class_of
@@ -255,7 +255,7 @@ def _not_shown(
 
 def ended(case: Case) -> datetime | None:
     """When a follow-up came to its end; None while anything of it waits, also for people."""
-    claim = case.claims.get("erasure")
+    claim = case.claims.get(ERASURE)
     if case.follow_up is None or case.follow_up.closed or claim is None:
         return None
     if case.state not in REPORTED or case.under_way() or case.waiting:
@@ -275,13 +275,20 @@ def closed(case: Case) -> tuple[ClosedRow, ...]:
 
 
 def how_ended(case: Case, row: Row) -> str:
-    """How a follow-up's row ended: done, or put off again; empty while it is neither."""
+    """How a follow-up's row ended: done, by a person's word, or put off again; else empty."""
     outcome = case.outcomes.get(row)
     if outcome is not None and class_of(outcome) == "proved":
         return DONE
-    if outcome is not None and outcome.kind in OF_PEOPLE:
+    if any(it.kind in OF_PEOPLE for it in _said(case, row)):
         return BY_HAND
     return RENEWED if any(of == row for of, _ in case.owed) else ""
+
+
+def _said(case: Case, row: Row) -> Iterator[OutcomeRow]:
+    """What a person says of a row, or of the whole system that it is in."""
+    for it in (row, (b"", case.held[row[0]].system)):
+        if (ERASURE, it) in case.by_hand:
+            yield case.by_hand[ERASURE, it]
 
 
 def unreadable(parent: Case, follow_up: UUID) -> tuple[ClosedRow, ...]:

@@ -31,7 +31,7 @@ class Owed:
     look_at: datetime
     system: str
     state: str
-    """waiting, overdue, looking, for people, done, renewed or unreadable."""
+    """waiting, overdue, looking, for people, done, by hand, renewed or unreadable."""
     kind: str
     """`kept` or `dated`."""
     count: int

@@ -180,12 +180,12 @@ class Years:
         await self.decider.take([arrived(it, next(OFFSETS), self.now) for it in out.records])
         await self.settle()
 
-    async def say(self, decision: Event) -> None:
+    async def say(self, decision: Event, **words: str) -> None:
         """The DPO decides."""
         out = Sent()
         files = Place(self.settings.data).keys
         edge = Edge(name=CONSOLE, files=files, codec=CODEC, producer=out)
-        await edge.decision(replace(decision, by=CONSOLE), login="dpo")  # type: ignore[call-arg]
+        await edge.decision(replace(decision, by=CONSOLE), login="dpo", **words)  # type: ignore[call-arg]
         await self.decider.take([arrived(it, next(OFFSETS), self.now) for it in out.records])
         await self.settle()
 

@@ -12,7 +12,9 @@ from structlog.testing import capture_logs
 
 from connectors.sdk.interface import Category, Holding
 from pipeline.app import Place
+from pipeline.case import inbox
 from pipeline.case.brake import EVERY
+from pipeline.case.decisions import NOT_POSSIBLE
 from pipeline.case.follow_up import SOON
 from pipeline.case.whose import OURS
 from pipeline.recovery import register_rows
@@ -175,9 +177,9 @@ async def test_a_bin_is_looked_into_after_its_date(years: Years, *, is_emptied: 
     assert [it.status for it in (await years.case(case)).obligations] == ["done"]
 
 
-async def test_a_bin_that_is_never_emptied_comes_to_people_in_the_end(years: Years) -> None:
-    case, email = uuid4(), "eve@example.org"
-    desk = years.desks["freshdesk"]
+async def never_emptied(years: Years, email: str) -> UUID:
+    """Somebody's ticket stays in a bin, whatever the vendor says; the last case that looks."""
+    case, desk = uuid4(), years.desks["freshdesk"]
     desk.put(email, "ticket", "binned", "profile")
     years.desks["salesforce"].facts[email] = {"customer": False}
     desk.bins["binned"] = NOW + timedelta(days=30)
@@ -187,7 +189,12 @@ async def test_a_bin_that_is_never_emptied_comes_to_people_in_the_end(years: Yea
         looks = await follow_up_of(years, looks)
         desk.bins["binned"] = NOW + timedelta(days=30 * month)
         await years.until(NOW + timedelta(days=30 * month - 25))
-    after = await years.case(looks)
+    return looks
+
+
+async def test_a_bin_that_is_never_emptied_comes_to_people_in_the_end(years: Years) -> None:
+    email = "eve@example.org"
+    after = await years.case(await never_emptied(years, email))
     (row,) = after.claims["erasure"].coverage
     assert (row.outcome.kind, row.outcome.reason) == ("needs_human", "still_there")
     assert (after.state, after.obligations) == ("waits_for_people", ())
@@ -195,6 +202,33 @@ async def test_a_bin_that_is_never_emptied_comes_to_people_in_the_end(years: Yea
     before = len(years.mails.to(email))
     await years.until(NOW + timedelta(days=400))
     assert len(years.mails.to(email)) == before  # the DPO is reminded, the person is left in peace
+
+
+async def test_what_a_person_says_of_it_closes_it_in_the_end(years: Years) -> None:
+    """Else nobody would ever destroy its key, and it would be on a list that nothing settles."""
+    looks = await never_emptied(years, email="fay@example.org")
+    (item,) = inbox.waiting(await years.case(looks), years.rules)
+    assert item.about is not None
+    says = "The vendor empties that bin by no request of ours."
+    about = item.about
+    await years.say(
+        e.ItemSettled(
+            case=looks,
+            by="",
+            at=years.now,
+            right=about.right,
+            system=about.system,
+            kind=about.kind,
+            was=about.was,
+            how=NOT_POSSIBLE,
+            reason="no_function",
+        ),
+        says=says,
+    )
+    await years.until(years.now + timedelta(days=1))
+    assert {it.state for it in await every(years.engine, years.now)} == {"renewed", "by hand"}
+    await years.until(years.now + timedelta(days=30))
+    assert await living(years.engine, looks) == set()
 
 
 async def test_a_system_that_is_away_on_the_day_is_looked_at_a_week_later(years: Years) -> None:
