@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID, uuid5
 
 from schemas.derive import event_name
-from schemas.events import Event, PlanApproved
+from schemas.events import Event
 
 from .case import Case
-from .counted import objection
-from .decisions import stale
 from .fold import apply
 from .rules import Given, Rules
+from .stale import stale
 
 Stage = Callable[[Case, Event, Rules, Given], Iterator[Event]]
 
@@ -48,10 +46,8 @@ def decide(
     What is said is known to every later stage at once, and read in the order it was said. Ids are
     derived from the event's, so the same event always says the same. Raises `StaleError`.
     """
-    if case is not None:
-        _refuse_stale(case, event, given.now)
-    if case is not None and (untimely := objection(case, event, rules, given.now)):
-        raise StaleError(untimely)
+    if case is not None and (reason := stale(case, event, rules, given)):
+        raise StaleError(reason)
     case = apply(case, event, rules)
     said = [Said(case.number, event_id, None, event)]
     waiting = deque(said)
@@ -64,17 +60,3 @@ def decide(
                 said.append(Said(case.number, named, cause.id, answer))
                 waiting.append(said[-1])
     return case, said
-
-
-def _refuse_stale(case: Case, event: Event, now: datetime) -> None:
-    if reason := stale(case, event):
-        raise StaleError(reason)
-    if not isinstance(event, PlanApproved):
-        return
-    plan = case.plan
-    if plan is None or plan.digest != event.digest:
-        raise StaleError("the digest is not the current plan's")
-    if plan.state != "asked":
-        raise StaleError(f"the plan is {plan.state}, not waiting for approval")
-    if plan.expires_at is not None and plan.expires_at < now:
-        raise StaleError("the approval came after the plan had expired")

@@ -13,7 +13,6 @@ from hashlib import sha256
 from schemas import events as e
 from schemas.codec import before_signature
 from schemas.derive import event_name
-from schemas.events import Event
 
 from .case import Case, Proposal
 from .rules import Rules
@@ -61,34 +60,3 @@ def fee_settled(case: Case, event: e.FeeSettled, _: Rules) -> Case:
     if event.proposal != case.fee_awaited:
         return case
     return replace(case, fee_awaited=b"", proposal=None)
-
-
-def stale(case: Case, event: Event) -> str:
-    """Why nothing follows from a decision as the case stands; empty if something does."""
-    match event:
-        case e.RefusalProposed() if not case.is_open:
-            return "nothing of the request is open that could be refused"
-        case e.RequestRefused() | e.FeeAsked():
-            return _not_confirmed(case, event)
-        case e.FeeSettled() if not event.proposal or event.proposal != case.fee_awaited:
-            return "no such fee is waited for"
-        case e.ClaimWithdrawn() if not case.wants(event.right):
-            return "that is not asked for, or not any more"
-        case _:
-            return ""
-
-
-def _not_confirmed(case: Case, event: e.RequestRefused | e.FeeAsked) -> str:
-    proposal = case.proposal
-    if proposal is None or proposal.digest != event.proposal:
-        return "the digest is not the current proposal's"
-    if not proposal.recorded:
-        return "the proposal's reasons were not recorded"
-    other_ground = isinstance(event, e.RequestRefused) and event.reason != proposal.reason
-    if other_ground or bool(proposal.fee) != isinstance(event, e.FeeAsked):
-        return "what is confirmed is not what was proposed"
-    if case.fee_awaited == proposal.digest:
-        return "the fee was asked for already"
-    if not case.is_open:
-        return "nothing of the request is open any more"
-    return ""

@@ -16,7 +16,7 @@ from . import answers, by_hand, decisions, follow_up, inbox, lifecycle, orders, 
 from .case import Case, Claim, Known, Plan
 from .counted import redated
 from .deadline import Pause
-from .identifiers import identified, rejudged
+from .identifiers import identified, proved_by, rejudged
 from .planned import kept, observed, planned
 from .rules import Rules
 from .whose import EMAIL, NAMES, OTHER, SAME
@@ -85,8 +85,7 @@ def _levels(event: e.CaseOpened, rows: Sequence[IdentifierRow]) -> list[int]:
 
 def _proved(case: Case, event: e.IdentityProved, rules: Rules) -> Case:
     """An identifier is proved, and no other one with it."""
-    first = next((it.tag for it in case.known.values() if it.kind == EMAIL and it.given), b"")
-    tag = event.tag or first
+    tag = proved_by(case, event)
     if tag not in case.known or event.level < rules.policy_of(case.policy).identity_level:
         return case
     proofs = {**case.proofs, tag: LINK}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from schemas.events import IdentityProved
 from schemas.records import IdentifierRow
 
 from .case import Case, Known
@@ -68,6 +69,12 @@ def identified(before: Known | None, row: IdentifierRow, number: int, *, given: 
     if not spelling or spelling in known.spellings:
         return known
     return replace(known, spellings={**known.spellings, spelling: number})
+
+
+def proved_by(case: Case, event: IdentityProved) -> bytes:
+    """The identifier that a proof is of: the one that it names, or the request's first e-mail."""
+    given = (it.tag for it in case.known.values() if it.kind == EMAIL and it.given)
+    return event.tag or next(given, b"")
 
 
 def meet(known: dict[bytes, Known], rows: Sequence[IdentifierRow], number: int) -> None:

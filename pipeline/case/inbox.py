@@ -7,7 +7,7 @@ Pure: a function of the case, told in the clear, without a person.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
 from . import lifecycle, recipients
-from .case import DONE, RESPONSE, SPENT, Case, Row
+from .case import DONE, ERASURE, RESPONSE, SPENT, Case, Row
 from .coverage import SYSTEM, WHOSE, coverage, difference, found
 from .follow_up import how_ended
 from .outcome import OF_PEOPLE
@@ -101,6 +101,11 @@ def waiting(case: Case, rules: Rules) -> Iterator[Item]:
     yield from _broken(case, rules)
 
 
+def may_settle(roles: Iterable[str], item: Item) -> bool:
+    """Whether one of the roles of a console may settle an item, or take it."""
+    return not {DPO, item.role}.isdisjoint(roles)
+
+
 def _item(  # noqa: PLR0917  what every item has
     case: Case, kind: str, ref: str, role: str, says: str, command: str
 ) -> Item:
@@ -138,7 +143,7 @@ def _paused(case: Case) -> Iterator[Item]:
 
 def _approval(case: Case) -> Iterator[Item]:
     plan = case.plan
-    if plan is not None and plan.state == "asked":
+    if plan is not None and plan.state == "asked" and case.wants(ERASURE):
         holdings = len({tag for tag, _ in plan.rows})
         named = plan.digest.hex()
         says = f"plan {plan.n} touches {holdings} holdings, and waits for an approval"
@@ -173,7 +178,7 @@ def _owner(case: Case) -> Iterator[Item]:
 def _matters(case: Case, tag: bytes) -> bool:
     """Whether anything would be copied or erased if a holding were known to be the person's."""
     settled = all((tag, it) in case.outcomes for it in case.held[tag].categories)
-    return case.wants("access") or (case.wants("erasure") and not settled)
+    return case.wants("access") or (case.wants(ERASURE) and not settled)
 
 
 def _open(case: Case) -> Iterator[Item]:

@@ -101,9 +101,11 @@ async def withdraw(
     """
     settings = console.load()
     known = await opened(settings, case)
-    wanted = [it for it in known.claims if known.wants(it)]
+    wanted = [right for right, it in known.claims.items() if it.active]
+    if not wanted:
+        raise click.ClickException("nothing of this case is open that could be withdrawn")
     if unknown := set(rights) - set(wanted):
-        raise click.ClickException(f"not asked for: {', '.join(sorted(unknown))}")
+        raise click.ClickException(f"not asked for, or answered: {', '.join(sorted(unknown))}")
     for right in rights or wanted:
         event = e.ClaimWithdrawn(case=known.id, by=who.name, right=right)
         await decided(settings, who, event, says, evidence)

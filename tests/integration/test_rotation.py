@@ -20,7 +20,8 @@ from pipeline.orchestrator.rotation import Rotation
 from pipeline.register import reading, tables
 from pipeline.register.case_keys import PACKAGE, RECORD, CaseKeys, NewKey, new_key
 from pipeline.settings import Settings
-from schemas.events import PlanChanged, RecordRefused
+from schemas.events import CaseOpened, RecordRefused, WhoseDecided
+from schemas.records import VerdictRow
 from tests.fakes.by_hand import CODEC, ByHand, by_hand
 from tests.fakes.deciders import arrived, of_topic
 
@@ -246,8 +247,11 @@ async def test_two_persons_under_one_new_case_in_one_batch_are_not_one(hand: ByH
 async def test_a_repeated_decision_is_known_again_when_its_key_is_dead(hand: ByHand) -> None:
     case = await hand.ask("a@example.org")
     await hand.go()
-    changed = PlanChanged(case=case, by=CONSOLE, digest=b"d" * 32, leave=())
-    await hand.console.decision(changed, "somebody")
+    found = await reading.entries(hand.engine, case)
+    (opened,) = [it.event for it in found if isinstance(it.event, CaseOpened)]
+    same = VerdictRow(tag=opened.identifiers[0].tag, verdict="same")
+    decided = WhoseDecided(case=case, by=CONSOLE, verdicts=(same,))
+    await hand.console.decision(decided, "somebody")
     decision = hand.published[-1]
     await hand.go()
     async for _ in hand.wait(7 * DAY, every=HOUR):

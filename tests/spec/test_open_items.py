@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from connectors.sdk.sandbox import Fault
 from pipeline.case import inbox
 from pipeline.case.inbox import Item
+from pipeline.intake.roles import Role
 from schemas import events as e
 
 from .world import World
@@ -30,12 +32,12 @@ async def left_open(world: World) -> str:
     return contact
 
 
-async def settled(world: World, item: Item, **how: str) -> None:
+async def settled(world: World, item: Item, by: str = "dpo", **how: str) -> None:
     """A person settles an item, as `habeas decide settle` does."""
     assert item.about is not None
     event = e.ItemSettled(
         case=item.case,
-        by="dpo",
+        by=by,
         at=world.now,
         right=item.about.right,
         system=item.about.system,
@@ -131,6 +133,38 @@ async def test_who_says_that_it_is_done_says_how(world: World) -> None:
     await settled(world, item, evidence=" ")
     assert world.put_aside == ["incident: settled_without_evidence"]
     assert [it.id for it in await items(world)] == [item.id]
+
+
+async def test_what_has_not_failed_cannot_be_settled_ahead(world: World) -> None:
+    """Art. 5(2): what fails afterwards is on the list all the same."""
+    nowhere = "ann.at.example.org"
+    contact = world.holds("freshdesk", "contact", email=nowhere)
+    number = int(contact.partition("/")[2])
+    for n in range(30):
+        world.holds("freshdesk", "ticket", requester_id=number, subject=f"Question {n}")
+    await world.submit("erasure", email=nowhere)
+    failed = next(it for it in await items(world) if it.kind == "undelivered")
+    assert failed.about is not None
+    assert failed.about.kind == "notice 1"
+    following = replace(failed, about=replace(failed.about, kind="notice 4"))
+    await settled(world, following, world.colleague("rae", Role.REVIEWER))
+    assert await world.said(e.ItemSettled) == []
+    await world.approve()
+    undelivered = [it.about for it in await items(world) if it.kind == "undelivered"]
+    assert [it.kind for it in undelivered if it] == ["notice 1", "notice 4"]
+
+
+async def test_an_item_is_settled_by_whom_it_waits_for(world: World) -> None:
+    """Art. 5(2), 38: a reviewer settles what a reviewer may, and the DPO everything."""
+    key = f"uploads/{ANN}/half"
+    world.holds("aws", "upload", Bucket="files", Key=key, Parts=["half"])
+    await left_open(world)
+    reviewer = world.colleague("rae", Role.REVIEWER)
+    how = {"how": "not_possible", "reason": "no_function", "says": "They offer no way."}
+    for by, left in ((reviewer, ["documents"]), ("dpo", [])):
+        for it in await items(world):
+            await settled(world, it, by, **how)
+        assert [it.kind for it in await items(world)] == left
 
 
 async def test_a_contested_record_is_on_the_list_and_its_case_is_not_answered(

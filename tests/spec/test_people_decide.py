@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from connectors.sdk.sandbox import Fault
+from pipeline.case import inbox
 from pipeline.case.decisions import EXCESSIVE, IDENTITY_FAILURE, PAID, UNFOUNDED
 from schemas import events as e
+from schemas.records import VerdictRow
 
 from .world import World
 
@@ -142,6 +145,48 @@ async def test_a_withdrawal_names_the_systems_that_had_acted_and_those_that_may(
     await world.later(days=3)
     assert world.row("salesforce", lead) is not None, "what can be called back is"
     assert len(await world.said(e.ClaimSettled, case)) == 0
+
+
+async def test_a_decision_on_what_is_not_open_is_none(world: World) -> None:
+    """Art. 5(2): nobody is left to believe that something follows from it."""
+    case = await waiting(world)
+    known = await world.case(case)
+    assert known.plan is not None
+    (address,) = known.known
+    strange = b"nobody here has it"
+    of = partial(e.RecipientAcknowledged, case=case, by="dpo", at=world.now, says="done")
+    nothing_follows: tuple[e.Event, ...] = (
+        e.PlanChanged(case=case, by="dpo", digest=known.plan.digest, leave=(strange,)),
+        e.IdentityRejected(case=case, by="dpo", reason=IDENTITY_FAILURE),
+        e.IdentityProved(case=case, by="dpo", level=2, method="person", tag=address),
+        e.IdentityProved(case=case, by="dpo", level=2, method="person", tag=strange),
+        e.WhoseDecided(case=case, by="dpo", verdicts=(VerdictRow(tag=strange, verdict="same"),)),
+        of(recipient="acme", right="erasure"),
+        of(recipient="paypal", right="access"),
+        of(recipient="paypal", right="erasure"),  # nobody told them yet
+    )
+    for it in nothing_follows:
+        await world.decide(it, says="so I believe", evidence=SHOWS)
+    assert await world.decisions(case) == []
+    assert [type(it) for it in nothing_follows if await world.said(type(it), case)] == []
+
+
+async def test_what_is_answered_or_withdrawn_is_neither_withdrawn_nor_approved(
+    world: World,
+) -> None:
+    """Art. 12(2): who decides is not told that something ends which has ended already."""
+    case = await waiting(world)
+    withdrawn = e.ClaimWithdrawn(case=case, by="dpo", right="erasure")
+    plan = (await world.case(case)).plan
+    assert plan is not None
+    await world.decide(withdrawn)
+    assert list(inbox.waiting(await world.case(case), world.rules)) == []
+    await world.decide(e.PlanApproved(case=case, by="dpo", digest=plan.digest))
+    assert world.effects("freshdesk") == []
+    answered = await world.submit("access", email=ANN)
+    await world.decide(e.ClaimWithdrawn(case=answered, by="dpo", right="access"))
+    assert (await world.case(answered)).state == "answered"
+    assert await world.said(e.ClaimWithdrawn, answered) == []
 
 
 async def test_who_could_not_be_confirmed_is_never_refused_for_good(world: World) -> None:
