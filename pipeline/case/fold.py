@@ -16,15 +16,13 @@ from . import answers, by_hand, decisions, follow_up, inbox, lifecycle, orders, 
 from .case import Case, Claim, Known, Plan
 from .counted import redated
 from .deadline import Pause
-from .identifiers import identified, proved_by, rejudged
+from .identifiers import BY_DPO, LINK, VOUCHED, identified, proved_by, rejudged
 from .planned import kept, observed, planned
 from .rules import Rules
 from .whose import EMAIL, NAMES, OTHER, SAME
 
 RECORD, OBLIGATION = "record", "obligation"
 """Purposes of keys: what seals the record of a request, and that of what follows one up."""
-VOUCHED, LINK, BY_DPO = "vouched", "link", "dpo"
-"""How an identifier was proved."""
 
 
 def fold(events: Iterable[Event], rules: Rules) -> Case | None:
@@ -84,11 +82,12 @@ def _levels(event: e.CaseOpened, rows: Sequence[IdentifierRow]) -> list[int]:
 
 
 def _proved(case: Case, event: e.IdentityProved, rules: Rules) -> Case:
-    """An identifier is proved, and no other one with it."""
+    """An identifier is proved, and no other one with it; a person's word takes no proof's place."""
     tag = proved_by(case, event)
     if tag not in case.known or event.level < rules.policy_of(case.policy).identity_level:
         return case
-    proofs = {**case.proofs, tag: LINK}
+    by_link = event.method == LINK
+    proofs = {**case.proofs, tag: LINK} if by_link else {tag: BY_DPO, **case.proofs}
     confirming = {it: until for it, until in case.confirming.items() if it != tag}
     return rejudged(
         replace(case, proofs=proofs, confirming=confirming, people=case.people + 1), rules

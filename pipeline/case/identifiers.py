@@ -12,6 +12,9 @@ from .case import Case, Known
 from .rules import Rules
 from .whose import EMAIL, NAMES, OURS, Bearing, People, Verdict, judged
 
+VOUCHED, LINK, BY_DPO = "vouched", "link", "dpo"
+"""How an identifier was proved."""
+
 
 def rejudged(case: Case, rules: Rules) -> Case:
     """The case with whose everything is decided anew."""

@@ -128,7 +128,7 @@ def _identity(case: Case) -> Iterator[Item]:
     linked = any(it.kind == EMAIL for it in case.known.values())
     if case.state == lifecycle.ASKED and expires_at is not None and not linked:
         says = "who asks has to show who they are, and was asked to reply"
-        item = _item(case, IDENTITY, "", DPO, says, "decide prove {case}")
+        item = _item(case, IDENTITY, "", DPO, says, 'decide prove {case} --evidence "..."')
         yield replace(item, due=min(expires_at, case.due_at))
 
 
@@ -221,7 +221,7 @@ def _recipients(case: Case, rules: Rules) -> Iterator[Item]:
         says = f"{row.recipient}, {row.right}: {row.state}, so ask them by another way"
         if not recipients.is_open(row):
             says = f"{row.recipient} makes a copy, and it is to be passed on"
-        command = f"recipients {{case}} --said {named}:{recipients.DONE}"
+        command = f'recipients {{case}} --said {named}:{recipients.DONE} --evidence "..."'
         item = _item(case, RECIPIENT, named, DPO, says, command)
         yield replace(item, mailed=recipients.is_open(row))
 

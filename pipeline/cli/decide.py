@@ -53,8 +53,9 @@ async def prove(
 ) -> None:
     """Say that who asks has shown who they are. Also of a case that was closed for want of it.
 
-    It proves one identifier: what the request names first, or HANDLE. Keep no copy of what they
-    showed you: --evidence says what it was.
+    It proves one identifier: what the request names first, or HANDLE. --evidence says what they
+    showed you; keep no copy of it. The answer says that it is your word, and whatever is to be
+    erased then needs an approval, however little it is.
     """
     settings = console.load()
     known = await opened(settings, case)
@@ -137,12 +138,10 @@ async def settle(  # noqa: PLR0917  one parameter per option
 
     What you did by hand is looked for again, and what is gone is proved. What the pipeline cannot
     see is shown as done by hand, never as proved. The person and the report hear of it by
-    themselves.
+    themselves. --done takes --evidence, --not-possible takes --says.
     """
     if (how is None) == (why is None):
         raise click.UsageError("say either --done or --not-possible")
-    if not (evidence if how else says).strip():
-        raise click.UsageError("--done takes --evidence, --not-possible takes --says")
     settings = console.load()
     known, about = await _about(settings, case, item)
     event = e.ItemSettled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,14 +13,26 @@ import click
 
 from pipeline import app
 from pipeline.case.case import Case
+from pipeline.intake.decisions import WORDS, check_words
+from pipeline.intake.refused import RefusedError
 from pipeline.keys.key_files import signer_in
 from pipeline.register import reading
 from pipeline.settings import Settings
 from schemas.events import Event
+from schemas.records import Actor
 
 from . import console
 
 F = TypeVar("F", bound=Callable[..., Any])
+LACKS: Mapping[str, str] = {
+    "too_long": f"--says and --evidence take {WORDS} characters each",
+    "refused_without_reasons_and_evidence": "a proposal takes --says and --evidence",
+    "decided_without_reasons": "--says gives your reasons",
+    "settled_without_evidence": "--done takes --evidence, --not-possible takes --says",
+    "proved_without_evidence": "--evidence says what they showed you",
+    "recorded_without_evidence": "--evidence says how you know: a letter, a call, of which day",
+}
+"""What a decision lacks, by the code it would be refused with."""
 says = click.option("--says", default="", help="Your reasons, for the record.")
 evidence = click.option("--evidence", default="", help="What shows it: a reference, what you saw.")
 
@@ -66,7 +78,14 @@ async def opened(settings: Settings, case: str) -> Case:
 async def decided(
     settings: Settings, who: Who, event: Event, says: str = "", evidence: str = ""
 ) -> None:
-    """Publish a decision of theirs, with their reasons and evidence sealed."""
+    """Publish a decision of theirs, with their reasons and evidence sealed.
+
+    Raises `UsageError` where it would be refused for want of them.
+    """
+    try:
+        check_words(event, Actor(login=who.login, says=says, evidence=evidence))
+    except RefusedError as error:
+        raise click.UsageError(LACKS[str(error)]) from None
     signer = None if who.key is None else signer_in(who.key)
     async with app.local_edge(settings, who.name, signer) as sender:
         await sender.decision(event, who.login, says=says, evidence=evidence)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from uuid import UUID
 
 import click
@@ -17,6 +16,7 @@ from schemas.events import RecipientAcknowledged
 from schemas.records import RecipientRow
 
 from . import console
+from .deciding import Who, as_person, decided, evidence, says
 
 WORDS = (RECEIVED, DONE, NOTHING)
 
@@ -28,17 +28,22 @@ WORDS = (RECEIVED, DONE, NOTHING)
     metavar="RECIPIENT:RIGHT:WORD",
     help=f"What a recipient said in another way. WORD is one of {', '.join(WORDS)}.",
 )
-@click.option("--login", default=None, help="Who records it. Default: your login here.")
+@says
+@evidence
+@as_person
 @console.as_json
 @console.command
-async def recipients(case: str, said: str | None, login: str | None, *, as_json: bool) -> None:
+async def recipients(
+    case: str, said: str | None, says: str, evidence: str, *, who: Who, as_json: bool
+) -> None:
     """Show which recipients without a connector were told of CASE, and what they said.
 
     \b
     habeas recipients 0204b5fb                               who was told, when, what they said
-    habeas recipients 0204b5fb --said paypal:erasure:done    they say, by telephone, that it is done
+    habeas recipients 0204b5fb --said paypal:erasure:done --evidence "their call of 3 May, 14:10"
 
-    What they say is their word, and proves nothing: no row is ever shown as erased.
+    What they say is their word, and proves nothing: no row is ever shown as erased. That it is done
+    or that they hold nothing takes --evidence: how you know that they say so.
     """
     settings = console.load()
     async with app.register(settings) as engine:
@@ -47,9 +52,8 @@ async def recipients(case: str, said: str | None, login: str | None, *, as_json:
         known = reading.folded(await reading.entries(engine, case_id), rules)
     rows = all_rows(known, rules)
     if said is not None:
-        event = _said(case_id, said, rows)
-        async with app.local_edge(settings, app.CONSOLE) as sender:
-            await sender.decision(event, login or getpass.getuser())
+        event = _said(case_id, said, rows, who.name)
+        await decided(settings, who, event, says, evidence)
         told = {"case": case_id, "recipient": event.recipient, "right": event.right}
         if as_json:
             console.show_json({**told, "says": event.says})
@@ -61,7 +65,7 @@ async def recipients(case: str, said: str | None, login: str | None, *, as_json:
         console.out.print(_table(rows) if rows else "the policy of this case names nobody to tell")
 
 
-def _said(case: UUID, said: str, rows: tuple[RecipientRow, ...]) -> RecipientAcknowledged:
+def _said(case: UUID, said: str, rows: tuple[RecipientRow, ...], by: str) -> RecipientAcknowledged:
     """The decision. Raises `ClickException` saying what there is if it is none."""
     recipient, _, rest = said.partition(":")
     right, _, word = rest.partition(":")
@@ -73,7 +77,7 @@ def _said(case: UUID, said: str, rows: tuple[RecipientRow, ...]) -> RecipientAck
         raise click.ClickException(f"nothing is asked of {recipient}:{right}; of {there} it is")
     return RecipientAcknowledged(
         case=case,
-        by=app.CONSOLE,
+        by=by,
         recipient=recipient,
         right=right,
         at=wall_clock.now(),

@@ -119,7 +119,7 @@ async def _twice(  # noqa: PLR0917  what both commands take
         await decided(settings, who, event, says, evidence)
         told(known, "confirmed", as_json=as_json, proposal=event.proposal)
         return
-    if not (ground and says.strip() and evidence.strip()):
+    if not ground:
         raise click.UsageError("a proposal takes --ground, --says and --evidence")
     proposal = e.RefusalProposed(
         case=known.id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
@@ -18,6 +17,7 @@ from schemas.events import WhoseDecided
 from schemas.records import VerdictRow
 
 from . import console, graph_shown
+from .deciding import Who, as_person, decided, evidence, says
 
 Verdicts = dict[str, str]
 """By handle: `same`, `other` or `ask`."""
@@ -39,17 +39,21 @@ FOLLOWS = {
 @click.option(
     "--ask", multiple=True, metavar="HANDLE", help="Let them confirm it, by a link to it."
 )
-@click.option("--login", default=None, help="Who decides. Default: your login here.")
+@says
+@evidence
+@as_person
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 @console.as_json
 @console.command
-async def whose(
+async def whose(  # noqa: PLR0917  one parameter per option
     case: str,
     same: tuple[str, ...],
     other: tuple[str, ...],
     ask: tuple[str, ...],
-    login: str | None,
+    says: str,
+    evidence: str,
     *,
+    who: Who,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -87,9 +91,8 @@ async def whose(
         raise click.ClickException("the key of this case is destroyed: nothing can follow any more")
     rows = _rows(case_id, found, said)
     _confirm(found, said, ask=sys.stdin.isatty() and not yes, to_err=as_json)
-    event = WhoseDecided(case=case_id, by=app.CONSOLE, verdicts=_anew(rows, entries))
-    async with app.local_edge(settings, app.CONSOLE) as sender:
-        await sender.decision(event, login or getpass.getuser())
+    event = WhoseDecided(case=case_id, by=who.name, verdicts=_anew(rows, entries))
+    await decided(settings, who, event, says, evidence)
     if as_json:
         console.show_json({"case": case_id, "decided": rows})
     else:

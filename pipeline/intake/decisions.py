@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.case.deadline import CLARIFICATION, FEE, IDENTITY
 from pipeline.case.decisions import GROUNDS, HOW_SETTLED, NOT_POSSIBLE, PAID_OR_WAIVED
+from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import DONE, NOTHING, RECEIVED
 from schemas import events as e
 from schemas.events import Event
@@ -81,5 +82,9 @@ def check_words(event: Event, actor: Actor) -> None:
             raise RefusedError("decided_without_reasons")
         case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
             raise RefusedError("settled_without_evidence")
+        case e.IdentityProved() if event.method != LINK and not shows:
+            raise RefusedError("proved_without_evidence")
+        case e.RecipientAcknowledged() if event.says != RECEIVED and not shows:
+            raise RefusedError("recorded_without_evidence")
         case _:
             pass

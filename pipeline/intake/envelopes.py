@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from connectors.sdk.interface import Right
+from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import RECEIVED
 from schemas.codec import Codec, CodecError
 from schemas.envelope import SignatureError, disclose, verify
@@ -105,8 +106,7 @@ class Envelopes:
             raise UnauthenticatedError("role_may_not")
         if isinstance(event, IdentityProved) and event.level > sender.level:
             raise UnauthenticatedError("level_above_console")
-        is_word = isinstance(event, RecipientAcknowledged) and event.says != RECEIVED
-        if is_word and roles.Role.DPO not in sender.roles:  # a page knows that it has arrived
+        if (says_it := _who_says(event)) is not None and says_it not in sender.roles:
             raise UnauthenticatedError("role_may_not")
         actor = self._open(event, getattr(event, "key", ""))
         if not isinstance(actor, Actor):
@@ -142,6 +142,20 @@ def _is_signed(event: Event, key: SenderKey) -> bool:
     except SignatureError:
         return False
     return True
+
+
+def _who_says(event: Event) -> roles.Role | None:
+    """Whose word the very words of a decision are: a page's, or a person's. Else None.
+
+    A link shows that somebody holds an address, or that a recipient has what we sent: no more.
+    """
+    match event:
+        case IdentityProved():
+            return roles.Role.LINK if event.method == LINK else roles.Role.DPO
+        case RecipientAcknowledged() if event.says != RECEIVED:
+            return roles.Role.DPO
+        case _:
+            return None
 
 
 def _bounded(person: Person) -> None:

@@ -23,7 +23,7 @@ from ..case import lifecycle
 from ..case.case import Case
 from ..case.deadline import IDENTITY
 from ..case.decisions import IDENTITY_FAILURE
-from ..case.fold import BY_DPO
+from ..case.identifiers import BY_DPO
 from ..case.rules import Given, Rules
 from ..case.whose import ASK, EMAIL, POLICY
 

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from connectors.sdk import wall_clock
 from pipeline.app import WEB
+from pipeline.case.identifiers import LINK
 from pipeline.intake.edge import Edge
 from pipeline.keys.key_folder import KeyFileError
 from pipeline.register import links
@@ -29,7 +30,7 @@ from schemas.events import IdentityProved
 from .acknowledge import acknowledged, router
 from .pages import Pages
 
-LEVEL, METHOD = 2, "link"
+LEVEL = 2
 WITHIN = 8.0
 """Seconds for the register or the broker to answer."""
 GONE = 404
@@ -58,14 +59,14 @@ class Confirmation:
 
     async def prove(self, link: Link) -> None:
         """Publish the proof; returns once the broker has it. Said twice, it counts once."""
-        proved = IdentityProved(case=link.case, by=WEB, level=LEVEL, method=METHOD, tag=link.tag)
+        proved = IdentityProved(case=link.case, by=WEB, level=LEVEL, method=LINK, tag=link.tag)
         async with asyncio.timeout(WITHIN):
-            await self._edge.decision(proved, login=METHOD)
+            await self._edge.decision(proved, login=LINK)
 
     async def acknowledge(self, link: Link) -> None:
         """Publish that a recipient has what we sent; as `prove`."""
         async with asyncio.timeout(WITHIN):
-            await self._edge.decision(acknowledged(link, self._clock()), login=METHOD)
+            await self._edge.decision(acknowledged(link, self._clock()), login=LINK)
 
 
 def application(confirmation: Confirmation, pages: Pages) -> FastAPI:

@@ -106,7 +106,7 @@ async def test_a_webhook_has_what_we_signed(told: Told) -> None:
 
 
 async def test_who_is_silent_is_reminded_and_then_said_to_be_in_a_further_answer(
-    told: Told,
+    told: Told, tmp_path: Path
 ) -> None:
     case = (await told.rig.settled(await _erasure(told.rig, "silent"))).id
     found = await told.rig.until(case, _given_up, patience=60)
@@ -115,7 +115,13 @@ async def test_who_is_silent_is_reminded_and_then_said_to_be_in_a_further_answer
     assert [it.kind for it in found.responses] == ["final", "supplement"]
     notices = [it for it in told.rig.mails(case) if str(it["Subject"]).startswith("A recipient")]
     assert len(notices) == 1
-    code, _, err = await told.rig.habeas("recipients", str(case), "--said", "paypal:erasure:done")
+    done = ("recipients", str(case), "--said", "paypal:erasure:done")
+    code, _, err = await told.rig.habeas(*done)
+    assert (code, "--evidence says how you know" in err) == (2, True)
+    key = str(tmp_path / "uma.key")
+    assert (await told.rig.habeas("keys", "console", "uma", "--out", key))[0] == 0
+    who = ("--as", "uma", "--key", key)
+    code, _, err = await told.rig.habeas(*done, *who, "--evidence", "their call of today")
     assert code == 0, err
     await told.rig.until(case, lambda it: it.told["paypal", "erasure"].says == "done")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -122,16 +123,23 @@ async def test_the_same_person_is_searched_everywhere_and_then_the_plan_waits(up
 
 
 async def test_somebody_elses_record_vanishes_from_the_report_and_the_claim_settles_anew(
-    up: Rig,
+    up: Rig, tmp_path: Path
 ) -> None:
     email, contact = contest(up, "other", "somebody.other@example.org")
     case = await up.settled(await up.submit("access", email=email))
     assert states(case, "access")["freshdesk", "contact"] == {"open"}
     (record,) = (await graph(up, case.id))["records"]
-    await decide(up, case.id, "--other", record["handle"], "--login", "the-dpo")
+    key = str(tmp_path / "uma.key")
+    assert (await up.habeas("keys", "console", "uma", "--out", key))[0] == 0
+    says = ("--as", "uma", "--key", key, "--login", "uma-at-work", "--evidence", "a call")
+    await decide(up, case.id, "--other", record["handle"], *says)
     case = await up.until(case.id, lambda it: is_settled(it) and it.reports == 2)
     assert not [where for where in states(case, "access") if where[0] == "freshdesk"]
     assert case.claims["access"].state == "fulfilled"
+    _, out, _ = await up.habeas("decide", "list", str(case.id), "--json")
+    (taken,) = json.loads(out)
+    said = (taken["console"], taken["login"], taken["evidence"])
+    assert said == ("uma", "uma-at-work", "a call")
     ordered = await events(up, case.id, e.ResponseOrdered)
     assert [it.kind for it in ordered] == ["final", "supplement"]
     found = await graph(up, case.id)

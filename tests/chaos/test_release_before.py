@@ -65,7 +65,7 @@ async def test_what_was_left_open_is_taken_over_and_finished(tmp_path: Path, lef
         rig.run("up")
         async with app.local_edge(rig.settings, CONSOLE) as console:
             proved = IdentityProved(case=cases["asked"], by=CONSOLE, level=2, method="passport")
-            await console.decision(proved, login="dpo")
+            await console.decision(proved, login="dpo", evidence="a passport")
         for name, case in cases.items():
             if name not in {"settled", "asked"}:
                 await _is_erased(rig, people[name], case)

@@ -167,7 +167,8 @@ async def test_a_reviewer_neither_refuses_nor_extends_nor_says_who_somebody_is(
     proposed = e.RefusalProposed(case=case, by="reviewer", at=stage.hand.now, reason=UNFOUNDED)
     assert await stage.says("reviewer", proposed) == "refused_without_reasons_and_evidence"
     assert (await stage.look(case)).state == "identity_asked"
-    assert not await stage.says(CONSOLE, proved(by=CONSOLE))
+    assert await stage.says(CONSOLE, proved(by=CONSOLE)) == "proved_without_evidence"
+    assert not await stage.says(CONSOLE, proved(by=CONSOLE), evidence="a passport")
     assert (await stage.look(case)).state == "searching"
 
 
@@ -205,6 +206,9 @@ async def test_the_page_of_links_proves_identity_up_to_its_level_and_nothing_els
     withdrawn = e.ClaimWithdrawn(case=case, by="page", right="erasure")
     assert await stage.says("page", withdrawn) == "role_may_not"
     assert (await stage.look(case)).state == "identity_asked"
+    for by, method in (("page", "passport"), (CONSOLE, "link")):  # as if the other had said it
+        proved = e.IdentityProved(case=case, by=by, level=2, method=method)
+        assert await stage.says(by, proved, evidence="it") == "role_may_not"
     proved = e.IdentityProved(case=case, by="page", level=2, method="link")
     assert not await stage.says("page", proved)
     assert (await stage.look(case)).state == "searching"
@@ -258,7 +262,8 @@ async def test_who_submitted_a_case_does_not_let_it_go_on(stage: Stage) -> None:
             e.PlanChanged(case=case, by=it, digest=plan.digest, leave=(b"0" * 16,)),
             e.IdentityProved(case=unproved, by=it, level=2, method="passport"),
         ):
-            assert await stage.says(it, decision) == "submitted_by_the_same"
+            said = await stage.says(it, decision, evidence="a passport")
+            assert said == "submitted_by_the_same"
     assert await stage.plan(case) == plan
     assert (await stage.look(unproved)).state == "identity_asked"
     of_others = await stage.case()  # of another intake they decide

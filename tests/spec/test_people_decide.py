@@ -199,8 +199,11 @@ async def test_who_could_not_be_confirmed_is_never_refused_for_good(world: World
     assert world.calls("freshdesk").total() == 0
     proof = e.IdentityProved(case=case, by="dpo", level=2, method="person")
     await world.decide(proof, evidence="a call back to the number that we have")
+    await world.approve(case)  # it rests on a person's word
     assert world.row("freshdesk", contact) is None
     assert str(case) in world.mails(to=ANN)[-1].text
+    used = "Used to search: our Data Protection Officer confirmed that it is yours."
+    assert used in (await world.answer()).text
 
 
 async def test_a_decision_is_kept_with_who_took_it_in_which_role_and_why(world: World) -> None:

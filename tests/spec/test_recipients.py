@@ -143,7 +143,7 @@ async def test_what_a_recipient_says_otherwise_the_dpo_records(world: World, ann
             at=world.now,
             says="nothing" if it == "segment" else "done",
         )
-        await world.decide(said)
+        await world.decide(said, evidence="their letter of 1 April")
     answer = (await world.answer()).text
     assert "They say that they hold nothing about you." in answer
     assert "They say that it is done. That is their word: we cannot look there." in answer
