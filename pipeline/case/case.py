@@ -351,9 +351,11 @@ class Case:
     by_hand: Mapping[Settled, OutcomeRow] = field(default_factory=dict)
     """What became of what a person settled and no look proved, as long as it is open otherwise."""
     needed: frozenset[str] = frozenset()
-    """Items of the inbox that the DPO was told of."""
+    """Items of the inbox that wait, and that the DPO was told of."""
     needed_again: frozenset[str] = frozenset()
     """Those they were told of again."""
+    summons: int = 0
+    """How often the DPO was told that something waits."""
     keyless: bool = False
     """Whether the key of its record is gone: then nothing more can be said of it to anybody."""
     told: Mapping[tuple[str, str], Instructed] = field(default_factory=dict)

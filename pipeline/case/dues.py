@@ -48,7 +48,10 @@ RECIPIENT = "recipient"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Due:
-    """At `at`, `kind` is due; `ref` is an order's id, a system, a digest, days, or a case."""
+    """At `at`, `kind` is due; `ref` is an order's id, a system, a digest, days, a count, or a case.
+
+    Two that differ in none of these are one, and said once.
+    """
 
     at: datetime
     kind: str
@@ -131,11 +134,11 @@ def _people(case: Case, rules: Rules) -> Iterator[Due]:
     """When the DPO is told that something waits for a person: at once, and before its time."""
     items = list(waiting(case, rules))
     if any(not it.mailed and it.id not in case.needed for it in items):
-        yield Due(case.received_at, PEOPLE)
+        yield Due(case.received_at, PEOPLE, str(case.summons))
     told = [it for it in items if it.id in case.needed and it.id not in case.needed_again]
     later = [it.due for it in told if not case.is_open]  # else the date of the answer reminds
     if later:
-        yield Due(min(later) - rules.settings.deadline_near, PEOPLE_AGAIN)
+        yield Due(min(later) - rules.settings.deadline_near, PEOPLE_AGAIN, str(case.summons))
 
 
 def event_of(case: UUID, due: Due) -> Event:

@@ -44,7 +44,8 @@ def apply(case: Case | None, event: Event, rules: Rules) -> Case:
         return Case(id=event.case, number=1, received_at=at, due_at=at)
     case = replace(case, number=case.number + 1, state=lifecycle.after(case.state, event))
     how = _APPLY.get(type(event))
-    return case if how is None else how(case, event, rules)
+    case = case if how is None else how(case, event, rules)
+    return _still_needed(case, rules) if case.needed else case
 
 
 def _opened(case: Case, event: e.CaseOpened, rules: Rules) -> Case:
@@ -294,7 +295,17 @@ def _people_needed(case: Case, event: e.PeopleNeeded, rules: Rules) -> Case:
     items = list(inbox.waiting(case, rules))
     again = {it.id for it in items if event.again}
     told = case.needed | {it.id for it in items}
-    return replace(case, needed=told, needed_again=case.needed_again | again)
+    return replace(
+        case, needed=told, needed_again=case.needed_again | again, summons=case.summons + 1
+    )
+
+
+def _still_needed(case: Case, rules: Rules) -> Case:
+    """What ended and comes to wait once more is told once more."""
+    waits = {it.id for it in inbox.waiting(case, rules)}
+    if case.needed <= waits:
+        return case
+    return replace(case, needed=case.needed & waits, needed_again=case.needed_again & waits)
 
 
 def _paused(case: Case, event: e.ClockPaused, _: Rules) -> Case:

@@ -10,6 +10,7 @@ from pipeline.case import inbox
 from pipeline.case.inbox import Item
 from pipeline.intake.roles import Role
 from schemas import events as e
+from schemas.records import VerdictRow
 
 from .world import World
 
@@ -135,14 +136,48 @@ async def test_who_says_that_it_is_done_says_how(world: World) -> None:
     assert [it.id for it in await items(world)] == [item.id]
 
 
-async def test_what_has_not_failed_cannot_be_settled_ahead(world: World) -> None:
-    """Art. 5(2): what fails afterwards is on the list all the same."""
+async def test_what_was_settled_and_waits_once_more_is_told_once_more(world: World) -> None:
+    """Art. 12(3), 12(6): whose records are is decided, and again of what that leads to."""
+    further = "roth@example.org"
+    world.holds("freshdesk", "contact", email=ANN, other_emails=[further], name="Ann Lee")
+    for name in ("Bea Roth", "Cem Duval"):
+        world.holds("stripe", "customer", email=further, name=name)
+    case = await world.submit("access", email=ANN, name="Ann Lee")
+    (before,) = await items(world)
+    known = await world.case()
+    (tag,) = known.known.keys() - known.proofs.keys()
+    same = VerdictRow(tag=tag, verdict="same")
+    await world.decide(e.WhoseDecided(case=case, by="dpo", verdicts=(same,)))
+    (after,) = await items(world)
+    assert (after.kind, after.id, after.says != before.says) == ("whose", before.id, True)
+    told = [it for it in world.mails(to=DPO) if it.subject.startswith("Something waits")]
+    assert len(told) == 2
+
+
+async def out_of_reach(world: World) -> None:
+    """Somebody whom no letter can be sent to; what they ask for waits for an approval."""
     nowhere = "ann.at.example.org"
     contact = world.holds("freshdesk", "contact", email=nowhere)
     number = int(contact.partition("/")[2])
     for n in range(30):
         world.holds("freshdesk", "ticket", requester_id=number, subject=f"Question {n}")
     await world.submit("erasure", email=nowhere)
+
+
+async def test_the_dpo_hears_of_what_comes_to_wait_later_as_well(world: World) -> None:
+    """Art. 12(3): of each thing once, however many there are in a case."""
+    await out_of_reach(world)
+    told = [it for it in world.mails(to=DPO) if it.subject.startswith("Something waits")]
+    assert len(told) == 1
+    await world.approve()
+    await world.later(days=1)
+    told = [it for it in world.mails(to=DPO) if it.subject.startswith("Something waits")]
+    assert len(told) == 2
+
+
+async def test_what_has_not_failed_cannot_be_settled_ahead(world: World) -> None:
+    """Art. 5(2): what fails afterwards is on the list all the same."""
+    await out_of_reach(world)
     failed = next(it for it in await items(world) if it.kind == "undelivered")
     assert failed.about is not None
     assert failed.about.kind == "notice 1"
