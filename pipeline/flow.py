@@ -102,6 +102,7 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.FeeAsked,
     e.FeeSettled,
     e.ItemSettled,
+    e.ItemTaken,
     e.DeadlineExtended,
     e.ClockPaused,
     e.ClockResumed,

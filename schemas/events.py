@@ -332,6 +332,22 @@ class ItemSettled(Event):
     signature: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemTaken(Event):
+    """Somebody sees to an item of the inbox, until it ends or another person takes it."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    """When: to take it once more, after another person had it, is another decision."""
+    item: str
+    """What `habeas inbox` calls it."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
 # Decided.
 
 
@@ -650,6 +666,10 @@ class NoticeOrdered(Event):
     """Systems that had been told to, and have not answered yet."""
     items: int = 0
     """How many things wait for a person."""
+    untaken: int = 0
+    """How many of them nobody has taken."""
+    takers: tuple[str, ...] = ()
+    """The consoles of those who have taken the others."""
     documents: str = ""
     """The policy's row about the documents that a customer is told of."""
     waits: tuple[WaitRow, ...] = ()

@@ -268,6 +268,18 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Who sees to an item of the inbox, by their console."""
+
+    by: str
+    since: datetime
+    recorded: int = 0
+    """Number of the event that seals who was logged in there; 0 before it is there."""
+    login: bytes = b""
+    """A tag of who that was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """Everything that is known of a case, and nothing of the person."""
 
@@ -354,6 +366,8 @@ class Case:
     """Items of the inbox that wait, and that the DPO was told of."""
     needed_again: frozenset[str] = frozenset()
     """Those they were told of again."""
+    taken: Mapping[str, Taken] = field(default_factory=dict)
+    """Items of the inbox that wait, and that somebody sees to."""
     summons: int = 0
     """How often the DPO was told that something waits."""
     keyless: bool = False

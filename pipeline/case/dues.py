@@ -29,7 +29,7 @@ from .case import TASK, Case
 from .follow_up import due_dates, ended
 from .inbox import waiting
 from .planned import turn_id, turns
-from .reminders import interim_at, progress_at, reminders
+from .reminders import interim_at, people_again_at, progress_at, reminders
 from .rules import Rules
 from .waiting import look_id, looks_due
 
@@ -132,13 +132,10 @@ _SAYS: Mapping[str, Callable[[UUID, Due], Event]] = {
 
 def _people(case: Case, rules: Rules) -> Iterator[Due]:
     """When the DPO is told that something waits for a person: at once, and before its time."""
-    items = list(waiting(case, rules))
-    if any(not it.mailed and it.id not in case.needed for it in items):
+    if any(not it.mailed and it.id not in case.needed for it in waiting(case, rules)):
         yield Due(case.received_at, PEOPLE, str(case.summons))
-    told = [it for it in items if it.id in case.needed and it.id not in case.needed_again]
-    later = [it.due for it in told if not case.is_open]  # else the date of the answer reminds
-    if later:
-        yield Due(min(later) - rules.settings.deadline_near, PEOPLE_AGAIN, str(case.summons))
+    if (again := people_again_at(case, rules)) is not None:
+        yield Due(again, PEOPLE_AGAIN, str(case.summons))
 
 
 def event_of(case: UUID, due: Due) -> Event:

@@ -12,7 +12,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import IdentifierRow
 
-from . import answers, by_hand, decisions, follow_up, inbox, lifecycle, orders, recipients
+from . import answers, by_hand, decisions, follow_up, inbox, lifecycle, orders, recipients, taking
 from .case import Case, Claim, Known, Plan
 from .counted import redated
 from .deadline import Pause
@@ -45,7 +45,7 @@ def apply(case: Case | None, event: Event, rules: Rules) -> Case:
     case = replace(case, number=case.number + 1, state=lifecycle.after(case.state, event))
     how = _APPLY.get(type(event))
     case = case if how is None else how(case, event, rules)
-    return _still_needed(case, rules) if case.needed else case
+    return _of_what_waits(case, rules) if case.needed or case.taken else case
 
 
 def _opened(case: Case, event: e.CaseOpened, rules: Rules) -> Case:
@@ -300,12 +300,21 @@ def _people_needed(case: Case, event: e.PeopleNeeded, rules: Rules) -> Case:
     )
 
 
-def _still_needed(case: Case, rules: Rules) -> Case:
-    """What ended and comes to wait once more is told once more."""
+def _of_what_waits(case: Case, rules: Rules) -> Case:
+    """What ended and comes to wait once more is told once more, and is nobody's yet."""
     waits = {it.id for it in inbox.waiting(case, rules)}
-    if case.needed <= waits:
+    if case.needed | case.taken.keys() <= waits:
         return case
-    return replace(case, needed=case.needed & waits, needed_again=case.needed_again & waits)
+    return replace(
+        case,
+        needed=case.needed & waits,
+        needed_again=case.needed_again & waits,
+        taken={item: it for item, it in case.taken.items() if item in waits},
+    )
+
+
+def _recorded(case: Case, event: e.DecisionRecorded, rules: Rules) -> Case:
+    return taking.recorded(decisions.recorded(case, event, rules), event)
 
 
 def _paused(case: Case, event: e.ClockPaused, _: Rules) -> Case:
@@ -341,10 +350,11 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.RequestRefused: _refused,
     e.ClaimWithdrawn: _withdrawn,
     e.RefusalProposed: decisions.proposed,
-    e.DecisionRecorded: decisions.recorded,
+    e.DecisionRecorded: _recorded,
     e.FeeAsked: decisions.fee_asked,
     e.FeeSettled: decisions.fee_settled,
     e.ItemSettled: _item_settled,
+    e.ItemTaken: taking.taken,
     e.PeopleNeeded: _people_needed,
     e.SearchOrdered: orders.search_ordered,
     e.TaskOrdered: orders.task_ordered,

@@ -17,7 +17,7 @@ from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
 from . import lifecycle, recipients
-from .case import DONE, ERASURE, RESPONSE, SPENT, Case, Row
+from .case import DONE, ERASURE, RESPONSE, SPENT, Case, Row, Taken
 from .coverage import SYSTEM, WHOSE, coverage, difference, found
 from .follow_up import how_ended
 from .outcome import OF_PEOPLE
@@ -84,10 +84,17 @@ class Item:
     """What is settled by hand; None for what a decision of another kind settles."""
     mailed: bool = False
     """Whether the DPO has a mail of its own about it."""
+    taken: Taken | None = None
+    """Who sees to it; None while nobody does."""
 
 
 def waiting(case: Case, rules: Rules) -> Iterator[Item]:
     """Everything of a case that waits for a person, whatever its order."""
+    for it in _every(case, rules):
+        yield replace(it, taken=case.taken.get(it.id)) if it.id in case.taken else it
+
+
+def _every(case: Case, rules: Rules) -> Iterator[Item]:
     if case.state == lifecycle.WITHDRAWN or case.keyless:
         return
     yield from _identity(case)
@@ -104,6 +111,11 @@ def waiting(case: Case, rules: Rules) -> Iterator[Item]:
 def may_settle(roles: Iterable[str], item: Item) -> bool:
     """Whether one of the roles of a console may settle an item, or take it."""
     return not {DPO, item.role}.isdisjoint(roles)
+
+
+def takers(items: Iterable[Item]) -> tuple[str, ...]:
+    """The consoles of those who see to something of it."""
+    return tuple(sorted({it.taken.by for it in items if it.taken is not None}))
 
 
 def _item(  # noqa: PLR0917  what every item has

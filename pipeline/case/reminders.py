@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,8 @@ from .waiting import queues
 
 EXTENDED, PROGRESS = "extended", "progress"
 """Kinds of notices that tell a person that it takes longer."""
+UNTAKEN, DOUBLED = timedelta(days=7), 6
+"""The pause after which the DPO is told again of what nobody takes, and how often it doubles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,40 @@ def progress_at(case: Case, rules: Rules) -> datetime | None:
     """When to write again to a person whose answer takes longer; None if it does not."""
     if not case.extended or not case.is_open:
         return None
-    told = [
-        it.ordered
-        for slot, it in case.orders.items()
-        if slot[0] == NOTICE
-        and isinstance(it.ordered, NoticeOrdered)
-        and it.ordered.kind in {EXTENDED, PROGRESS}
-    ]
+    told = [it for it in _notices(case) if it.kind in {EXTENDED, PROGRESS}]
     if not told:
         return None
-    written = max(it.not_after for it in told) - rules.settings.not_after_act
-    return written + timedelta(days=rules.policy_of(case.policy).clock.progress)
+    return _written(told, rules) + timedelta(days=rules.policy_of(case.policy).clock.progress)
+
+
+def people_again_at(case: Case, rules: Rules) -> datetime | None:
+    """When the DPO is told again of what waits for a person; None if that is not called for.
+
+    While an answer is due, its date reminds. What somebody has taken they are reminded of once,
+    what nobody has with growing pauses until somebody takes it.
+    """
+    told = [it for it in _notices(case) if it.to == inbox.DPO]
+    if case.is_open or not told:
+        return None
+    known = [it for it in inbox.waiting(case, rules) if it.mailed or it.id in case.needed]
+    fresh = [it for it in known if it.id not in case.needed_again]
+    items = fresh or [it for it in known if it.taken is None]
+    if not items:
+        return None
+    near = rules.settings.deadline_near
+    pause = near if fresh else UNTAKEN * 2 ** min(max(case.summons - 2, 0), DOUBLED)
+    return max(min(it.due for it in items) - near, _written(told, rules) + pause)
+
+
+def _notices(case: Case) -> Iterator[NoticeOrdered]:
+    for slot, it in case.orders.items():
+        if slot[0] == NOTICE and isinstance(it.ordered, NoticeOrdered):
+            yield it.ordered
+
+
+def _written(notices: Iterable[NoticeOrdered], rules: Rules) -> datetime:
+    """When the latest of them was written."""
+    return max(it.not_after for it in notices) - rules.settings.not_after_act
 
 
 def waits(case: Case, rules: Rules) -> tuple[WaitRow, ...]:

@@ -31,7 +31,7 @@ def stale(case: Case, event: Event, rules: Rules, given: Given) -> str:
             return _of_plan(case, event, given.now)
         case e.IdentityProved() | e.IdentityRejected() | e.WhoseDecided():
             return _of_identity(case, event, rules)
-        case e.ItemSettled() | e.RecipientAcknowledged():
+        case e.ItemSettled() | e.ItemTaken() | e.RecipientAcknowledged():
             return _of_inbox(case, event, rules, given)
         case _:
             return _of_request(case, event)
@@ -125,15 +125,28 @@ def _of_proof(case: Case, event: e.IdentityProved) -> str:
 
 
 def _of_inbox(
-    case: Case, event: e.ItemSettled | e.RecipientAcknowledged, rules: Rules, given: Given
+    case: Case,
+    event: e.ItemSettled | e.ItemTaken | e.RecipientAcknowledged,
+    rules: Rules,
+    given: Given,
 ) -> str:
     if isinstance(event, e.RecipientAcknowledged):
         return _not_told(case, event, rules)
-    about = About(right=event.right, system=event.system, kind=event.kind, was=event.was)
-    item = next((it for it in inbox.waiting(case, rules) if it.about == about), None)
+    item = next((it for it in inbox.waiting(case, rules) if _is_meant(it, event)), None)
     if item is None:
         return "nothing of the kind waits for a person"
-    return "" if inbox.may_settle(given.roles, item) else f"it waits for the {item.role}"
+    if not inbox.may_settle(given.roles, item):
+        return f"it waits for the {item.role}"
+    had = item.taken
+    is_theirs = had is not None and (had.by, had.login) == (event.by, given.login)
+    return "they have it already" if isinstance(event, e.ItemTaken) and is_theirs else ""
+
+
+def _is_meant(it: inbox.Item, event: e.ItemSettled | e.ItemTaken) -> bool:
+    if isinstance(event, e.ItemTaken):
+        return it.id == event.item
+    about = About(right=event.right, system=event.system, kind=event.kind, was=event.was)
+    return it.about == about
 
 
 def _not_told(case: Case, event: e.RecipientAcknowledged, rules: Rules) -> str:

@@ -140,6 +140,19 @@ NOT_PERMITTED = (
 )
 
 
+class OrElse(click.Group):
+    """A group that is one of its commands where none is named: `habeas hold` is `hold engage`."""
+
+    def __init__(self, *args: Any, default: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [self._default, *args]
+        return super().parse_args(ctx, args)
+
+
 def command(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     """Run an async command; end on SIGINT and SIGTERM; show errors that say what to do."""
 

@@ -27,16 +27,7 @@ ALL = "all"
 """What people call every system."""
 
 
-class _Hold(click.Group):
-    """`habeas hold stripe` is `habeas hold engage stripe`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
-            args = ["engage", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_Hold)
+@click.group(cls=console.OrElse, default="engage")
 def hold() -> None:
     """Stop erasing in SYSTEM, or in every system.
 

@@ -2,65 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import click
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from connectors.sdk import wall_clock
 from pipeline import app
+from pipeline.case.case import Taken
 from pipeline.case.inbox import DPO, Item, waiting
 from pipeline.case.rules import Rules
-from pipeline.register import reading
-from pipeline.register.reading import CaseLine
+from pipeline.keys.key_folder import KeyFileError
+from pipeline.register import decisions, reading
+from pipeline.register.reading import CaseLine, Entry
+from pipeline.settings import Settings
+from schemas.events import ItemTaken
 
 from . import console
+from .deciding import Who, as_person, decided, evidence, opened, says, told
 
 ROLES = ("dpo", "reviewer")
 
 
-@click.command()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who sees to an item."""
+
+    console: str
+    login: str
+    """Empty if the key of the case is not here."""
+    since: datetime
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        return f"{self.console} ({self.login})" if self.login else self.console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An item, and who sees to it; None is nobody."""
+
+    item: Item
+    owner: Owner | None = None
+
+
+@click.group(cls=console.OrElse, default="list")
+def inbox() -> None:
+    """List what waits for a person over all cases, or in CASE, the nearest date first.
+
+    \b
+    habeas inbox                         plans to approve, records that are contested, identities,
+    habeas inbox 0204b5fb                what is left to do by hand, proposals for a second person
+    habeas inbox --role reviewer         what a reviewer may settle; the DPO may settle everything
+    habeas inbox take 0204b5fb 3fa2c1    you see to it, and whoever looks knows that
+
+    The DPO has a mail when something of a case comes to wait for them, another one before its date,
+    and, of what nobody has taken, more of them with growing pauses. It shows nothing of the persons
+    whom the cases are about.
+    """
+
+
+@inbox.command(name="list")
 @click.argument("case", default="")
 @click.option("--role", type=click.Choice(ROLES), help="Only what this role may settle.")
 @console.as_json
 @console.command
-async def inbox(case: str, role: str | None, *, as_json: bool) -> None:
-    """List what waits for a person over all cases, or in CASE, the nearest date first.
-
-    \b
-    habeas inbox                     plans to approve, records that are contested, identities,
-    habeas inbox 0204b5fb            what is left to do by hand, proposals for a second person
-    habeas inbox --role reviewer     what a reviewer may settle; the DPO may settle everything
-
-    The DPO has a mail when something of a case comes to wait for them, and another one before its
-    date. It shows no personal data.
-    """
+async def list_items(case: str, role: str | None, *, as_json: bool) -> None:
+    """List what waits for a person, over all cases or in CASE, the nearest date first."""
     settings = console.load()
     async with app.register(settings) as engine:
         rules = await app.rules_of(settings, engine)
         only = await reading.find(engine, case) if case else None
         lines = [it for it in await reading.cases(engine) if only in {None, it.id}]
-        found = [item for line in lines for item in await _of_case(engine, line, rules)]
-    items = sorted(
-        (it for it in found if role in {None, DPO, it.role}),
-        key=lambda it: (it.due, it.case, it.id),
+        found = [it for line in lines for it in await _of_case(settings, engine, line, rules)]
+    shown = sorted(
+        (it for it in found if role in {None, DPO, it.item.role}),
+        key=lambda it: (it.item.due, it.item.case, it.item.id),
     )
     if as_json:
-        console.show_json(items)
-        return
-    table = Table("due", "case", "item", "for", "what waits")
-    for it in items:
-        row = (f"{it.due:%Y-%m-%d}", console.short(it.case), it.id, it.role)
-        table.add_row(*row, f"{it.says}\n  {it.command}")
-    console.out.print(table if items else "nothing waits for anybody")
+        console.show_json([_plain(it) for it in shown])
+    else:
+        console.out.print(_table(shown) if shown else "nothing waits for anybody")
 
 
-async def _of_case(engine: AsyncEngine, line: CaseLine, rules: Rules) -> list[Item]:
+@inbox.command()
+@click.argument("case")
+@click.argument("item")
+@says
+@evidence
+@as_person
+@console.as_json
+@console.command
+async def take(case: str, item: str, says: str, evidence: str, *, who: Who, as_json: bool) -> None:
+    """Say that you see to ITEM of CASE, or take it over from who does, until it ends.
+
+    Whoever may settle it may take it: `habeas inbox` shows for which role it waits.
+    """
+    settings = console.load()
+    known = await opened(settings, case)
+    async with app.register(settings) as engine:
+        rules = await app.rules_of(settings, engine)
+    named = item.lower()
+    found = next((it for it in waiting(known, rules) if it.id == named), None)
+    if found is None:
+        raise click.ClickException(f"{item!r} is nothing that waits: `habeas inbox {case}`")
+    event = ItemTaken(case=known.id, by=who.name, at=wall_clock.now(), item=found.id)
+    await decided(settings, who, event, says, evidence)
+    over = f", over from {found.taken.by}" if found.taken else ""
+    told(known, f"{who.name} takes {found.id}{over}", as_json=as_json, item=found.id)
+
+
+def _plain(it: Shown) -> dict[str, object]:
+    """An item as JSON has it."""
+    fields = {name: getattr(it.item, name) for name in Item.__dataclass_fields__}
+    del fields["taken"]
+    return {**fields, "owner": it.owner}
+
+
+def _table(shown: Sequence[Shown]) -> Table:
+    table = Table("due", "case", "item", "for", "taken by", "what waits")
+    for it in shown:
+        item, owner = it.item, it.owner.shown if it.owner else "nobody"
+        row = (f"{item.due:%Y-%m-%d}", console.short(item.case), item.id, item.role, owner)
+        table.add_row(*row, f"{item.says}\n  {item.command}")
+    return table
+
+
+async def _of_case(
+    settings: Settings, engine: AsyncEngine, line: CaseLine, rules: Rules
+) -> list[Shown]:
     """What waits in a case: what its events tell, holds on its systems, and what broke."""
     entries = await reading.entries(engine, line.id)
     items = list(waiting(reading.folded(entries, rules), rules)) if entries else []
-    return [*items, *_held(line), *(() if items or not line.broken else (_broken(line),))]
+    shown = [
+        Shown(
+            item=it,
+            owner=await _owner(settings, engine, entries, it.taken) if it.taken else None,
+        )
+        for it in items
+    ]
+    others = [*_held(line), *(() if items or not line.broken else (_broken(line),))]
+    return [*shown, *(Shown(item=it) for it in others)]
+
+
+async def _owner(
+    settings: Settings, engine: AsyncEngine, entries: Sequence[Entry], it: Taken
+) -> Owner:
+    """Who took it, with the login where this machine can open it."""
+    files, codec = app.Place(settings.data).keys, await app.codec(settings)
+    told = [entry for entry in entries if entry.number == it.recorded]
+    try:
+        made = await decisions.taken(engine, codec, files, entries[0].event.case, told)
+    except KeyFileError:
+        made = None
+    return Owner(console=it.by, login=made[0].login if made else "", since=it.since)
 
 
 def _held(line: CaseLine) -> Iterator[Item]:

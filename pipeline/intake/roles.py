@@ -29,23 +29,26 @@ TAKE_TWO: frozenset[type[Event]] = frozenset({e.RequestRefused, e.FeeAsked})
 """What a second person says of a first one's proposal: another login, another console, another key.
 """
 
+OF_ITEMS: frozenset[type[Event]] = frozenset({e.ItemSettled, e.ItemTaken})
+"""Of the inbox: each item names the role that it waits for."""
+
 MAY: Mapping[Role, frozenset[type[Event]]] = {
     Role.DPO: OF_PLANS
     | TAKE_TWO
+    | OF_ITEMS
     | {
         e.IdentityProved,
         e.IdentityRejected,
         e.WhoseDecided,
         e.RefusalProposed,
         e.FeeSettled,
-        e.ItemSettled,
         e.DeadlineExtended,
         e.ClockPaused,
         e.ClockResumed,
         e.ClaimWithdrawn,
         e.RecipientAcknowledged,
     },
-    Role.REVIEWER: OF_PLANS | {e.ClaimWithdrawn, e.RefusalProposed, e.ItemSettled},
+    Role.REVIEWER: OF_PLANS | OF_ITEMS | {e.ClaimWithdrawn, e.RefusalProposed},
     Role.AUDITOR: frozenset(),
     Role.LINK: frozenset({e.IdentityProved, e.RecipientAcknowledged}),
 }

@@ -41,6 +41,7 @@ DECISIONS = (
     | e.FeeAsked
     | e.FeeSettled
     | e.ItemSettled
+    | e.ItemTaken
     | e.WhoseDecided
     | e.PlanApproved
     | e.PlanChanged

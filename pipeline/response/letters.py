@@ -27,6 +27,7 @@ SUBJECTS = {
     "withdrawn": "You have withdrawn your request",
     "people": "Something waits for you",
     "people_again": "Something still waits for you",
+    "people_untaken": "Urgent: nobody has taken what waits for you",
     "extended": "Your request takes longer",
     "progress": "We are still working on your request",
     "paused": "We need something from you to go on",
@@ -97,6 +98,8 @@ class Letters:
             "acted": words.joined(map(words.system, order.acted)),
             "told": words.joined(map(words.system, order.told)),
             "things": "1 thing waits" if order.items == 1 else f"{order.items} things wait",
+            "untaken": order.untaken,
+            "taken": _taken(order),
             "token": token,
             "link": (link := _link(order.kind, token, pages)),
         }
@@ -104,6 +107,17 @@ class Letters:
         text = "\n\n".join(map(_wrapped, paragraphs)) + "\n"
         html = rendered("letter.html", paragraphs=paragraphs, link=link).decode()
         return Letter(f"{SUBJECTS[order.kind]} [{str(order.case)[:8]}]", text, html)
+
+
+def _taken(order: NoticeOrdered) -> str:
+    """Who sees to what waits for people, in a sentence; empty if nothing does."""
+    if not order.items:
+        return ""
+    if order.untaken == order.items:
+        return "Nobody has taken it." if order.items == 1 else "Nobody has taken any of it."
+    have = "has" if len(order.takers) == 1 else "have"
+    what = f"some of it, and nobody has taken {order.untaken} more" if order.untaken else "it"
+    return f"{words.joined(order.takers)} {have} taken {what}."
 
 
 def _link(kind: str, token: str, pages: str) -> str:

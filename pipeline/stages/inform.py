@@ -16,6 +16,7 @@ from schemas.events import (
     ReminderDue,
 )
 
+from ..case import inbox
 from ..case.case import Case
 from ..case.reminders import PROGRESS, waits
 from ..case.rules import Given, Rules
@@ -66,4 +67,11 @@ def _reminded(
         return
     kind = "reminder" if event.days > clock.escalation else "escalation"
     ordered = notice(case, kind if event.days else "late", DPO, rules, given)
-    yield replace(ordered, waits=waits(case, rules))
+    items = list(inbox.waiting(case, rules))
+    yield replace(
+        ordered,
+        waits=waits(case, rules),
+        items=len(items),
+        untaken=sum(it.taken is None for it in items),
+        takers=inbox.takers(items),
+    )

@@ -61,6 +61,13 @@ def _awaited(case: Case) -> tuple[str, ...]:
 def _inbox(case: Case, event: PeopleNeeded, rules: Rules, given: Given) -> Iterator[NoticeOrdered]:
     items = list(inbox.waiting(case, rules))
     if items:
-        kind = "people_again" if event.again else "people"
-        ordered = notice(case, kind, DPO, rules, given)
-        yield replace(ordered, items=len(items), expires_at=min(it.due for it in items))
+        untaken = sum(it.taken is None for it in items)
+        again = "people_untaken" if untaken else "people_again"
+        ordered = notice(case, again if event.again else "people", DPO, rules, given)
+        yield replace(
+            ordered,
+            items=len(items),
+            untaken=untaken,
+            takers=inbox.takers(items),
+            expires_at=min(it.due for it in items),
+        )

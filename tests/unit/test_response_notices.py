@@ -33,7 +33,7 @@ TOKEN = "q7Zt-Kx_91"
 REASONS = "You asked for the same again, and again for a payment to stop asking."
 CONTROLLER = "BizXpert, Inc."
 TO_DPO = {"approval_asked", "received_late", "broke", "reminder", "escalation", "late"}
-TO_DPO |= {"people", "people_again"}
+TO_DPO |= {"people", "people_again", "people_untaken"}
 PAGES = "https://privacy.example.org/"
 GRANTS = Grants((grants.grant(grants.RECORD, b"k" * 32, uuid4(), "notice"),))
 

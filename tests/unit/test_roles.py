@@ -19,6 +19,7 @@ ROWS = {
         e.ClaimWithdrawn,
         e.RefusalProposed,
         e.ItemSettled,
+        e.ItemTaken,
     },
     Role.AUDITOR: set(),
     Role.LINK: {e.IdentityProved, e.RecipientAcknowledged},
