@@ -247,13 +247,14 @@ async def _abandon() -> None:
 def _ended(error: BaseException) -> click.ClickException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    shown = click.ClickException(plain(_said(error)))
+    shown = click.ClickException(plain(said(error)))
     if isinstance(error, GaveUpError):
         shown.exit_code = GAVE_UP
     return shown
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
+    """An error in a sentence that says what to do, without a stranger's words."""
     if isinstance(error, REFUSED):
         return NOT_PERMITTED.format(what=type(error).__name__)
     if isinstance(error, KafkaError) and error.retriable:

@@ -21,7 +21,7 @@ from pipeline.register.reading import CaseLine, Entry
 from pipeline.settings import Settings
 from schemas.events import ItemTaken
 
-from . import console
+from . import console, put_aside
 from .deciding import Who, as_person, decided, evidence, opened, says, told
 
 ROLES = ("dpo", "reviewer")
@@ -61,8 +61,9 @@ def inbox() -> None:
     habeas inbox take 0204b5fb 3fa2c1    you see to it, and whoever looks knows that
 
     The DPO has a mail when something of a case comes to wait for them, another one before its date,
-    and, of what nobody has taken, more of them with growing pauses. It shows nothing of the persons
-    whom the cases are about.
+    and, of what nobody has taken, more of them with growing pauses. Records that nobody could
+    read are of no case: without CASE it says how many lie in dead letters, and why. It shows
+    nothing of the persons whom the cases are about.
     """
 
 
@@ -74,19 +75,18 @@ def inbox() -> None:
 async def list_items(case: str, role: str | None, *, as_json: bool) -> None:
     """List what waits for a person, over all cases or in CASE, the nearest date first."""
     settings = console.load()
-    async with app.register(settings) as engine:
-        rules = await app.rules_of(settings, engine)
-        only = await reading.find(engine, case) if case else None
-        lines = [it for it in await reading.cases(engine) if only in {None, it.id}]
-        found = [it for line in lines for it in await _of_case(settings, engine, line, rules)]
+    found = await _found(settings, case)
+    aside = None if case else await put_aside.looked(settings)
     shown = sorted(
         (it for it in found if role in {None, DPO, it.item.role}),
         key=lambda it: (it.item.due, it.item.case, it.item.id),
     )
     if as_json:
-        console.show_json([_plain(it) for it in shown])
-    else:
-        console.out.print(_table(shown) if shown else "nothing waits for anybody")
+        console.show_json({"items": [_plain(it) for it in shown], "dead_letters": aside})
+        return
+    console.out.print(_table(shown) if shown else "nothing waits for anybody")
+    if aside is not None and aside.records != 0:
+        console.out.print(str(aside), soft_wrap=True)
 
 
 @inbox.command()
@@ -114,6 +114,15 @@ async def take(case: str, item: str, says: str, evidence: str, *, who: Who, as_j
     await decided(settings, who, event, says, evidence)
     over = f", over from {found.taken.by}" if found.taken else ""
     told(known, f"{who.name} takes {found.id}{over}", as_json=as_json, item=found.id)
+
+
+async def _found(settings: Settings, case: str) -> list[Shown]:
+    """What waits over all cases, or in the one whose id begins so."""
+    async with app.register(settings) as engine:
+        rules = await app.rules_of(settings, engine)
+        only = await reading.find(engine, case) if case else None
+        lines = [it for it in await reading.cases(engine) if only in {None, it.id}]
+        return [it for line in lines for it in await _of_case(settings, engine, line, rules)]
 
 
 def _plain(it: Shown) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from . import connection, positions, wire
 from .authentication import case_of
 from .incoming import Incoming, of_kafka, read_to_end
 from .producer import producer, send
+from .unauthenticated import without_claim
 
 INFO = b"habeas/dead-letter/1"
 NOBODY = UUID(int=0)
@@ -129,6 +131,29 @@ async def read_all(bootstrap: str, codec: Codec) -> tuple[list[Letter], int]:
         else:
             found.append(letter)
     return sorted(found, key=lambda it: it.at), unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lying:
+    """How many records lie on the topic of dead letters."""
+
+    records: int
+    reasons: Mapping[str, int]
+    """How many for each reason, the most frequent first. What is no dead letter has none."""
+
+
+async def lying(bootstrap: str, codec: Codec) -> Lying:
+    """What lies there now; as `read_all`, nothing of it is more than a hint. Where nothing does,
+    nothing is read.
+
+    Raises `TopicsError` if there is no such topic.
+    """
+    bounds = await positions.bounds(bootstrap, {flow.DEAD_LETTERS})
+    if all(it.begin == it.end for it in bounds.values()):
+        return Lying(records=0, reasons={})
+    found, unreadable = await read_all(bootstrap, codec)
+    reasons = Counter(without_claim(it.event.reason) for it in found)
+    return Lying(records=len(found) + unreadable, reasons=dict(reasons.most_common()))
 
 
 async def originals(

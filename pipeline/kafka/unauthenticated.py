@@ -23,6 +23,7 @@ LETTERS = 100
 SENDERS = 20
 """Senders of a topic that are told apart within a window: their names are whatever they claim."""
 OTHERS = "others"
+CLAIM = " (claims to be from "
 log = structlog.get_logger()
 
 
@@ -31,6 +32,11 @@ class _Window:
     until: datetime
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     """By topic and sender."""
+
+
+def without_claim(reason: str) -> str:
+    """The reason of a dead letter, whoever its record claims to be from."""
+    return reason.partition(CLAIM)[0]
 
 
 class Unauthenticated:
@@ -58,7 +64,7 @@ class Unauthenticated:
                 )
             return None
         log.warning("record.unauthenticated", topic=record.topic, sender=sender, reason=code)
-        return f"not authenticated: {code} (claims to be from {sender})"
+        return f"not authenticated: {code}{CLAIM}{sender})"
 
     def report(self) -> None:
         """Log what was not put aside in this window: a line for each topic and sender."""

@@ -225,6 +225,10 @@ async def test_a_command_that_the_broker_does_not_permit_says_so(rig: SecureRig)
     code, _, err = await rig.habeas("dead-letters", "list", **rig.as_role("intake.cli"))
     assert code == 1
     assert "habeas topics --acls" in err
+    code, shown, err = await rig.habeas("inbox", **rig.as_role("console.dpo"))
+    assert code == 0, err
+    assert "whether records lie in dead letters is not known" in shown
+    assert "habeas topics --acls" in shown
 
 
 def _permitted(admin: AdminClient) -> dict[str, set[AclOperation]]:
