@@ -219,6 +219,8 @@ class ClaimWithdrawn(Event):
 
     by: str
     right: str
+    together: tuple[str, ...] = ()
+    """All rights that they take back at once: once it comes to the last, they are written to."""
     key: str = ""
     sealed: bytes = b""
     signature: bytes = b""
@@ -664,6 +666,14 @@ class NoticeOrdered(Event):
     """Systems that had done something already when the request was withdrawn."""
     told: tuple[str, ...] = ()
     """Systems that had been told to, and have not answered yet."""
+    copied: tuple[str, ...] = ()
+    """Systems of which something had been copied by then."""
+    recipients: tuple[str, ...] = ()
+    """Names of recipients who had been told of it by then."""
+    rights: tuple[str, ...] = ()
+    """What was withdrawn."""
+    goes_on: tuple[str, ...] = ()
+    """What else is asked for, and was not answered yet."""
     items: int = 0
     """How many things wait for a person."""
     untaken: int = 0

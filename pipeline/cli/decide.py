@@ -107,10 +107,11 @@ async def withdraw(
         raise click.ClickException("nothing of this case is open that could be withdrawn")
     if unknown := set(rights) - set(wanted):
         raise click.ClickException(f"not asked for, or answered: {', '.join(sorted(unknown))}")
-    for right in rights or wanted:
-        event = e.ClaimWithdrawn(case=known.id, by=who.name, right=right)
+    together = rights or tuple(wanted)
+    for right in together:
+        event = e.ClaimWithdrawn(case=known.id, by=who.name, right=right, together=together)
         await decided(settings, who, event, says, evidence)
-    told(known, f"withdrawn: {', '.join(rights or wanted)}", as_json=as_json)
+    told(known, f"withdrawn: {', '.join(together)}", as_json=as_json)
 
 
 @decide.command()

@@ -58,12 +58,14 @@ def check(event: Event) -> None:
 
 def _clear_texts(of: Any) -> Iterator[str]:
     """Every text of an event, and of the records in it, that is not sealed."""
-    for it in fields(of):
-        value = getattr(of, it.name)
-        if isinstance(value, str):
-            yield value
-        elif is_dataclass(value):
-            yield from _clear_texts(value)
+    if isinstance(of, str):
+        yield of
+    elif isinstance(of, tuple):
+        for each in of:
+            yield from _clear_texts(each)
+    elif is_dataclass(of):
+        for it in fields(of):
+            yield from _clear_texts(getattr(of, it.name))
 
 
 def check_words(event: Event, actor: Actor) -> None:

@@ -25,6 +25,7 @@ SUBJECTS = {
     "refused": "We do not do what you asked for, and why",
     "fee_asked": "Your request would cost something",
     "withdrawn": "You have withdrawn your request",
+    "withdrawn_part": "You have withdrawn a part of your request",
     "people": "Something waits for you",
     "people_again": "Something still waits for you",
     "people_untaken": "Urgent: nobody has taken what waits for you",
@@ -95,8 +96,7 @@ class Letters:
             "reason": words.JUSTIFICATIONS.get(order.reason, ""),
             "says": " ".join(says.split()),
             "fee": f"{order.fee / 100:.2f} {order.currency}",
-            "acted": words.joined(map(words.system, order.acted)),
-            "told": words.joined(map(words.system, order.told)),
+            **_of_withdrawal(order),
             "things": "1 thing waits" if order.items == 1 else f"{order.items} things wait",
             "untaken": order.untaken,
             "taken": _taken(order),
@@ -107,6 +107,19 @@ class Letters:
         text = "\n\n".join(map(_wrapped, paragraphs)) + "\n"
         html = rendered("letter.html", paragraphs=paragraphs, link=link).decode()
         return Letter(f"{SUBJECTS[order.kind]} [{str(order.case)[:8]}]", text, html)
+
+
+def _of_withdrawal(order: NoticeOrdered) -> dict[str, object]:
+    """What was withdrawn, what had been done by then, and what goes on."""
+    return {
+        "rights": order.rights,
+        "withdrawn": words.joined(map(words.right, order.rights)),
+        "copied": words.joined(map(words.system, order.copied)),
+        "acted": words.joined(map(words.system, order.acted)),
+        "told": words.joined(map(words.system, order.told)),
+        "recipients": words.joined(order.recipients),
+        "goes_on": words.joined(map(words.right, order.goes_on)),
+    }
 
 
 def _taken(order: NoticeOrdered) -> str:

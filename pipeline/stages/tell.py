@@ -14,8 +14,9 @@ from schemas.events import (
     TaskCompleted,
 )
 
-from ..case import inbox, lifecycle
-from ..case.case import TASK, Case
+from ..case import inbox, lifecycle, recipients
+from ..case.case import ERASURE, TASK, Case
+from ..case.recipients import ACCESS
 from ..case.rules import Given, Rules
 from .notify import DPO, SUBJECT, notice
 
@@ -24,15 +25,15 @@ CHANGED = frozenset({"erased", "redacted", "anonymised", "expires", "accepted", 
 
 
 def tell(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Order a notice of a fee, of what a withdrawal came too late for, or of the inbox."""
+    """Order a notice of a fee, of a withdrawal and what it came too late for, or of the inbox."""
     match event:
         case FeeAsked() if case.proposal is not None:
             fee = case.proposal
             ordered = notice(case, "fee_asked", SUBJECT, rules, given)
             yield replace(ordered, reason=fee.reason, fee=fee.fee, currency=fee.currency)
-        case ClaimWithdrawn() if case.state == lifecycle.WITHDRAWN:
+        case ClaimWithdrawn() if not any(_is_open(case, it) for it in event.together):
             yield _withdrawn(case, rules, given)
-        case TaskCompleted() if case.state == lifecycle.WITHDRAWN and not _awaited(case):
+        case TaskCompleted() if ERASURE in _taken_back(case) and not _awaited(case):
             yield _withdrawn(case, rules, given)
         case PeopleNeeded():
             yield from _inbox(case, event, rules, given)
@@ -41,9 +42,37 @@ def tell(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
 
 
 def _withdrawn(case: Case, rules: Rules, given: Given) -> NoticeOrdered:
-    """What was withdrawn, and which systems had done something by then."""
-    ordered = notice(case, "withdrawn", SUBJECT, rules, given)
-    return replace(ordered, acted=_acted(case), told=_awaited(case))
+    """What was withdrawn, what had been done for it by then and where, and what goes on."""
+    rights = _taken_back(case)
+    kind = "withdrawn" if case.state == lifecycle.WITHDRAWN else "withdrawn_part"
+    return replace(
+        notice(case, kind, SUBJECT, rules, given),
+        rights=rights,
+        goes_on=tuple(it for it in case.claims if _is_open(case, it)),
+        copied=_copied(case) if ACCESS in rights else (),
+        acted=_acted(case) if ERASURE in rights else (),
+        told=_awaited(case) if ERASURE in rights else (),
+        recipients=_told(case, rights, rules),
+    )
+
+
+def _is_open(case: Case, right: str) -> bool:
+    return right in case.claims and case.claims[right].active
+
+
+def _taken_back(case: Case) -> tuple[str, ...]:
+    return tuple(it.right for it in case.claims.values() if it.state == "withdrawn")
+
+
+def _copied(case: Case) -> tuple[str, ...]:
+    return tuple(sorted({it.system for it in case.held.values() if it.exported}))
+
+
+def _told(case: Case, rights: tuple[str, ...], rules: Rules) -> tuple[str, ...]:
+    """The recipients who were told of it, or are being told: that is not called back."""
+    rows = (row for right in rights for row in recipients.rows(case, right, rules))
+    reached = (it.name for it in rows if it.state not in {recipients.NOT_TOLD, recipients.FAILED})
+    return tuple(dict.fromkeys(reached))
 
 
 def _acted(case: Case) -> tuple[str, ...]:

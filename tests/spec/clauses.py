@@ -15,6 +15,7 @@ INFORMATION, RETENTION = "tests/spec/test_information.py::", "tests/spec/test_re
 DOCUMENTS, CHANGES = "tests/spec/test_documents.py::", "tests/spec/test_policy_changes.py::"
 DECIDE, OPEN = "tests/spec/test_people_decide.py::", "tests/spec/test_open_items.py::"
 OWED, RECIPIENTS = "tests/integration/test_obligations.py::", "tests/spec/test_recipients.py::"
+TAKEN = "tests/spec/test_taken_items.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
 RIGHTS = "the other six rights"
@@ -73,6 +74,11 @@ CLAUSES: dict[int, Clause] = {
             f"{OPEN}test_what_is_open_waits_for_a_person_who_is_told_once_and_reminded",
             f"{OPEN}test_a_contested_record_is_on_the_list_and_its_case_is_not_answered",
             f"{OPEN}test_a_customer_whose_address_nobody_knows_is_told_by_the_dpo_who_says_so",
+            f"{OPEN}test_the_dpo_hears_of_what_comes_to_wait_later_as_well",
+            f"{OPEN}test_an_item_is_settled_by_whom_it_waits_for",
+            f"{TAKEN}test_what_waits_is_whose_who_takes_it_or_takes_it_over",
+            f"{TAKEN}test_what_nobody_takes_is_asked_for_until_somebody_does",
+            f"{TAKEN}test_what_somebody_has_taken_is_reminded_of_once",
             f"{DECIDE}test_a_decision_is_kept_with_who_took_it_in_which_role_and_why",
             "tests/unit/test_response_report.py::test_the_page_shows_the_matrix_and_no_person",
         ),
@@ -464,6 +470,10 @@ EDGES: tuple[Clause, ...] = (
         shown=(
             f"{REQUESTS}test_a_request_that_is_withdrawn_erases_nothing_more",
             f"{DECIDE}test_a_withdrawal_names_the_systems_that_had_acted_and_those_that_may",
+            f"{DECIDE}test_a_right_that_is_taken_back_alone_is_told_with_what_goes_on",
+            f"{DECIDE}test_an_erasure_that_is_taken_back_once_the_copy_is_there_says_what_was_done",
+            f"{DECIDE}test_what_is_taken_back_together_is_told_in_one_letter",
+            f"{DECIDE}test_what_is_answered_or_withdrawn_is_neither_withdrawn_nor_approved",
         ),
     ),
     Clause(
@@ -502,6 +512,8 @@ EDGES: tuple[Clause, ...] = (
             f"{OPEN}test_what_the_pipeline_cannot_see_is_said_to_be_done_by_hand_and_never_proved",
             f"{OPEN}test_what_cannot_be_done_is_said_with_the_reason_and_waits_for_nobody",
             f"{OPEN}test_who_says_that_it_is_done_says_how",
+            f"{OPEN}test_what_has_not_failed_cannot_be_settled_ahead",
+            f"{DECIDE}test_a_decision_on_what_is_not_open_is_none",
         ),
     ),
     Clause(name="a backup restored", article="Art. 32", later=MEMORY),

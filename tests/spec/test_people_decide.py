@@ -147,6 +147,55 @@ async def test_a_withdrawal_names_the_systems_that_had_acted_and_those_that_may(
     assert len(await world.said(e.ClaimSettled, case)) == 0
 
 
+async def test_a_right_that_is_taken_back_alone_is_told_with_what_goes_on(world: World) -> None:
+    """Art. 12(2): what was withdrawn, what had been done for it by then, and what is still due."""
+    world.holds("freshdesk", "contact", email=ANN)
+    world.vendors["salesforce"].faults.append(Fault(status=503, times=10_000))
+    case = await world.submit("access", "erasure", email=ANN)
+    await world.decide(e.ClaimWithdrawn(case=case, by="dpo", right="access"))
+    letter = world.mails(to=ANN)[-1]
+    assert letter.subject.startswith("You have withdrawn a part of your request")
+    assert "a part of your request: a copy of your personal data." in letter.text
+    assert "had been copied from Freshdesk by then" in letter.text
+    assert "erased" not in letter.text
+    assert "goes on: the erasure of your personal data. You will have our answer by" in letter.text
+    assert "had been told of it by us" in letter.text
+    world.vendors["salesforce"].faults.clear()
+    await world.later(days=2)
+    assert "gone" in (await world.answer()).text
+
+
+async def test_an_erasure_that_is_taken_back_once_the_copy_is_there_says_what_was_done(
+    world: World,
+) -> None:
+    """Art. 12(2): by system, up to its point of no return; and that the rest is answered."""
+    world.holds("freshdesk", "contact", email=ANN)
+    world.holds("salesforce", "lead", Email=ANN)
+    world.vendors["salesforce"].faults.append(Fault(method="DELETE", status=503, times=1000))
+    case = await world.submit("access", "erasure", email=ANN)
+    await world.decide(e.ClaimWithdrawn(case=case, by="dpo", right="erasure"))
+    letter = world.mails(to=ANN)[-1]
+    assert "a part of your request: the erasure of your personal data." in letter.text
+    assert "In Freshdesk something had been erased" in letter.text
+    assert "Salesforce had been told to erase your data" in letter.text
+    assert "copied" not in letter.text
+    assert "What else you asked for we have answered." in letter.text
+
+
+async def test_what_is_taken_back_together_is_told_in_one_letter(world: World) -> None:
+    """Art. 12(1): nobody reads that something goes on which was withdrawn in the same breath."""
+    world.vendors["salesforce"].faults.append(Fault(status=503, times=10_000))
+    case = await world.submit("access", "erasure", email=ANN)
+    together = ("access", "erasure")
+    before = len(world.mails(to=ANN))
+    for it in together:
+        await world.decide(e.ClaimWithdrawn(case=case, by="dpo", right=it, together=together))
+    (letter,) = world.mails(to=ANN)[before:]
+    assert letter.subject.startswith("You have withdrawn your request")
+    assert "Nothing had been copied by then." in letter.text
+    assert "Nothing had been erased by then." in letter.text
+
+
 async def test_a_decision_on_what_is_not_open_is_none(world: World) -> None:
     """Art. 5(2): nobody is left to believe that something follows from it."""
     case = await waiting(world)

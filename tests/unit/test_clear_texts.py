@@ -10,7 +10,7 @@ import pytest
 from pipeline.intake import bounds
 from pipeline.intake.refused import RefusedError
 from schemas import events as e
-from schemas.records import FactRow, OutcomeRow
+from schemas.records import FactRow, OutcomeRow, VerdictRow
 
 CASE, NOW = UUID(int=1), datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -55,6 +55,8 @@ def test_codes_and_steps_pass(said: e.Event) -> None:
         settled(reason="she has called us twice"),
         settled(was="somebody@example.com"),
         e.DeadlineExtended(case=CASE, by="dpo", reason="because Ann asked, and"),
+        e.ClaimWithdrawn(case=CASE, by="dpo", right="access", together=("access", "as she said")),
+        e.WhoseDecided(case=CASE, by="dpo", verdicts=(VerdictRow(tag=b"x", verdict="her ex's"),)),
         e.ClockPaused(case=CASE, by="dpo", why="somebody", at=NOW),
         e.RecipientAcknowledged(
             case=CASE, by="dpo", recipient="acme", right="erasure", at=NOW, says="perhaps"
