@@ -88,7 +88,7 @@ class Item:
 
 def waiting(case: Case, rules: Rules) -> Iterator[Item]:
     """Everything of a case that waits for a person, whatever its order."""
-    if case.state == lifecycle.WITHDRAWN or case.keyless:
+    if case.state in {lifecycle.WITHDRAWN, lifecycle.JOINED} or case.keyless:
         return
     yield from _identity(case)
     yield from _paused(case)

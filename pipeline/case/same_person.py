@@ -1,0 +1,138 @@
+"""Two open cases of one person: one joins the other, one waits for the other, or each goes on.
+
+How often somebody asks is never a reason to refuse: what is asked for once more while it is under
+way is answered once, and what was answered is asked anew. Where a copy and an erasure meet, the
+copy is made first, whichever was asked for first. Pure: who is who was found by keyed hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from schemas import events as e
+
+from .case import ACCESS, ERASURE, NOTICE, RESPONSE, SEARCH, Case
+from .orders import stopped
+from .planned import untold
+from .rules import Given, Rules
+
+INTERIM = "interim"
+"""The kind of a response that answers nothing yet."""
+HARMLESS = frozenset({SEARCH, NOTICE})
+"""Orders after which a case may still join another one: nobody outside did anything for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A case, and what tells whose it is: hashes that are the same in every case."""
+
+    case: Case
+    proved: frozenset[bytes]
+    """Identifiers by which people are found, and of which it is proved that they are theirs."""
+    shown: frozenset[bytes]
+    """What else came with the request: phones."""
+    names: frozenset[bytes]
+
+
+def found(case: Case, given: Given) -> Iterator[e.SamePersonFound]:
+    """Say which other cases are the person's, where something was proved just now."""
+    if given.others:
+        yield e.SamePersonFound(case=case.id, others=given.others, at=given.now)
+
+
+def compared(mine: Side, other: Side) -> tuple[e.Event, ...]:
+    """What is said of two cases, in this order: of the other one first, last of `mine`.
+
+    Nothing is said of `mine` beside that it was compared if they share nothing, or each goes on.
+    """
+    one, another = mine.case, other.case
+    done = e.RequestsCompared(case=one.id, other=another.id)
+    if not mine.proved & other.proved:
+        return (done,)
+    older, younger = sorted((mine, other), key=lambda it: (it.case.received_at, it.case.id))
+    if _joins(younger, older):
+        into = older.case
+        joined = e.RequestJoined(
+            case=younger.case.id, into=into.id, asked_at=into.received_at, due_at=into.due_at
+        )
+        return (joined,) if younger is mine else (joined, done)
+    pairs = ((one, another), (another, one))
+    waits = tuple(erasing.id for erasing, copying in pairs if _waits(erasing, copying))
+    if not waits:
+        return (done,)
+    told = e.RequestsCompared(case=another.id, other=one.id, waits=waits)
+    return told, replace(done, waits=waits)
+
+
+def _joins(younger: Side, older: Side) -> bool:
+    """Whether all that is asked for is asked for there, by the same person, and is not answered.
+
+    Two people may share a mailbox: another name, another phone, or an address that is not proved
+    stands for another person.
+    """
+    mine, theirs = younger.case, older.case
+    asked = [right for right in mine.claims if mine.wants(right)]
+    return (
+        bool(asked)
+        and all(mine.claims[it].active for it in asked)
+        and all(it in theirs.claims and theirs.claims[it].active for it in asked)
+        and younger.proved <= older.proved
+        and younger.shown <= older.shown
+        and younger.names == older.names
+        and all(it.tag in mine.proofs for it in mine.known.values() if it.given and it.strong)
+        and mine.proposal is None
+        and theirs.proposal is None
+        and {slot[0] for slot in mine.orders} <= HARMLESS
+    )
+
+
+def _waits(erasing: Case, copying: Case) -> bool:
+    """Whether something is to be erased here, and a copy is to be made there before."""
+    if not erasing.wants(ERASURE) or not erasing.claims[ERASURE].active:
+        return False
+    plan = erasing.plan
+    all_told = plan is not None and plan.state == "approved" and not untold(erasing)
+    return not all_told and not has_copy(copying)
+
+
+def has_copy(case: Case) -> bool:
+    """Whether nobody waits for a copy any more: it is signed, or made up for, or not asked for."""
+    if not case.wants(ACCESS):
+        return True
+    if case.claims[ACCESS].active:
+        return False
+    answers = [it for it in case.responses if ACCESS in it.claims and it.kind != INTERIM]
+    by_hand = (("", (b"", f"{RESPONSE}/{RESPONSE} {it.n}")) in case.by_hand for it in answers)
+    return any(it.digest for it in answers) or any(by_hand)
+
+
+# What events change.
+
+
+def person_found(case: Case, event: e.SamePersonFound, _: Rules) -> Case:
+    return replace(case, comparing={**case.comparing, **dict.fromkeys(event.others, event.at)})
+
+
+def requests_compared(case: Case, event: e.RequestsCompared, _: Rules) -> Case:
+    comparing = {it: since for it, since in case.comparing.items() if it != event.other}
+    case = replace(case, comparing=comparing)
+    if case.id in event.waits:
+        case = replace(case, awaits=case.awaits | {event.other})
+    if event.other in event.waits:
+        case = replace(case, awaited_by=case.awaited_by | {event.other})
+    return case
+
+
+def joined(case: Case, event: e.RequestJoined, _: Rules) -> Case:
+    """Nothing more is done here."""
+    claims = {
+        right: replace(it, state="joined") if it.active else it for right, it in case.claims.items()
+    }
+    return stopped(replace(case, claims=claims, comparing={}, joined=event.into))
+
+
+def released(case: Case, event: e.ErasureReleased, _: Rules) -> Case:
+    if case.id == event.erasing:
+        return replace(case, awaits=case.awaits - {event.copying})
+    return replace(case, awaited_by=case.awaited_by - {event.erasing})

@@ -1,0 +1,147 @@
+"""What is decided of two open cases of one person: they are found as something is proved in one.
+
+Both are locked in one transaction, so neither is told without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pipeline.case.case import Case
+from pipeline.case.dues import COMPARE, Due, dues
+from pipeline.case.fold import apply
+from pipeline.case.rules import Rules
+from pipeline.case.same_person import Side, compared
+from pipeline.case.whose import WEAK
+from pipeline.kafka import wire
+from pipeline.keys.key_folder import KeyFileError
+from pipeline.register import subjects
+from pipeline.register.case_keys import RECORD, CaseKeys
+from pipeline.register.subjects import SubjectsKey
+from schemas import events as e
+from schemas.codec import Codec, CodecError, UnknownEventError
+from schemas.derive import event_name
+from schemas.events import Event
+from schemas.sealed import SealError
+
+from .case_cache import OpenCases
+from .inputs import Input
+
+PROVING = e.RequestReceived | e.IdentityProved | e.WhoseDecided
+"""What may prove that an identifier is somebody's."""
+log = structlog.get_logger()
+
+
+class SamePerson:
+    """Finds the other open cases of a person, and turns due rows into what is said of two."""
+
+    def __init__(
+        self, codec: Codec, rules: Rules, keys: CaseKeys, clock: Callable[[], datetime]
+    ) -> None:
+        self._codec = codec
+        self._rules = rules
+        self._key = SubjectsKey(keys)
+        self._clock = clock
+
+    async def look(
+        self, connection: AsyncConnection, open_cases: OpenCases, inputs: Sequence[Input]
+    ) -> None:
+        """Know, before these are decided, the other open cases in which the same is proved."""
+        hashes: dict[UUID, frozenset[bytes]] = {}
+        for it in inputs:
+            if isinstance(it.event, PROVING):
+                try:
+                    hashes[it.id] = await self._hashes(connection, open_cases, it)
+                except (UnknownEventError, SQLAlchemyError, KeyFileError, OSError):
+                    raise
+                except Exception:  # noqa: BLE001, S112  its decision says what is wrong with it
+                    continue
+        open_cases.proving = await subjects.look(connection, hashes)
+
+    async def _hashes(
+        self, connection: AsyncConnection, open_cases: OpenCases, it: Input
+    ) -> frozenset[bytes]:
+        """What stands for the identifiers that an input would prove."""
+        key = await self._key.get(connection, self._clock())
+        if it.person is not None:
+            needed = self._rules.policy.identity_level
+            return frozenset(
+                subjects.hashed(key, of.kind, of.value)
+                for of, level in zip(it.person.identifiers, it.levels, strict=True)
+                if level >= needed and of.kind not in WEAK
+            )
+        case = open_cases.cases[it.event.case]
+        opened = open_cases.of(case.id)
+        if case.follow_up is not None or RECORD not in opened.keys:
+            return frozenset()
+        after = apply(case, it.event, self._rules)
+        new = subjects.proofs(after) - subjects.proofs(case)
+        return await subjects.hashes_of(connection, self._codec, case, opened, key, new)
+
+    async def inputs(
+        self,
+        connection: AsyncConnection,
+        open_cases: OpenCases,
+        case: Case,
+        due: Due,
+    ) -> Sequence[Input]:
+        """What a due row of a case says of it and another one, as both are by now."""
+        if due not in dues(case, self._rules):
+            return []
+        named = UUID(due.ref)
+        other = open_cases.cases.get(named)
+        if due.kind == COMPARE:
+            return _in_turn(await self._compared(connection, open_cases, case, named), case, due)
+        told = [] if other is None or named in open_cases.aside else [named]
+        released = (
+            e.ErasureReleased(case=it, erasing=named, copying=case.id) for it in (*told, case.id)
+        )
+        return _in_turn(tuple(released), case, due)
+
+    async def _compared(
+        self, connection: AsyncConnection, open_cases: OpenCases, case: Case, named: UUID
+    ) -> tuple[Event, ...]:
+        """What comes of comparing two. One that is set aside, or opens no more, holds up nobody."""
+        sides = []
+        for it in (case.id, named):
+            found = open_cases.cases.get(it)
+            if found is None or it in open_cases.aside or RECORD not in open_cases.of(it).keys:
+                break
+            try:
+                sides.append(await self._side(connection, open_cases, found))
+            except (SealError, CodecError) as error:
+                log.warning("case.not_compared", case=str(it), error=type(error).__name__)
+                break
+        else:
+            return compared(*sides)
+        return (e.RequestsCompared(case=case.id, other=named),)
+
+    async def _side(self, connection: AsyncConnection, open_cases: OpenCases, case: Case) -> Side:
+        key = await self._key.get(connection, self._clock())
+        opened = open_cases.of(case.id)
+        return await subjects.side(connection, self._codec, case, opened, key)
+
+
+def _in_turn(events: tuple[Event, ...], case: Case, due: Due) -> list[Input]:
+    """Inputs of which the clock's own case comes last, and only if the other one was decided."""
+    trace, inputs = wire.new_trace(), list[Input]()
+    for event in events:
+        named = uuid5(event.case, f"{event_name(type(event))}/{due.ref}/{case.id}/{case.number}")
+        mine = event.case == case.id
+        inputs.append(
+            Input(
+                event,
+                named,
+                None,
+                trace,
+                due=due if mine else None,
+                needs=inputs[-1].event.case if inputs else None,
+            )
+        )
+    return inputs
