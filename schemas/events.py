@@ -414,6 +414,7 @@ class RequestsCompared(Event):
     """Two cases of one person were compared: each goes on. Said in both if one waits."""
 
     other: UUID
+    at: datetime
     waits: tuple[UUID, ...] = ()
     """Those of the two that erase nothing before the other one's copy is there."""
 

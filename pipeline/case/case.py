@@ -363,8 +363,10 @@ class Case:
     """Other open cases of the person that this one is yet to be compared with, since when each:
     until then nothing new is searched, planned or told.
     """
-    awaits: frozenset[UUID] = frozenset()
-    """Other cases of the person whose copy comes before anything is erased here."""
+    awaits: Mapping[UUID, datetime] = field(default_factory=dict)
+    """Other cases of the person whose copy comes before anything is erased here, and when it was
+    last found so.
+    """
     awaited_by: frozenset[UUID] = frozenset()
     """Other cases of the person that wait for the copy of this one."""
     joined: UUID | None = None

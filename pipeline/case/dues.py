@@ -31,7 +31,7 @@ from .inbox import waiting
 from .planned import turn_id, turns
 from .reminders import interim_at, is_open, progress_at, reminders
 from .rules import Rules
-from .same_person import has_copy
+from .same_person import has_copy, to_compare
 from .waiting import look_id, looks_due
 
 ORDER, SEARCH, IDENTITY, CONFIRMATION, APPROVAL, DEADLINE = (
@@ -89,7 +89,7 @@ def dues(case: Case, rules: Rules) -> Iterator[Due]:
         yield Due(plan.expires_at, APPROVAL, plan.digest.hex())
     yield from (Due(at, RECIPIENT, ref, held) for at, ref, held in recipients.due(case, rules))
     yield from _of_obligations(case)
-    yield from _of_person(case)
+    yield from _of_person(case, rules)
     yield from _of_the_date(case, rules)
     yield from _people(case, rules)
 
@@ -113,9 +113,12 @@ def _of_obligations(case: Case) -> Iterator[Due]:
         yield Due(at_end, CLOSING, str(case.follow_up.parent))
 
 
-def _of_person(case: Case) -> Iterator[Due]:
+def _of_person(case: Case, rules: Rules) -> Iterator[Due]:
     """The cases to compare with; and, once the copy is there, those that wait for it."""
-    yield from (Due(since, COMPARE, str(it)) for it, since in case.comparing.items())
+    dates: dict[UUID, datetime] = {}
+    for it, at in to_compare(case, rules):
+        dates[it] = min(at, dates.get(it, at))
+    yield from (Due(at, COMPARE, str(it)) for it, at in dates.items())
     if has_copy(case):
         yield from (Due(case.received_at, COPY, str(it)) for it in sorted(case.awaited_by))
 

@@ -7,8 +7,10 @@ copy is made first, whichever was asked for first. Pure: who is who was found by
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from schemas import events as e
 
@@ -17,6 +19,7 @@ from .orders import stopped
 from .planned import untold
 from .rules import Given, Rules
 
+DAY = timedelta(days=1)
 INTERIM = "interim"
 """The kind of a response that answers nothing yet."""
 HARMLESS = frozenset({SEARCH, NOTICE})
@@ -41,13 +44,13 @@ def found(case: Case, given: Given) -> Iterator[e.SamePersonFound]:
         yield e.SamePersonFound(case=case.id, others=given.others, at=given.now)
 
 
-def compared(mine: Side, other: Side) -> tuple[e.Event, ...]:
+def compared(mine: Side, other: Side, now: datetime) -> tuple[e.Event, ...]:
     """What is said of two cases, in this order: of the other one first, last of `mine`.
 
     Nothing is said of `mine` beside that it was compared if they share nothing, or each goes on.
     """
     one, another = mine.case, other.case
-    done = e.RequestsCompared(case=one.id, other=another.id)
+    done = e.RequestsCompared(case=one.id, other=another.id, at=now)
     if not mine.proved & other.proved:
         return (done,)
     older, younger = sorted((mine, other), key=lambda it: (it.case.received_at, it.case.id))
@@ -61,7 +64,7 @@ def compared(mine: Side, other: Side) -> tuple[e.Event, ...]:
     waits = tuple(erasing.id for erasing, copying in pairs if _waits(erasing, copying))
     if not waits:
         return (done,)
-    told = e.RequestsCompared(case=another.id, other=one.id, waits=waits)
+    told = e.RequestsCompared(case=another.id, other=one.id, at=now, waits=waits)
     return told, replace(done, waits=waits)
 
 
@@ -107,6 +110,17 @@ def has_copy(case: Case) -> bool:
     return any(it.digest for it in answers) or any(by_hand)
 
 
+def to_compare(case: Case, rules: Rules) -> Iterator[tuple[UUID, datetime]]:
+    """The cases to compare with, and when.
+
+    One that is waited for is looked at again as the date of the answer comes near, and from then on
+    each day: it may be one that nothing is decided about any more.
+    """
+    yield from case.comparing.items()
+    near = case.due_at - rules.settings.deadline_near
+    yield from ((it, max(since + DAY, near)) for it, since in case.awaits.items())
+
+
 # What events change.
 
 
@@ -115,13 +129,15 @@ def person_found(case: Case, event: e.SamePersonFound, _: Rules) -> Case:
 
 
 def requests_compared(case: Case, event: e.RequestsCompared, _: Rules) -> Case:
-    comparing = {it: since for it, since in case.comparing.items() if it != event.other}
-    case = replace(case, comparing=comparing)
-    if case.id in event.waits:
-        case = replace(case, awaits=case.awaits | {event.other})
-    if event.other in event.waits:
-        case = replace(case, awaited_by=case.awaited_by | {event.other})
-    return case
+    """What was found of the two before counts no more."""
+    other = event.other
+    awaits = _without(case.awaits, other)
+    return replace(
+        case,
+        comparing=_without(case.comparing, other),
+        awaits={**awaits, other: event.at} if case.id in event.waits else awaits,
+        awaited_by=(case.awaited_by - {other}) | ({other} & set(event.waits)),
+    )
 
 
 def joined(case: Case, event: e.RequestJoined, _: Rules) -> Case:
@@ -134,5 +150,9 @@ def joined(case: Case, event: e.RequestJoined, _: Rules) -> Case:
 
 def released(case: Case, event: e.ErasureReleased, _: Rules) -> Case:
     if case.id == event.erasing:
-        return replace(case, awaits=case.awaits - {event.copying})
+        return replace(case, awaits=_without(case.awaits, event.copying))
     return replace(case, awaited_by=case.awaited_by - {event.erasing})
+
+
+def _without(cases: Mapping[UUID, datetime], one: UUID) -> dict[UUID, datetime]:
+    return {it: since for it, since in cases.items() if it != one}

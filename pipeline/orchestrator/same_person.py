@@ -108,24 +108,24 @@ class SamePerson:
         self, connection: AsyncConnection, open_cases: OpenCases, case: Case, named: UUID
     ) -> tuple[Event, ...]:
         """What comes of comparing two. One that is set aside, or opens no more, holds up nobody."""
-        sides = []
-        for it in (case.id, named):
-            found = open_cases.cases.get(it)
-            if found is None or it in open_cases.aside or RECORD not in open_cases.of(it).keys:
-                break
-            try:
-                sides.append(await self._side(connection, open_cases, found))
-            except (SealError, CodecError) as error:
-                log.warning("case.not_compared", case=str(it), error=type(error).__name__)
-                break
-        else:
-            return compared(*sides)
-        return (e.RequestsCompared(case=case.id, other=named),)
+        mine = await self._side(connection, open_cases, case.id)
+        other = await self._side(connection, open_cases, named)
+        if mine is None or other is None:
+            return (e.RequestsCompared(case=case.id, other=named, at=self._clock()),)
+        return compared(mine, other, self._clock())
 
-    async def _side(self, connection: AsyncConnection, open_cases: OpenCases, case: Case) -> Side:
+    async def _side(
+        self, connection: AsyncConnection, open_cases: OpenCases, named: UUID
+    ) -> Side | None:
+        case, opened = open_cases.cases.get(named), open_cases.of(named)
+        if case is None or named in open_cases.aside or RECORD not in opened.keys:
+            return None
         key = await self._key.get(connection, self._clock())
-        opened = open_cases.of(case.id)
-        return await subjects.side(connection, self._codec, case, opened, key)
+        try:
+            return await subjects.side(connection, self._codec, case, opened, key)
+        except (SealError, CodecError) as error:
+            log.warning("case.not_compared", case=str(named), error=type(error).__name__)
+            return None
 
 
 def _in_turn(events: tuple[Event, ...], case: Case, due: Due) -> list[Input]:

@@ -7,7 +7,7 @@ goes with its case's record key.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -25,7 +25,7 @@ from schemas.codec import Codec
 
 from . import store
 from . import tables as t
-from .case_keys import CaseKey, CaseKeys, NewKey
+from .case_keys import RECORD, CaseKey, CaseKeys, NewKey
 from .sealing import CASE_OPENED, Opened, load
 
 SUBJECTS = "subjects"
@@ -118,10 +118,43 @@ async def remember(
         await connection.execute(statement, found)
 
 
-async def forget_all(connection: AsyncConnection) -> None:
-    """Nobody can tell any more what these hashes stand for: begin anew, with a key of its own."""
+async def forget_if_lost(connection: AsyncConnection, wrapping: Container[str]) -> bool:
+    """Begin anew if what wraps the key is not there: nobody can tell what these hashes stand for.
+
+    Whether that was so.
+    """
+    row = (await connection.execute(select(t.keys).where(t.keys.c.id == OWNER))).first()
+    if row is None or row.wrapping in wrapping:
+        return False
     await connection.execute(delete(t.subjects))
     await connection.execute(delete(t.keys).where(t.keys.c.id == OWNER))
+    return True
+
+
+async def open_now(connection: AsyncConnection) -> frozenset[UUID]:
+    """The cases that others are compared with; not those about which nothing is decided."""
+    aside = select(t.set_aside.c.case_id)
+    chosen = select(t.cases.c.id).where(
+        t.cases.c.state.not_in(sorted(OVER)), t.cases.c.id.not_in(aside)
+    )
+    return frozenset((await connection.execute(chosen)).scalars())
+
+
+async def remember_again(
+    connection: AsyncConnection,
+    codec: Codec,
+    keys: CaseKeys,
+    cases: Iterable[Case],
+    now: datetime,
+) -> None:
+    """Know whose cases these are, where a backup did not."""
+    key = await SubjectsKey(keys).get(connection, now)
+    for case in cases:
+        living = await keys.of(connection, [case.id])
+        opened = Opened({purpose: it for (_, purpose), it in living.items()})
+        if case.follow_up is None and RECORD in opened.keys:
+            found = await hashes_of(connection, codec, case, opened, key, proofs(case))
+            await remember(connection, ((it, case.id) for it in found), now)
 
 
 async def hashes_of(  # noqa: PLR0917  what it takes to open a case

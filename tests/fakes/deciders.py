@@ -87,9 +87,7 @@ def decider(
     )
 
 
-async def requests(
-    settings: Settings, *cases: UUID, email: str = ""
-) -> list[Incoming]:
+async def requests(settings: Settings, *cases: UUID, email: str = "") -> list[Incoming]:
     """Requests as they lie on the topic: each of somebody else, unless an address is given."""
     out = Sent()
     edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
