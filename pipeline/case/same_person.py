@@ -53,13 +53,16 @@ def compared(mine: Side, other: Side, now: datetime) -> tuple[e.Event, ...]:
     done = e.RequestsCompared(case=one.id, other=another.id, at=now)
     if not mine.proved & other.proved:
         return (done,)
-    older, younger = sorted((mine, other), key=lambda it: (it.case.received_at, it.case.id))
-    if _joins(younger, older):
-        into = older.case
-        joined = e.RequestJoined(
-            case=younger.case.id, into=into.id, asked_at=into.received_at, due_at=into.due_at
-        )
-        return (joined,) if younger is mine else (joined, done)
+    for joining, into in _by_age(mine, other):
+        if _joins(joining, into):
+            there = into.case
+            said = e.RequestJoined(
+                case=joining.case.id,
+                into=there.id,
+                asked_at=there.received_at,
+                due_at=there.due_at,
+            )
+            return (said,) if joining is mine else (said, done)
     pairs = ((one, another), (another, one))
     waits = tuple(erasing.id for erasing, copying in pairs if _waits(erasing, copying))
     if not waits:
@@ -68,21 +71,29 @@ def compared(mine: Side, other: Side, now: datetime) -> tuple[e.Event, ...]:
     return told, replace(done, waits=waits)
 
 
-def _joins(younger: Side, older: Side) -> bool:
+def _by_age(one: Side, other: Side) -> Iterator[tuple[Side, Side]]:
+    """Who may join whom: no date is to be lost. Both may where they came at the same moment."""
+    older, younger = sorted((one, other), key=lambda it: (it.case.received_at, it.case.id))
+    yield younger, older
+    if older.case.received_at == younger.case.received_at:
+        yield older, younger
+
+
+def _joins(joining: Side, into: Side) -> bool:
     """Whether all that is asked for is asked for there, by the same person, and is not answered.
 
     Two people may share a mailbox: another name, another phone, or an address that is not proved
     stands for another person.
     """
-    mine, theirs = younger.case, older.case
+    mine, theirs = joining.case, into.case
     asked = [right for right in mine.claims if mine.wants(right)]
     return (
         bool(asked)
         and all(mine.claims[it].active for it in asked)
         and all(it in theirs.claims and theirs.claims[it].active for it in asked)
-        and younger.proved <= older.proved
-        and younger.shown <= older.shown
-        and younger.names == older.names
+        and joining.proved <= into.proved
+        and joining.shown <= into.shown
+        and joining.names == into.names
         and all(it.tag in mine.proofs for it in mine.known.values() if it.given and it.strong)
         and mine.proposal is None
         and theirs.proposal is None

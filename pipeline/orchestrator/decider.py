@@ -48,7 +48,7 @@ from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 
-from . import follow_ups, key_dates
+from . import follow_ups, key_dates, same_person
 from .admission import Admission
 from .braking import Braking
 from .case_cache import CaseCache, OpenCases
@@ -163,12 +163,11 @@ class Decider:
             ]
             inputs = await _news(connection, inputs)
             owed, _ = await self._decide(connection, open_cases, inputs, braking)
-            for case, due in every:  # one after the other: what is said of two changes a third
-                if due.kind in OF_PERSON:
-                    of_both = await self._same_person.inputs(
-                        connection, open_cases, open_cases.cases[case], due
-                    )
-                    owed += (await self._decide(connection, open_cases, of_both, braking))[0]
+            for case, due in same_person.in_order(
+                open_cases, every
+            ):  # each by what was said before
+                of_both = await self._same_person.inputs(connection, open_cases, case, due)
+                owed += (await self._decide(connection, open_cases, of_both, braking))[0]
             owed = [*await self._close(connection, open_cases), *owed]
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("clock.in-sweep")

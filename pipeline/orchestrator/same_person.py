@@ -5,7 +5,7 @@ Both are locked in one transaction, so neither is told without the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.case.case import Case
-from pipeline.case.dues import COMPARE, Due, dues
+from pipeline.case.dues import COMPARE, OF_PERSON, Due, dues
 from pipeline.case.fold import apply
 from pipeline.case.rules import Rules
 from pipeline.case.same_person import Side, compared
@@ -36,6 +36,20 @@ from .inputs import Input
 PROVING = e.RequestReceived | e.IdentityProved | e.WhoseDecided
 """What may prove that an identifier is somebody's."""
 log = structlog.get_logger()
+
+
+def in_order(open_cases: OpenCases, found: Iterable[tuple[UUID, Due]]) -> list[tuple[UUID, Due]]:
+    """The rows that are about two cases of one person: what may be joined comes first.
+
+    That is the oldest, and none that may itself join another one yet.
+    """
+
+    def key(row: tuple[UUID, Due]) -> tuple[bool, datetime]:
+        _, due = row
+        other = open_cases.cases.get(UUID(due.ref))
+        return (True, due.at) if other is None else (bool(other.comparing), other.received_at)
+
+    return sorted((it for it in found if it[1].kind in OF_PERSON), key=key)
 
 
 class SamePerson:
@@ -88,31 +102,32 @@ class SamePerson:
         self,
         connection: AsyncConnection,
         open_cases: OpenCases,
-        case: Case,
+        named: UUID,
         due: Due,
     ) -> Sequence[Input]:
         """What a due row of a case says of it and another one, as both are by now."""
+        case, other = open_cases.cases[named], UUID(due.ref)
         if due not in dues(case, self._rules):
             return []
-        named = UUID(due.ref)
-        other = open_cases.cases.get(named)
         if due.kind == COMPARE:
-            return _in_turn(await self._compared(connection, open_cases, case, named), case, due)
-        told = [] if other is None or named in open_cases.aside else [named]
+            return _in_turn(await self._compared(connection, open_cases, named, other), case, due)
+        is_here = other in open_cases.cases and other not in open_cases.aside
         released = (
-            e.ErasureReleased(case=it, erasing=named, copying=case.id) for it in (*told, case.id)
+            e.ErasureReleased(case=it, erasing=other, copying=named)
+            for it in ((other, named) if is_here else (named,))
         )
         return _in_turn(tuple(released), case, due)
 
     async def _compared(
-        self, connection: AsyncConnection, open_cases: OpenCases, case: Case, named: UUID
+        self, connection: AsyncConnection, open_cases: OpenCases, one: UUID, other: UUID
     ) -> tuple[Event, ...]:
         """What comes of comparing two. One that is set aside, or opens no more, holds up nobody."""
-        mine = await self._side(connection, open_cases, case.id)
-        other = await self._side(connection, open_cases, named)
-        if mine is None or other is None:
-            return (e.RequestsCompared(case=case.id, other=named, at=self._clock()),)
-        return compared(mine, other, self._clock())
+        now = self._clock()
+        mine = await self._side(connection, open_cases, one)
+        theirs = await self._side(connection, open_cases, other)
+        if mine is None or theirs is None:
+            return (e.RequestsCompared(case=one, other=other, at=now),)
+        return compared(mine, theirs, now)
 
     async def _side(
         self, connection: AsyncConnection, open_cases: OpenCases, named: UUID

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from connectors.sdk import wall_clock
 from pipeline import flow
-from pipeline.case.fold import fold
 from pipeline.case.lost import LostCase
 from pipeline.case.rules import Rules
 from pipeline.crypto.proofs import PublicKeys
@@ -31,12 +29,12 @@ from pipeline.kafka.incoming import Incoming
 from pipeline.kafka.ledger_topic import EARLY, Progress, Told, Unreadable
 from pipeline.kafka.resume_offsets import ResumeOffset, resume_offsets
 from pipeline.keys.key_folder import KeyFolder
-from pipeline.register import links, store, subjects
+from pipeline.register import links, store
 from pipeline.register.case_keys import OBLIGATION, OF_RECORD, PACKAGE, CaseKeys
 from pipeline.register.gathered import Gathered
 from schemas.codec import Codec
 
-from . import register_rows
+from . import register_rows, whose
 from .takeover import BrokenCase, Takeover
 
 LEAVES_WITHIN = timedelta(seconds=5)
@@ -228,7 +226,9 @@ class Recovery:
         aside = {it.case for it in taken.lost} | {it.case for it in taken.broken}
         whole, keys = self._told.missing.keys() - aside, CaseKeys(self._wrapping)
         await links.remember_again(connection, keys, whole, self._now)
-        await self._whose(connection, keys, whole)
+        await whose.known_again(
+            connection, self._codec, self._rules, self._wrapping, whole, self._now
+        )
         for it in places:
             if it.at != (it.stored or 0):
                 await register_rows.set_offset(connection, (it.topic, it.partition), it.at)
@@ -250,18 +250,6 @@ class Recovery:
             doubted=dict(self._told.doubted),
             keys_kept=tuple(sorted(broken & self._told.destroyed.keys())),
         )
-
-    async def _whose(
-        self, connection: AsyncConnection, keys: CaseKeys, whole: AbstractSet[UUID]
-    ) -> None:
-        """Know again whose cases these are; and whose all open ones are, if the key is lost."""
-        if await subjects.forget_if_lost(connection, self._wrapping):
-            whole = whole | await subjects.open_now(connection)
-        read = await store.events_of(connection, whole)
-        cases = (fold(events, self._rules) for events in read.values())
-        known = [it for it in cases if it is not None]
-        if known:
-            await subjects.remember_again(connection, self._codec, keys, known, self._now)
 
     async def _lost_obligations(
         self, connection: AsyncConnection, lost: set[UUID]
