@@ -72,6 +72,7 @@ async def test_of_two_processes_that_prove_the_same_at_once_the_later_finds_the_
     settings: Settings, engine: AsyncEngine
 ) -> None:
     """Also if each has many people, in another order: neither stops the other."""
+    await decider(settings, engine, Sent(), now).take(await requests(settings, uuid4()))
     people = await of_persons(settings, 12)
     other = await connect(url_of(settings.register, settings.data))
     deciders = [decider(settings, it, Sent(), now) for it in (engine, other)]

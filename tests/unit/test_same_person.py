@@ -21,7 +21,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import OutcomeRow
 
-from .worlds import CASE, START, Run, many_tickets, rows, rules, small_world, tag
+from .worlds import CASE, START, Run, World, many_tickets, rows, rules, small_world, tag
 
 OTHER = UUID("0b1d6a52-77c0-4f0e-8a3e-0d1f4c9b2e55")
 BOTH = ("access", "erasure")
@@ -275,6 +275,19 @@ def test_a_case_that_waits_says_so_and_is_reminded_of() -> None:
     assert list(reminders(run.case, rules()))
     (again,) = [it for it in dues(run.case, rules()) if it.kind == COMPARE]
     assert (again.ref, again.at) == (str(OTHER), run.case.due_at - rules().settings.deadline_near)
+
+
+def test_where_nothing_is_to_be_erased_recipients_are_told_after_the_copy_and_answered_once() -> (
+    None
+):
+    run = Run(World(things={}))
+    orders = run.start("erasure")
+    run.settle([*run.take(waits_for(OTHER), uuid4()), *orders])
+    assert not run.of(e.InstructionOrdered)
+    assert not run.of(e.ClaimSettled)
+    run.settle(run.take(e.ErasureReleased(case=CASE, erasing=CASE, copying=OTHER), uuid4()))
+    assert run.of(e.InstructionOrdered)
+    assert len(run.of(e.ResponseSigned)) == 1
 
 
 def test_a_wait_for_a_case_that_nobody_decides_about_ends_before_the_date() -> None:
