@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import delete, insert
 
 from connectors.sdk.sandbox import Fault
 from pipeline.app import CONSOLE
 from pipeline.register.reading import NoCaseError
+from pipeline.register.tables import dues, set_aside
 from schemas import events as e
 
 from .people import ANN, BOB, ticket
-from .world import World
+from .world import BEGINS, World
 
+DPO = "info@bizxpert.com"
 OTHER = "ann.private@example.net"
 JOINED = "You have asked for the same before"
 READY = "The answer to your request is ready"
@@ -107,7 +111,7 @@ async def test_a_copy_that_is_asked_for_meanwhile_comes_before_the_erasure(world
 
 
 async def test_an_erasure_waits_for_a_copy_that_is_under_way(world: World) -> None:
-    """Art. 15, 17: nothing is erased before; reminders of its own date go on."""
+    """Art. 15, 17: nothing is erased before."""
     contact = world.holds("freshdesk", "contact", email=ANN)
     is_away(world)
     copying = await world.submit("access", email=ANN)
@@ -118,6 +122,28 @@ async def test_an_erasure_waits_for_a_copy_that_is_under_way(world: World) -> No
     await world.later(hours=2)
     assert (await world.answer(case=copying)).records("freshdesk")
     assert world.row("freshdesk", contact) is None
+
+
+async def test_nobody_waits_past_their_date_for_a_case_that_nothing_is_decided_about(
+    world: World,
+) -> None:
+    """Art. 12(3), 17(1): people are told what it waits for, and have until shortly before it."""
+    contact = world.holds("freshdesk", "contact", email=ANN)
+    is_away(world)
+    copying = await world.submit("access", email=ANN)
+    await world.submit("erasure", email=ANN)
+    async with world.engine.begin() as connection:
+        aside = insert(set_aside).values(case_id=copying, why="left alone", at=world.now)
+        await connection.execute(aside)
+        await connection.execute(delete(dues).where(dues.c.case_id == copying))
+    world.vendors["stripe"].faults.clear()
+    await world.later(days=20)
+    assert world.row("freshdesk", contact) is not None
+    (reminder,) = [it for it in world.mails(to=DPO) if "An answer is due soon" in it.subject]
+    assert "another case of the person asks for a copy" in reminder.text
+    await world.later(days=10)
+    assert world.row("freshdesk", contact) is None
+    assert world.now < BEGINS + timedelta(days=31)
 
 
 async def test_an_erasure_does_not_wait_for_a_copy_that_is_taken_back(world: World) -> None:
