@@ -24,6 +24,7 @@ from schemas.records import OutcomeRow
 from .worlds import CASE, START, Run, World, many_tickets, rows, rules, small_world, tag
 
 OTHER = UUID("0b1d6a52-77c0-4f0e-8a3e-0d1f4c9b2e55")
+IDS = CASE, OTHER
 BOTH = ("access", "erasure")
 LATER = START + timedelta(days=3)
 DAY = timedelta(days=1)
@@ -326,6 +327,45 @@ def test_the_same_said_twice_is_as_said_once(order: list[int]) -> None:
     for n in order:
         case = apply(case, said[n], rules())
         assert replace(apply(case, said[n], rules()), number=case.number) == case
+
+
+def on_the_way(random: Random, case: UUID) -> Case:
+    """A case that asks for something, and has come some way."""
+    run = Run(random.choice([small_world, lambda: many_tickets(30)])())
+    orders = run.start(*random.choice([("access",), ("erasure",), BOTH]))
+    for _ in range(random.randrange(14)):
+        if orders:
+            for event, event_id in run.answers(orders.pop(random.randrange(len(orders)))):
+                orders += run.take(event, event_id)
+    assert run.case is not None
+    return replace(run.case, id=case, received_at=START + random.randrange(2) * DAY)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32))
+def test_whoever_is_compared_with_whom_it_comes_to_the_same(seed: int) -> None:
+    random = Random(seed)
+    one, other = side(on_the_way(random, CASE)), side(on_the_way(random, OTHER))
+    ends = []
+    for mine, theirs in permutations((one, other)):
+        cases = {it.case.id: it.case for it in (mine, theirs)}
+        for event in compared(mine, theirs, LATER):
+            cases[event.case] = apply(cases[event.case], event, rules())
+        ends.append([(it.joined, {*it.awaits}, it.awaited_by) for it in map(cases.get, IDS) if it])
+        first, second = (cases[it] for it in IDS)
+        assert (OTHER in first.awaits, CASE in second.awaits) == (
+            CASE in second.awaited_by,
+            OTHER in first.awaited_by,
+        )
+        for it, elsewhere in ((first, second), (second, first)):
+            if it.joined:
+                assert elsewhere.joined is None
+                assert not it.responses
+                assert all(elsewhere.claims[right].active for right in it.claims)
+                assert elsewhere.received_at <= it.received_at
+            if elsewhere.id in it.awaits:
+                assert not has_copy(elsewhere)
+    assert ends[0] == ends[1]
 
 
 def waits_for(copying: UUID, *, case: UUID = CASE, other: UUID | None = None) -> e.RequestsCompared:
