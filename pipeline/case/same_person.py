@@ -16,7 +16,7 @@ from schemas import events as e
 
 from .case import ACCESS, ERASURE, NOTICE, RESPONSE, SEARCH, Case
 from .orders import stopped
-from .planned import untold
+from .planned import systems_to_act
 from .rules import Given, Rules
 
 DAY = timedelta(days=1)
@@ -106,8 +106,9 @@ def _waits(erasing: Case, copying: Case) -> bool:
     if not erasing.wants(ERASURE) or not erasing.claims[ERASURE].active:
         return False
     plan = erasing.plan
-    all_told = plan is not None and plan.state == "approved" and not untold(erasing)
-    return not all_told and not has_copy(copying)
+    if plan is not None and plan.state == "approved":
+        return bool(systems_to_act(erasing, plan.rows) - plan.ordered) and not has_copy(copying)
+    return not has_copy(copying)
 
 
 def has_copy(case: Case) -> bool:

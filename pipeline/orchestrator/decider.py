@@ -163,9 +163,8 @@ class Decider:
             ]
             inputs = await _news(connection, inputs)
             owed, _ = await self._decide(connection, open_cases, inputs, braking)
-            for case, due in same_person.in_order(
-                open_cases, every
-            ):  # each by what was said before
+            # One after the other: what is said of two may change what a third can join.
+            for case, due in same_person.in_order(open_cases, every):
                 of_both = await self._same_person.inputs(connection, open_cases, case, due)
                 owed += (await self._decide(connection, open_cases, of_both, braking))[0]
             owed = [*await self._close(connection, open_cases), *owed]

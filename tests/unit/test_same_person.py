@@ -189,6 +189,23 @@ def test_what_is_answered_or_told_to_erase_waits_for_nothing() -> None:
     assert compared(told, older("access"), LATER) == (done,)
 
 
+def test_what_waits_for_its_own_copy_waits_for_another_ones_as_well() -> None:
+    run = Run(small_world())
+    orders = run.start(*BOTH)
+    while any(isinstance(it, e.SearchOrdered) for it in orders):
+        order = next(it for it in orders if isinstance(it, e.SearchOrdered))
+        orders.remove(order)
+        for event, event_id in run.answers(order):
+            orders += run.take(event, event_id)
+    assert run.case is not None
+    assert run.case.plan is not None
+    assert run.case.plan.state == "approved"
+    another = replace(younger("access"), names=frozenset())
+    told, _ = compared(another, side(run.case), LATER)
+    assert isinstance(told, e.RequestsCompared)
+    assert told.waits == (CASE,)
+
+
 def test_a_copy_that_a_person_made_up_for_is_waited_for_no_more() -> None:
     case = Run(small_world()).go("access")
     (answer,) = case.responses
