@@ -420,6 +420,42 @@ class IdentityRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamePersonFound(Event):
+    """What is proved here just now is proved in other cases as well, and those are open."""
+
+    others: tuple[UUID, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsCompared(Event):
+    """Two cases of one person were compared: each goes on. Said in both if one waits."""
+
+    other: UUID
+    at: datetime
+    waits: tuple[UUID, ...] = ()
+    """Those of the two that erase nothing before the other one's copy is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestJoined(Event):
+    """An older case of the person asks for all of this, and is open: both are answered there."""
+
+    into: UUID
+    asked_at: datetime
+    due_at: datetime
+    """Of the older case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureReleased(Event):
+    """The copy that an erasure waited for is there, or no longer asked for: said in both cases."""
+
+    erasing: UUID
+    copying: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOrdered(Event):
     """Look for the person in one system; export while looking, where an access asks for it."""
 
@@ -685,7 +721,9 @@ class NoticeOrdered(Event):
     waits: tuple[WaitRow, ...] = ()
     """What the answer waits for."""
     follows: UUID | None = None
-    """The request that it is about, where the case follows that one up."""
+    """The request that it is about, where the case follows that one up, or has joined it."""
+    asked_at: datetime | None = None
+    """When that request came."""
     sealed: bytes = b""
 
 

@@ -35,7 +35,9 @@ task, response, notice, instruction.
 
 Settled = tuple[str, Row]
 """(right, row) that a person settled. The row of a whole system has no tag, and its name."""
-ERASURE = "erasure"
+ACCESS, ERASURE = "access", "erasure"
+NOT_WANTED = frozenset({"withdrawn", "refused", "joined"})
+"""States of a claim for which nothing more is done in its case."""
 
 SEARCH, LOOK, TASK, RESPONSE, NOTICE = "search", "look", "task", "response", "notice"
 INSTRUCTION, RECIPIENTS = "instruction", "recipients"
@@ -160,7 +162,8 @@ class SystemState:
 class Claim:
     right: str
     state: str = "open"
-    """open, withdrawn, refused, or how it settled: fulfilled, partially_fulfilled, no_data."""
+    """open, withdrawn, refused, joined, or how it settled: fulfilled, partially_fulfilled, no_data.
+    """
     settled_at: datetime | None = None
     coverage: tuple[CoverageRow, ...] = ()
     """As it was last settled with."""
@@ -372,6 +375,18 @@ class Case:
     """How often the DPO was told that something waits."""
     keyless: bool = False
     """Whether the key of its record is gone: then nothing more can be said of it to anybody."""
+    comparing: Mapping[UUID, datetime] = field(default_factory=dict)
+    """Other open cases of the person that this one is yet to be compared with, since when each:
+    until then nothing new is searched, planned or told.
+    """
+    awaits: Mapping[UUID, datetime] = field(default_factory=dict)
+    """Other cases of the person whose copy comes before anything is erased here, and when it was
+    last found so.
+    """
+    awaited_by: frozenset[UUID] = frozenset()
+    """Other cases of the person that wait for the copy of this one."""
+    joined: UUID | None = None
+    """The older case of the person in which this one is answered."""
     told: Mapping[tuple[str, str], Instructed] = field(default_factory=dict)
     """By recipient and right: those who were told something, or said something."""
 
@@ -413,8 +428,8 @@ class Case:
         return self.follow_up is None or any(it == holding for it, _ in self.follow_up.rows)
 
     def wants(self, right: str) -> bool:
-        """Whether this right is asked for, and neither withdrawn nor refused."""
-        return right in self.claims and self.claims[right].state not in {"withdrawn", "refused"}
+        """Whether this right is asked for: not withdrawn, refused, or answered in another case."""
+        return right in self.claims and self.claims[right].state not in NOT_WANTED
 
     def searched(self) -> bool:
         """Whether every system's search has ended."""

@@ -31,6 +31,7 @@ from .inbox import waiting
 from .planned import turn_id, turns
 from .reminders import interim_at, people_again_at, progress_at, reminders
 from .rules import Rules
+from .same_person import has_copy, to_compare
 from .waiting import look_id, looks_due
 
 ORDER, SEARCH, IDENTITY, CONFIRMATION, APPROVAL, DEADLINE = (
@@ -44,6 +45,12 @@ ORDER, SEARCH, IDENTITY, CONFIRMATION, APPROVAL, DEADLINE = (
 REMINDER, PROGRESS, PEOPLE, PEOPLE_AGAIN = "reminder", "progress", "people", "people_again"
 OBLIGATION, CLOSING = "obligation", "closing"
 RECIPIENT = "recipient"
+COMPARE, COPY = "compare", "copy"
+OF_PERSON = frozenset({COMPARE, COPY})
+"""Due rows that are about two cases of one person; `orchestrator/same_person.py` has what is said.
+"""
+OF_TWO = OF_PERSON | {OBLIGATION, CLOSING}
+"""Due rows that are about another case as well, which they name."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -85,6 +92,7 @@ def dues(case: Case, rules: Rules) -> Iterator[Due]:
         yield Due(plan.expires_at, APPROVAL, plan.digest.hex())
     yield from (Due(at, RECIPIENT, ref, held) for at, ref, held in recipients.due(case, rules))
     yield from _of_obligations(case)
+    yield from _of_person(case, rules)
     yield from _of_the_date(case, rules)
     yield from _people(case, rules)
 
@@ -106,6 +114,16 @@ def _of_obligations(case: Case) -> Iterator[Due]:
     at_end = ended(case)
     if case.follow_up is not None and at_end is not None:
         yield Due(at_end, CLOSING, str(case.follow_up.parent))
+
+
+def _of_person(case: Case, rules: Rules) -> Iterator[Due]:
+    """The cases to compare with; and, once the copy is there, those that wait for it."""
+    dates: dict[UUID, datetime] = {}
+    for it, at in to_compare(case, rules):
+        dates[it] = min(at, dates.get(it, at))
+    yield from (Due(at, COMPARE, str(it)) for it, at in dates.items())
+    if has_copy(case):
+        yield from (Due(case.received_at, COPY, str(it)) for it in sorted(case.awaited_by))
 
 
 def _recipient_overdue(case: UUID, reference: str) -> Event:

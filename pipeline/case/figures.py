@@ -16,7 +16,7 @@ from uuid import UUID
 from schemas import events as e
 from schemas.events import Event
 
-from .case import Case, Claim
+from .case import NOT_WANTED, Case, Claim
 from .spent import BEGAN
 
 ALL = "all"
@@ -43,8 +43,9 @@ class History:
 class OfRight:
     """What became of the claims of one right that were received in the time asked for.
 
-    Each is answered, refused, withdrawn or open. Those answered or refused were so on time or
-    late; an open one is late once its date is over.
+    Each is answered, refused, withdrawn, joined or open. Those answered or refused were so on time
+    or late; an open one is late once its date is over. One that joined an older one is answered
+    with that.
     """
 
     right: str
@@ -52,6 +53,7 @@ class OfRight:
     answered: int
     refused: int
     withdrawn: int
+    joined: int
     open: int
     on_time: int
     late: int
@@ -155,7 +157,7 @@ def _is_between(at: datetime, since: date | None, until: date) -> bool:
 
 def _ended(history: History, claim: Claim) -> _Ended:
     match claim.state:
-        case "open" | "withdrawn":
+        case "open" | "withdrawn" | "joined":
             return _Ended(history, claim, None)
         case "refused":
             return _Ended(history, claim, _refused_at(history))
@@ -194,6 +196,7 @@ def _of_right(right: str, claims: Sequence[_Ended], now: datetime) -> OfRight:
         answered=states["answered"],
         refused=states["refused"],
         withdrawn=states["withdrawn"],
+        joined=states["joined"],
         open=states["open"],
         on_time=in_time,
         late=len(ended) - in_time + sum(now > it.history.case.due_at for it in waiting),
@@ -205,7 +208,7 @@ def _of_right(right: str, claims: Sequence[_Ended], now: datetime) -> OfRight:
 
 def _state(it: _Ended) -> str:
     """Settled, and not yet answered, is open: nobody has the answer."""
-    if it.claim.state in {"refused", "withdrawn"}:
+    if it.claim.state in NOT_WANTED:
         return it.claim.state
     return "open" if it.at is None else "answered"
 

@@ -12,7 +12,18 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import IdentifierRow
 
-from . import answers, by_hand, decisions, follow_up, inbox, lifecycle, orders, recipients, taking
+from . import (
+    answers,
+    by_hand,
+    decisions,
+    follow_up,
+    inbox,
+    lifecycle,
+    orders,
+    recipients,
+    same_person,
+    taking,
+)
 from .case import Case, Claim, Known, Plan
 from .counted import redated
 from .deadline import Pause
@@ -356,6 +367,10 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.ItemSettled: _item_settled,
     e.ItemTaken: taking.taken,
     e.PeopleNeeded: _people_needed,
+    e.SamePersonFound: same_person.person_found,
+    e.RequestsCompared: same_person.requests_compared,
+    e.RequestJoined: same_person.joined,
+    e.ErasureReleased: same_person.released,
     e.SearchOrdered: orders.search_ordered,
     e.TaskOrdered: orders.task_ordered,
     e.ResponseOrdered: orders.response_ordered,

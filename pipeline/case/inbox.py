@@ -95,7 +95,7 @@ def waiting(case: Case, rules: Rules) -> Iterator[Item]:
 
 
 def _every(case: Case, rules: Rules) -> Iterator[Item]:
-    if case.state == lifecycle.WITHDRAWN or case.keyless:
+    if case.state in {lifecycle.WITHDRAWN, lifecycle.JOINED} or case.keyless:
         return
     yield from _identity(case)
     yield from _paused(case)

@@ -18,8 +18,10 @@ PEOPLE = "waits_for_people"
 """Answered as far as the pipeline can, and something is on somebody's list (`inbox.py`)."""
 REFUSED = "refused"
 WITHDRAWN = "withdrawn"
+JOINED = "joined"
+"""Answered in an older case of the person (`same_person.py`)."""
 
-TERMINAL = frozenset({REFUSED, WITHDRAWN})
+TERMINAL = frozenset({REFUSED, WITHDRAWN, JOINED})
 
 TABLE: dict[tuple[str, type[Event]], str] = {
     (NEW, e.IdentityAsked): ASKED,
@@ -62,4 +64,6 @@ def after(state: str, event: Event) -> str:
         return NEW
     if state not in TERMINAL and isinstance(event, e.RequestRefused):
         return REFUSED
+    if state not in TERMINAL and isinstance(event, e.RequestJoined):
+        return JOINED
     return TABLE.get((state, type(event)), state)

@@ -13,7 +13,7 @@ from schemas.events import Event, ObligationOpened, ResponseSigned, TaskOrdered
 from schemas.records import LedgerEntry, TaskRow
 
 from ..policy.clock import Clock
-from .case import TASK, Case
+from .case import NOT_WANTED, TASK, Case
 from .coverage import systems
 from .deadline import deadline
 
@@ -149,6 +149,8 @@ def _rows(ordered: Event) -> tuple[TaskRow, ...]:
 def _do(case: Case, known: tuple[LostSystem, ...], owed: tuple[str, ...]) -> tuple[str, ...]:
     """Nothing here may be done by itself: it would look again where something is erased already."""
     later = _later(owed)
+    if case.joined is not None:
+        return (f"nothing: it is answered in case {case.joined}",)
     if _is_answered(case):
         return later or ("nothing: it was answered; its response cannot be opened again",)
     begun = tuple(it for it in known if it.ordered)
@@ -194,7 +196,7 @@ def _later(owed: Sequence[str]) -> tuple[str, ...]:
 def _is_answered(case: Case) -> bool:
     done = bool(case.claims) and not case.is_open
     signed = {right for it in case.responses if it.digest for right in it.claims}
-    closed = {it.right for it in case.claims.values() if it.state in {"refused", "withdrawn"}}
+    closed = {it.right for it in case.claims.values() if it.state in NOT_WANTED}
     return done and not case.under_way() and case.claims.keys() <= signed | closed
 
 

@@ -173,8 +173,16 @@ def to_erase(case: Case, system: str) -> dict[bytes, list[str]]:
 def turns(case: Case) -> tuple[str, ...]:
     """The systems whose turn it is to carry out the approved plan, and that were not told yet.
 
-    Where a copy was asked for as well, a system's turn comes once its exports are in a signed
-    response. Only the brake makes a system wait after that.
+    None while the copy of another case of the person comes first, or that is not known yet. Only
+    the brake makes a system wait after that.
+    """
+    return () if case.comparing or case.awaits else untold(case)
+
+
+def untold(case: Case) -> tuple[str, ...]:
+    """The systems that are to carry out the approved plan, and were not told yet.
+
+    Where a copy was asked for as well, only those whose exports are in a signed response.
     """
     plan = case.plan
     if plan is None or plan.state != "approved" or not case.wants("erasure") or case.fee_awaited:

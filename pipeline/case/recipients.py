@@ -91,9 +91,11 @@ def to_remind(case: Case, key: Key, rules: Rules, now: datetime) -> Telling | No
 
 def has_begun(case: Case, right: str) -> bool:
     """Whether anybody may be told: who asks is known and, before anything is to be erased, the
-    plan is approved, or nothing is left to plan.
+    plan is approved, or nothing is left to plan; and no other case of the person comes first.
     """
     if not case.verified or not case.wants(right) or case.follow_up is not None:
+        return False
+    if case.comparing or (right == ERASURE and case.awaits):
         return False
     if right != ERASURE:
         return right == ACCESS

@@ -10,7 +10,7 @@ from schemas.events import NoticeOrdered
 from schemas.records import WaitRow
 
 from . import inbox
-from .case import NOTICE, RESPONSE, TASK, Case
+from .case import ERASURE, NOTICE, RESPONSE, TASK, Case
 from .counted import counted
 from .planned import turns
 from .rules import Rules
@@ -116,4 +116,6 @@ def _systems(case: Case) -> Iterator[WaitRow]:
         elif kind == TASK:
             yield WaitRow(what="task", system=system)
     yield from (WaitRow(what="task", system=it) for it in turns(case))
+    if case.awaits and case.wants(ERASURE):
+        yield WaitRow(what="copy")
     yield from (WaitRow(what="queue", system=it.system) for it in queues(case))

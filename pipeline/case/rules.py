@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from connectors.sdk.interface import Capabilities
 from schemas.records import IdentifierRow
@@ -82,3 +83,5 @@ class Given:
     """Of the console that takes a decision; empty if it is none, or the web page's."""
     login: bytes = b""
     """A tag of who takes it."""
+    others: tuple[UUID, ...] = ()
+    """Other open cases in which something is proved that this decision may prove."""

@@ -21,7 +21,17 @@ from pipeline.response import words
 from . import console
 
 DATE = click.DateTime(["%Y-%m-%d"])
-RIGHT = ("received", "answered", "refused", "withdrawn", "open", "on time", "late", "extended")
+RIGHT = (
+    "received",
+    "answered",
+    "refused",
+    "withdrawn",
+    "joined",
+    "open",
+    "on time",
+    "late",
+    "extended",
+)
 Line = tuple[str, str, str, str, object]
 """A line of the CSV: the figure, and up to three words that say of what; its value."""
 
@@ -105,6 +115,7 @@ def _counts(it: OfRight) -> tuple[int, ...]:
         it.answered,
         it.refused,
         it.withdrawn,
+        it.joined,
         it.open,
         it.on_time,
         it.late,

@@ -189,6 +189,8 @@ def _summary(known: Case) -> dict[str, object]:
             {"order": LOOK, "system": it.system, "state": QUEUED, "reason": "", "by": it.by}
             for it in queues(known)
         ],
+        "awaits": sorted(known.awaits),
+        "joined": known.joined,
         "given_up": [
             {"order": it.slot[0], "system": it.slot[1], "n": it.slot[2], "reason": it.reason}
             for it in given_up(known)
@@ -271,6 +273,10 @@ def _waits(known: Case) -> Iterator[str]:
     for queue in queues(known):
         items = words.counted(queue.count, "item")
         yield f"waits for {queue.system}: {items} in its queue, until {queue.by:%Y-%m-%d %H:%M:%S}"
+    for other in sorted(known.awaits):
+        yield f"waits for case {other}: its copy is made before anything is erased here"
+    if known.joined is not None:
+        yield f"the person asked for the same before: answered in case {known.joined}"
 
 
 def _whose(known: Case, found: Graph) -> Iterator[str]:

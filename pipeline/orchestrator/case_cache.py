@@ -16,6 +16,7 @@ from pipeline.case.fold import fold
 from pipeline.case.rules import Rules
 from pipeline.register import policies, sealing, store
 from pipeline.register.case_keys import CaseKeys, NewKey, expire
+from pipeline.register.subjects import Proving
 from pipeline.stages.report import broken
 from schemas.events import CaseOpened, Event
 from schemas.records import LedgerEntry
@@ -24,7 +25,7 @@ CACHED = 5000
 UNDECIDABLE = "an event could not be decided: see the dead letters, and the log"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenCases:
     """What a transaction knows of its cases, and what it has come to say of them."""
 
@@ -39,6 +40,10 @@ class OpenCases:
     new_keys: list[NewKey] = field(default_factory=list)
     ends: dict[UUID, datetime] = field(default_factory=dict)
     """When keys are to be destroyed, of which that is known only now."""
+    proving: Proving = field(default_factory=Proving)
+    """What the inputs may prove, and in which other cases that is proved."""
+    traces: dict[UUID, str] = field(default_factory=dict)
+    """Of the last input that was decided of each case."""
 
     def of(self, case: UUID) -> sealing.Opened:
         """The keys of a case, and what was opened with them."""

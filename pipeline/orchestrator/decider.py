@@ -23,7 +23,7 @@ from pipeline import flow
 from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
-from pipeline.case.dues import Due, is_still_due
+from pipeline.case.dues import OF_PERSON, Due, is_still_due
 from pipeline.case.rules import Given, Rules
 from pipeline.faults import broke, crash
 from pipeline.intake.envelopes import Envelopes
@@ -33,7 +33,7 @@ from pipeline.kafka.authentication import case_of
 from pipeline.kafka.incoming import Incoming
 from pipeline.keys.key_files import KeyFiles
 from pipeline.keys.key_folder import KeyFileError
-from pipeline.register import links, sealing, store
+from pipeline.register import links, sealing, store, subjects
 from pipeline.register.case_keys import (
     PACKAGE,
     RECORD,
@@ -48,7 +48,7 @@ from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 
-from . import follow_ups, key_dates
+from . import follow_ups, key_dates, same_person
 from .admission import Admission
 from .braking import Braking
 from .case_cache import CaseCache, OpenCases
@@ -57,6 +57,7 @@ from .inputs import Input
 from .outbox import Outbox
 from .publisher import Publisher
 from .refusals import Refusal, Refusals
+from .same_person import SamePerson
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
@@ -88,6 +89,7 @@ class Decider:
         self._admission = Admission(codec, envelopes, files.pipeline(), clock)
         self._saying = Outbox(codec, files, rules, clock)
         self._follow_ups = FollowUps(codec, clock)
+        self._same_person = SamePerson(codec, rules, keys, clock)
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._refusals = Refusals(codec, files, rules.settings.dead_letter_limit, clock)
         self._stored: dict[tuple[str, int], int] = {}
@@ -107,8 +109,10 @@ class Decider:
             open_cases, inputs, refusals = await self._read(connection, batch)
             inputs, misplaced = await self._admission.admit(connection, open_cases, inputs)
             refusals = await self._admission.unheard(connection, refusals)
+            await self._same_person.look(connection, open_cases, inputs)
             braking = await self._braking(connection)
             owed, undecidable = await self._decide(connection, open_cases, inputs, braking)
+            owed = [*await self._close(connection, open_cases), *owed]
             refusals += [*misplaced, *undecidable]
             in_a_row = self._refusals.after(batch, refusals)
             owed += self._refusals.letters(refusals)
@@ -143,17 +147,27 @@ class Decider:
             open_cases = await self._cases.open(connection, both)
             open_cases.decided.update(open_cases.cases.keys() & found)  # overtaken rows go
             braking = await self._braking(connection)
-            inputs = [
-                it
+            every = [
+                (case, due)
                 for case, rows in found.items()
                 if case in open_cases.cases
                 for due in rows
+            ]
+            inputs = [
+                it
+                for case, due in every
+                if due.kind not in OF_PERSON
                 for it in await self._follow_ups.inputs(
                     connection, open_cases, open_cases.cases[case], due
                 )
             ]
             inputs = await _news(connection, inputs)
             owed, _ = await self._decide(connection, open_cases, inputs, braking)
+            # One after the other: what is said of two may change what a third can join.
+            for case, due in same_person.in_order(open_cases, every):
+                of_both = await self._same_person.inputs(connection, open_cases, case, due)
+                owed += (await self._decide(connection, open_cases, of_both, braking))[0]
+            owed = [*await self._close(connection, open_cases), *owed]
             rows = await store.owe(connection, owed, self._clock())
             crash.passing("clock.in-sweep")
         crash.passing("clock.after-commit")
@@ -183,6 +197,7 @@ class Decider:
             inputs = await _news(connection, inputs)
             braking = await self._braking(connection)
             owed, _ = await self._decide(connection, open_cases, inputs, braking)
+            owed = [*await self._close(connection, open_cases), *owed]
             for it in expired:
                 await destroy(connection, it.id, now)
             rows = await store.owe(connection, owed, now)
@@ -211,11 +226,10 @@ class Decider:
         inputs: Sequence[Input],
         braking: Braking,
     ) -> tuple[list[wire.Record], list[Refusal]]:
-        """What is owed after these, the ledger's first, and those that break the decider."""
+        """What is owed after these, but for the ledger's, and those that break the decider."""
         self._saying.begin()
         owed: list[wire.Record] = []
         refusals: list[Refusal] = []
-        traces: dict[UUID, str] = {}
         for it in inputs:
             try:
                 owed += await self._decided(connection, open_cases, it, braking)
@@ -225,16 +239,21 @@ class Decider:
                 refusals += self._undecidable(it, error)
                 open_cases.could_not(it.event.case)
             else:
-                traces[it.event.case] = it.trace
+                open_cases.traces[it.event.case] = it.trace
+        return owed, refusals
+
+    async def _close(self, connection: AsyncConnection, open_cases: OpenCases) -> list[wire.Record]:
+        """Write all that was decided; what is owed of it on the ledger's topic, and goes first."""
         journal = [
             record
             for case, entries in open_cases.entries.items()
             for record in self._saying.journal(
-                case, entries, traces[case], open_cases.of(case).keys
+                case, entries, open_cases.traces[case], open_cases.of(case).keys
             )
         ]
         await self._cases.close(connection, open_cases)
-        return [*journal, *owed], refusals
+        await subjects.remember(connection, open_cases.proving.rows, self._clock())
+        return journal
 
     async def _decided(
         self, connection: AsyncConnection, open_cases: OpenCases, it: Input, braking: Braking
@@ -253,7 +272,8 @@ class Decider:
             made = [NewKey(new_key(known, PACKAGE), self._clock())]
         opened.keys.update({new.key.purpose: new.key for new in made})
         before = open_cases.cases.get(known)
-        decided = await braking.decided(partial(self._one_decision, before, it, opened))
+        others = open_cases.proving.others(it.id, known)
+        decided = await braking.decided(partial(self._one_decision, before, it, opened, others))
         if decided is None:
             return []
         case, said = decided
@@ -262,6 +282,7 @@ class Decider:
         records = self._saying.records(said, it.trace, opened.keys)
         await braking.journal(before, case, said)
         open_cases.decided.add(known)
+        open_cases.proving.proved(it.id, known)
         open_cases.cases[known] = case
         open_cases.heads[known] = head
         open_cases.entries.setdefault(known, []).extend(entries)
@@ -281,6 +302,8 @@ class Decider:
                 return {keys[PACKAGE].id: now + settings.package_key_lives}
             case e.FollowUpOpened():
                 return {keys[RECORD].id: now + settings.record_key_lives}
+            case e.RequestJoined() if PACKAGE in keys:  # nobody will get anything from here
+                return {keys[PACKAGE].id: now + settings.incoming_kept}
             case e.ObligationClosed() if event.follow_up == event.case and RECORD in keys:
                 return {keys[RECORD].id: now + settings.incoming_kept}  # answers may come twice
             case _:
@@ -298,11 +321,16 @@ class Decider:
         return [] if it.record is None else [Refusal(it.record, "undecidable")]
 
     def _one_decision(
-        self, case: Case | None, it: Input, opened: sealing.Opened, brake: Brake
+        self,
+        case: Case | None,
+        it: Input,
+        opened: sealing.Opened,
+        others: tuple[UUID, ...],
+        brake: Brake,
     ) -> tuple[Case, list[Said]] | None:
         if case and it.due and not is_still_due(case, it.due, self._rules, brake):
             return None  # overtaken: by what came since, or by a hold
-        given = Given(now=self._clock(), brake=brake)
+        given = Given(now=self._clock(), brake=brake, others=others)
         if it.person is not None:
             who = sealing.of_person(it.person, opened.tag_key())
             opened.sealed[sealing.CASE_OPENED] = who

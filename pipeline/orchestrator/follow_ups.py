@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.case import follow_up
 from pipeline.case.case import Case
-from pipeline.case.dues import CLOSING, OBLIGATION, Due, event_of
+from pipeline.case.dues import OF_TWO, Due, event_of
 from pipeline.kafka import wire
 from pipeline.register import store
 from pipeline.register.case_keys import RECORD
@@ -30,14 +30,12 @@ from .inputs import Input
 
 Obligations = Mapping[UUID, e.ObligationOpened]
 """By obligation."""
-TWO = frozenset({OBLIGATION, CLOSING})
-"""Due rows that are about another case as well, which they name."""
 log = structlog.get_logger()
 
 
 def others(found: Mapping[UUID, Iterable[Due]]) -> Iterator[UUID]:
     """The other cases that due rows are about."""
-    return (UUID(due.ref) for rows in found.values() for due in rows if due.kind in TWO)
+    return (UUID(due.ref) for rows in found.values() for due in rows if due.kind in OF_TWO)
 
 
 class FollowUps:

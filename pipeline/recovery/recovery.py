@@ -34,7 +34,7 @@ from pipeline.register.case_keys import OBLIGATION, OF_RECORD, PACKAGE, CaseKeys
 from pipeline.register.gathered import Gathered
 from schemas.codec import Codec
 
-from . import register_rows
+from . import register_rows, whose
 from .takeover import BrokenCase, Takeover
 
 LEAVES_WITHIN = timedelta(seconds=5)
@@ -226,6 +226,9 @@ class Recovery:
         aside = {it.case for it in taken.lost} | {it.case for it in taken.broken}
         whole, keys = self._told.missing.keys() - aside, CaseKeys(self._wrapping)
         await links.remember_again(connection, keys, whole, self._now)
+        await whose.known_again(
+            connection, self._codec, self._rules, self._wrapping, whole, self._now
+        )
         for it in places:
             if it.at != (it.stored or 0):
                 await register_rows.set_offset(connection, (it.topic, it.partition), it.at)

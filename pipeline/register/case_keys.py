@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.keys.key_folder import KeyFileError, KeyFolder
 
-from .tables import keys, ledger, links
+from .store import inserted
+from .tables import keys, ledger, links, subjects
 
 RECORD, PACKAGE, OBLIGATION = "record", "package", "obligation"
 OF_RECORD = frozenset({RECORD, OBLIGATION})
@@ -56,11 +57,18 @@ class CaseKeys:
 
     async def save(self, connection: AsyncConnection, made: Sequence[NewKey]) -> None:
         """Keep new keys, under the wrapping key that is in force."""
-        if not made:
-            return
+        if made:
+            await connection.execute(insert(keys), self._rows(made))
+
+    async def save_unless_there(self, connection: AsyncConnection, made: NewKey) -> None:
+        """Keep a new key, unless one of its id is kept already, perhaps by another process."""
+        statement = inserted(connection, keys).on_conflict_do_nothing()
+        await connection.execute(statement, self._rows([made]))
+
+    def _rows(self, made: Sequence[NewKey]) -> list[dict[str, object]]:
         named = self._wrapping.current(max(it.at for it in made))
         wrapping = self._wrapping[named]
-        rows = [
+        return [
             {
                 "id": it.key.id,
                 "owner": it.key.owner,
@@ -72,7 +80,6 @@ class CaseKeys:
             }
             for it in made
         ]
-        await connection.execute(insert(keys), rows)
 
     async def of(
         self, connection: AsyncConnection, owners: Iterable[UUID]
@@ -169,10 +176,11 @@ async def expire(connection: AsyncConnection, ends: Mapping[UUID, datetime]) -> 
 async def destroy(connection: AsyncConnection, key: UUID, at: datetime) -> None:
     """Destroy a key: its bytes are overwritten; that it existed, and when it went, is kept.
 
-    With a case's record key go the links in its mails.
+    With a case's record key go the links in its mails, and what says whose case it is.
     """
     await connection.execute(
         update(keys).where(keys.c.id == key).values(wrapped=b"", destroyed_at=at)
     )
     of_record = select(keys.c.owner).where(keys.c.id == key, keys.c.purpose.in_(OF_RECORD))
-    await connection.execute(delete(links).where(links.c.case_id.in_(of_record)))
+    for table in (links, subjects):
+        await connection.execute(delete(table).where(table.c.case_id.in_(of_record)))

@@ -280,6 +280,7 @@ def _waiting(case: Case) -> Iterator[str]:
         yield f"{it.slot[1]}:{it.slot[0]}:{it.state}{why}"
     yield from (f"{it}:task:not_ordered" for it in turns(case))
     yield from (f"{it.system}:look:{QUEUED}" for it in queues(case))
+    yield from (f"{it}:copy:comes first" for it in sorted(case.awaits))
 
 
 async def claim_dues(

@@ -181,6 +181,16 @@ keys = Table(
     ),
 )
 
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, doc="keyed, of an identifier that is proved"),
+    Column("case_id", Uuid, primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Index("subjects_case_id", "case_id"),
+)
+"""Whose cases are whose, for as long as a case's record key lives."""
+
 wrapping_keys = Table(
     "wrapping_keys",
     metadata,

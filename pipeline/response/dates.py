@@ -48,6 +48,7 @@ WAITS: Mapping[str, str] = {
     "search": "{system} has not been searched to its end",
     "task": "{system} has not done what the plan says",
     "queue": "{system} has it in its queue",
+    "copy": "another case of the person asks for a copy, which is made before anything is erased",
 }
 """What an answer waits for, by its code."""
 

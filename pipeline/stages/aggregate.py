@@ -8,6 +8,7 @@ from uuid import uuid5
 from schemas.events import (
     ApprovalOverdue,
     ClaimSettled,
+    ErasureReleased,
     Event,
     FeeSettled,
     HoldingsLocated,
@@ -21,6 +22,7 @@ from schemas.events import (
     PlanObserved,
     RecipientAcknowledged,
     RecipientOverdue,
+    RequestsCompared,
     ResponseSigned,
     SearchFailed,
     SearchOverdue,
@@ -55,6 +57,8 @@ _CAUSES = (
     InstructionFailed,
     RecipientAcknowledged,
     RecipientOverdue,
+    RequestsCompared,
+    ErasureReleased,
 )
 
 
@@ -85,12 +89,13 @@ def aggregate(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
 
 
 def _searched(case: Case) -> bool:
-    return case.searched() and not case.under_way(SEARCH) and not case.fee_awaited
+    waits = case.fee_awaited or case.comparing
+    return case.searched() and not case.under_way(SEARCH) and not waits
 
 
 def _acted(case: Case, rules: Rules) -> bool:
     """Whether no attempt is left: every order answered, every decision carried out."""
-    if case.under_way(TASK) or case.waiting or case.checking:
+    if case.under_way(TASK) or case.waiting or case.checking or case.awaits:
         return False
     plan = case.plan
     if plan is not None and plan.state == "approved":

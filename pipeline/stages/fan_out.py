@@ -1,4 +1,7 @@
-"""Fan out: order an approved plan in each system; where a copy is asked for too, the copy first."""
+"""Fan out: order an approved plan in each system; where a copy is asked for too, the copy first.
+
+Also where another case of the person asks for it: then `turns` has nobody until that copy is there.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from collections.abc import Iterator
 
 from schemas.events import (
     ClaimWithdrawn,
+    ErasureReleased,
     Event,
     FeeSettled,
     OrderDue,
     PlanApproved,
+    RequestsCompared,
     ResponseSigned,
     TaskOrdered,
 )
@@ -34,7 +39,14 @@ def fan_out(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
     """
     match event:
         # Once an access is withdrawn, no copy comes first any more.
-        case PlanApproved() | ResponseSigned() | ClaimWithdrawn() | FeeSettled():
+        case (
+            PlanApproved()
+            | ResponseSigned()
+            | ClaimWithdrawn()
+            | FeeSettled()
+            | RequestsCompared()
+            | ErasureReleased()
+        ):
             for system in turns(case):
                 if not stopped(case, system, rules, given.brake):
                     yield from _tasks(case, system, rules, given)

@@ -19,7 +19,7 @@ from schemas.events import (
     WhoseDecided,
 )
 
-from ..case import lifecycle
+from ..case import lifecycle, same_person
 from ..case.case import Case
 from ..case.deadline import IDENTITY
 from ..case.decisions import IDENTITY_FAILURE
@@ -34,9 +34,12 @@ MOST_ASKED = 5
 def identify(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Say `identity_verified`, `identity_refused`, or `confirmation_asked` of addresses.
 
-    Once it is known who asks, the time goes on that stood still for it.
+    Once it is known who asks, the time goes on that stood still for it. Before anything is done,
+    their other cases are named.
     """
     asked: list[bytes] = []
+    if isinstance(event, IdentityProved | WhoseDecided):
+        yield from same_person.found(case, given)
     match event:
         case IdentityProved() if _is_in_doubt(case) and case.usable():
             yield from _verified(case, event.level, event.method, given)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from schemas.events import (
     ClaimSettled,
+    ErasureReleased,
     Event,
     HoldingsLocated,
     IdentityProved,
@@ -14,6 +15,7 @@ from schemas.events import (
     OrderDue,
     PlanApproved,
     RecipientOverdue,
+    RequestsCompared,
     TaskCompleted,
     WhoseDecided,
 )
@@ -33,6 +35,8 @@ _CAUSES = (
     PlanApproved,
     ClaimSettled,
     RecipientOverdue,
+    RequestsCompared,
+    ErasureReleased,
 )
 
 

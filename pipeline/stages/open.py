@@ -14,6 +14,7 @@ from schemas.events import (
     RequestReceived,
 )
 
+from ..case import same_person
 from ..case.case import Case
 from ..case.deadline import deadline
 from ..case.follow_up import INTAKE
@@ -23,7 +24,10 @@ VOUCHED = "vouched_for"
 
 
 def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Say `case_opened`, then `identity_verified` if the intake vouches enough, or ask."""
+    """Say `case_opened`, then `identity_verified` if the intake vouches enough, or ask.
+
+    Other cases of who is vouched for are named before.
+    """
     if isinstance(event, FollowUpOpened):
         yield from _follow_up(event, rules, given)
     if not isinstance(event, RequestReceived):
@@ -40,6 +44,7 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         policy=rules.policy.digest,
         identifiers=given.identifiers,
     )
+    yield from same_person.found(case, given)
     needed = rules.policy.identity_level
     # GDPR Art. 12(6): ask more only where there is doubt. One proved identifier says who asks, and
     # nothing of the others: with those nobody is searched for.

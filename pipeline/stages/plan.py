@@ -16,6 +16,7 @@ from schemas.events import (
     PlanChanged,
     PlanMade,
     PlanObserved,
+    RequestsCompared,
     SearchFailed,
     SearchOverdue,
     TaskCompleted,
@@ -25,7 +26,7 @@ from schemas.events import (
 
 from ..case.case import SEARCH, TASK, Case, Row
 from ..case.plan import UNDECIDED, Decision
-from ..case.planned import counted, digest, planned, rests_on_people, systems_to_act, turns
+from ..case.planned import counted, digest, planned, rests_on_people, systems_to_act, untold
 from ..case.rules import Given, Rules
 
 POLICY = "policy"
@@ -41,6 +42,7 @@ _CAUSES = (
     TaskDeclined,
     WhoseDecided,
     FeeSettled,
+    RequestsCompared,
 )
 
 
@@ -72,18 +74,19 @@ def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
 
 def _may_plan(case: Case) -> bool:
     """All have answered or are put off, nothing is being done, the right is still asked for."""
-    if not case.wants("erasure") or case.under_way(TASK) or case.fee_awaited:
+    if not case.wants("erasure") or case.under_way(TASK) or case.fee_awaited or case.comparing:
         return False
     searching = any(it.state == "open" for it in case.under_way(SEARCH))
     return not searching and all(it.ready for it in case.systems.values())
 
 
 def _waits(case: Case, rows: Mapping[Row, Decision]) -> bool:
-    """Whether the approved plan says it all, and only the brake keeps it from being carried out.
+    """Whether the approved plan says it all, and only the brake, or the copy of another case, keeps
+    it from being carried out.
 
     A plan for what is left of it would have to be approved once more.
     """
-    plan, waiting = case.plan, turns(case)
+    plan, waiting = case.plan, untold(case)
     if plan is None or not waiting:
         return False
     return all(

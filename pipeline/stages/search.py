@@ -15,6 +15,7 @@ from schemas.events import (
     IdentityVerified,
     ItemSettled,
     OrderDue,
+    RequestsCompared,
     SearchOrdered,
     TaskCompleted,
     WhoseDecided,
@@ -30,7 +31,14 @@ from ..case.waiting import look_id, looks_due, to_look_for
 
 NAMED, NAMED_BYTES = 2000, 192 * 1024
 """Of the holdings that earlier rounds found, so many are named."""
-_CAUSES = (IdentityVerified, IdentityProved, WhoseDecided, HoldingsLocated, TaskCompleted)
+_CAUSES = (
+    IdentityVerified,
+    IdentityProved,
+    WhoseDecided,
+    HoldingsLocated,
+    TaskCompleted,
+    RequestsCompared,
+)
 
 
 def search(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
@@ -50,7 +58,7 @@ def search(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
 
 
 def _rounds(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
-    if not case.verified or not _wanted(case):
+    if not case.verified or not _wanted(case) or case.comparing:
         return
     busy = {it.slot[1] for it in case.under_way(SEARCH)}
     usable = [case.known[it] for it in case.usable()]

@@ -11,6 +11,7 @@ from schemas.events import (
     FeeAsked,
     NoticeOrdered,
     PeopleNeeded,
+    RequestJoined,
     TaskCompleted,
 )
 
@@ -25,7 +26,9 @@ CHANGED = frozenset({"erased", "redacted", "anonymised", "expires", "accepted", 
 
 
 def tell(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
-    """Order a notice of a fee, of a withdrawal and what it came too late for, or of the inbox."""
+    """Order a notice of a fee, of a withdrawal and what it came too late for, of where a request is
+    answered that was made before, or of the inbox.
+    """
     match event:
         case FeeAsked() if case.proposal is not None:
             fee = case.proposal
@@ -35,6 +38,9 @@ def tell(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
             yield _withdrawn(case, rules, given)
         case TaskCompleted() if ERASURE in _taken_back(case) and not _awaited(case):
             yield _withdrawn(case, rules, given)
+        case RequestJoined():
+            ordered = replace(notice(case, "joined", SUBJECT, rules, given), due_at=event.due_at)
+            yield replace(ordered, follows=event.into, asked_at=event.asked_at)
         case PeopleNeeded():
             yield from _inbox(case, event, rules, given)
         case _:

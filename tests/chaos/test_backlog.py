@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from random import Random
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -30,7 +30,7 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
 
 
 async def submit(rig: Rig, count: int) -> list[UUID]:
-    return [await rig.submit("access", email="somebody@example.org") for _ in range(count)]
+    return [await rig.submit("access", email=f"{uuid4()}@example.org") for _ in range(count)]
 
 
 async def decided(rig: Rig, cases: list[UUID]) -> None:

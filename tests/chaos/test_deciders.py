@@ -34,9 +34,9 @@ STORED_ONCE = {
 
 async def submit(rig: Rig, cases: list[UUID]) -> None:
     """Publish requests of people who were vouched for."""
-    who = with_email("a@example.org")
     async with app.local_edge(rig.settings) as edge:
         for it in cases:
+            who = with_email(f"{it}@example.org")
             await edge.request(it, ("access",), who, level=2, received_at=datetime.now(UTC))
 
 

@@ -87,14 +87,12 @@ def decider(
     )
 
 
-async def requests(
-    settings: Settings, *cases: UUID, email: str = "a@example.org"
-) -> list[Incoming]:
-    """Requests as they lie on the topic."""
+async def requests(settings: Settings, *cases: UUID, email: str = "") -> list[Incoming]:
+    """Requests as they lie on the topic: each of somebody else, unless an address is given."""
     out = Sent()
     edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
     for case in cases:
-        person = with_email(email)
+        person = with_email(email or f"{case}@example.org")
         await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
     return [arrived(it, next(OFFSETS)) for it in out.records]
 

@@ -18,7 +18,7 @@ from pipeline.intake.senders_file import SendersFile
 from pipeline.kafka import ledger_topic, wire
 from pipeline.kafka.incoming import Incoming
 from pipeline.kafka.ledger_topic import RecordKey, Told
-from pipeline.recovery import register_rows
+from pipeline.recovery import register_rows, whose
 from pipeline.recovery.takeover import Taken, Takeover
 from pipeline.register import reading, store, tables
 from pipeline.register.case_keys import PACKAGE, RECORD, CaseKeys
@@ -295,6 +295,8 @@ async def test_a_case_that_was_set_aside_for_want_of_its_wrapping_key_stops_nobo
     wrapping.destroy(old)
     async with engine.begin() as connection:
         await register_rows.set_aside(connection, {case: KEY_LOST}, NOW)
+        rules = app.rules(settings)
+        await whose.known_again(connection, CODEC, rules, wrapping, frozenset(), NOW)
     deciding = decider(settings, engine, sent)
     await deciding.take([_failed(settings, first)])
     (letter,) = sent.records

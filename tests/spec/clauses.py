@@ -18,6 +18,8 @@ OWED, RECIPIENTS = "tests/integration/test_obligations.py::", "tests/spec/test_r
 TAKEN = "tests/spec/test_taken_items.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
+PERSON = "tests/spec/test_same_person.py::"
+
 RIGHTS = "the other six rights"
 CONSENT = "consent and preferences"
 PORTAL = "the person's portal and the DPO's console"
@@ -393,7 +395,16 @@ CLAUSES: dict[int, Clause] = {
 EDGES: tuple[Clause, ...] = (
     Clause(name="an agent asks", article="Art. 12(2)", later="agents and mandates"),
     Clause(name="for a child, or somebody dead", article="Recital 27", later="agents and mandates"),
-    Clause(name="asked again", article="Art. 12(5)", later="requests compared with the last one"),
+    Clause(
+        name="asked again",
+        article="Art. 12(5)",
+        shown=(
+            f"{PERSON}test_what_is_asked_twice_is_answered_once_under_the_first_reference",
+            f"{PERSON}test_what_was_answered_already_is_not_joined_but_asked_anew",
+            f"{PERSON}test_how_often_somebody_asks_is_no_reason_to_refuse",
+            f"{PERSON}test_who_does_not_show_who_they_are_learns_of_no_other_request",
+        ),
+    ),
     Clause(
         name="several rights at once",
         article="Art. 12(3)",
@@ -410,7 +421,10 @@ EDGES: tuple[Clause, ...] = (
     Clause(
         name="one mailbox of several people",
         article="Art. 15(4)",
-        shown=(f"{IDENTITY}test_a_mailbox_of_several_people_discloses_nobodys_to_the_other",),
+        shown=(
+            f"{IDENTITY}test_a_mailbox_of_several_people_discloses_nobodys_to_the_other",
+            f"{PERSON}test_somebody_else_at_the_same_mailbox_is_answered_for_themselves",
+        ),
     ),
     Clause(
         name="one person of many addresses",
@@ -439,12 +453,18 @@ EDGES: tuple[Clause, ...] = (
     Clause(
         name="a copy, then an erasure",
         article="Art. 15",
-        shown=(f"{REQUESTS}test_a_copy_and_an_erasure_at_once_the_copy_is_made_first",),
+        shown=(
+            f"{REQUESTS}test_a_copy_and_an_erasure_at_once_the_copy_is_made_first",
+            f"{PERSON}test_an_erasure_waits_for_a_copy_that_is_under_way",
+        ),
     ),
     Clause(
         name="an erasure, then a copy",
         article="Art. 15",
-        shown=(f"{REQUESTS}test_after_an_erasure_a_copy_has_what_is_still_held",),
+        shown=(
+            f"{REQUESTS}test_after_an_erasure_a_copy_has_what_is_still_held",
+            f"{PERSON}test_a_copy_that_is_asked_for_meanwhile_comes_before_the_erasure",
+        ),
         later=f"{RIGHTS}: what we hold of earlier requests",
     ),
     Clause(

@@ -259,6 +259,8 @@ class Run:
     said: list[Said] = field(default_factory=list)
     rules: Rules = field(default_factory=rules)
     brake: Brake = field(default_factory=Brake)
+    others: tuple[UUID, ...] = ()
+    """Other open cases of the person, as the register finds them when something is proved."""
 
     def take(self, event: Event, event_id: UUID) -> list[Event]:
         """Decide one event, unless the ledger has it; the orders that follow."""
@@ -271,6 +273,7 @@ class Run:
             given = Given(
                 now=self.now,
                 brake=self.brake,
+                others=self.others,
                 identifiers=(identifier("first", level=event.level), NAME),
                 received_at=event.received_at,
             )
