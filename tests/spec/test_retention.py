@@ -90,7 +90,7 @@ async def test_a_day_that_nobody_can_tell_is_not_guessed(world: World) -> None:
     """Freshdesk cannot be searched: the last contact may have been there. GDPR Art. 5(1)(e)."""
     customer(world)
     world.vendors["freshdesk"].faults.append(Fault(status=403, times=None))
-    await world.submit("erasure", email=ANN)
+    await world.submit("erasure", email=ANN, name="Ann Example")
     answer = (await world.answer()).text
     assert words.UNDATED["anchor_unknown"] in answer
     assert LAST_PAYMENT not in answer
