@@ -25,6 +25,7 @@ from schemas.records import (
     SealedHolding,
     SealedIdentifier,
     SealedNotice,
+    SealedResponse,
 )
 from schemas.sealed import SealError, associated_data, key_id, seal, seal_event, unseal
 from schemas.sealed import unseal_event as opened
@@ -188,6 +189,7 @@ def test_whatever_is_sealed_the_record_does_not_show_it(event: Event, data: st.D
         Person: Person(name=said.decode()),
         Actor: Actor(login=said.decode()),
         SealedNotice: SealedNotice(says=said.decode()),
+        SealedResponse: SealedResponse(policy_files=(said.decode(),)),
         SealedEntries: SealedEntries(bodies=(SealedBody(body=said, at=AT),)),
     }
     assert said not in CODEC.encode(sealed(event, contents[type(event).SEALS]))
