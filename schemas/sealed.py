@@ -84,8 +84,11 @@ def unseal_event(codec: Codec, event: Event, key: bytes, system: str) -> Any:
 
 
 def _opened(event: Event, key: bytes, sealed: bytes, system: str) -> bytes:
-    today, *earlier = versions(event)
-    for version in earlier:
-        with suppress(SealError):
-            return unseal(key, sealed, associated_data(event, system, version))
-    return unseal(key, sealed, associated_data(event, system, today))
+    tried = versions(event)
+    try:
+        return unseal(key, sealed, associated_data(event, system, next(tried)))
+    except SealError:
+        for version in tried:
+            with suppress(SealError):
+                return unseal(key, sealed, associated_data(event, system, version))
+        raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import events as e
@@ -18,6 +17,7 @@ from .outcome import by_day, of_host
 from .outcome import state as class_of
 from .planned import kept_anew
 from .rules import Rules
+from .values import replace
 from .waiting import GONE, NOT_LOOKED, QUEUED
 
 UNASKED = SystemState()

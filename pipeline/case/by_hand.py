@@ -7,7 +7,6 @@ is attested: a person says it, and nobody else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from schemas import events as e
 from schemas.records import OutcomeRow
@@ -17,6 +16,7 @@ from .case import ERASURE, Case, Order, Settled
 from .coverage import NOT_ASKED, SYSTEM, UNASKED, ended
 from .decisions import NOT_POSSIBLE
 from .rules import Rules
+from .values import replace
 from .waiting import BLANK, GONE
 
 ATTESTED = OutcomeRow(kind="attested")

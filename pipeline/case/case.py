@@ -282,7 +282,7 @@ class Taken:
     """A tag of who that was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """Everything that is known of a case, and nothing of the person."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas.events import ClockPaused, ClockResumed, DeadlineExtended, Event
@@ -10,6 +9,7 @@ from schemas.events import ClockPaused, ClockResumed, DeadlineExtended, Event
 from .case import Case
 from .deadline import CLARIFICATION, FEE, IDENTITY, Deadline, deadline
 from .rules import Rules
+from .values import replace
 
 AHEAD = timedelta(minutes=5)
 """How far a console's clock may run before ours."""

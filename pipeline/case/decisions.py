@@ -7,7 +7,6 @@ reasons and evidence, the second confirms that very proposal by its digest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import sha256
 
 from schemas import events as e
@@ -16,6 +15,7 @@ from schemas.derive import event_name
 
 from .case import Case, Proposal
 from .rules import Rules
+from .values import replace
 
 UNFOUNDED, EXCESSIVE = "eu-gdpr:A12ManifestlyUnfounded", "eu-gdpr:A12ManifestlyExcessive"
 GROUNDS: Mapping[str, str] = {"unfounded": UNFOUNDED, "excessive": EXCESSIVE}

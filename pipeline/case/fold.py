@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,6 +29,7 @@ from .deadline import Pause
 from .identifiers import BY_DPO, LINK, VOUCHED, identified, proved_by, rejudged
 from .planned import kept, observed, planned
 from .rules import Rules
+from .values import replace
 from .whose import EMAIL, NAMES, OTHER, SAME
 
 RECORD, OBLIGATION = "record", "obligation"

@@ -9,7 +9,7 @@ looked at again soon, and too often in vain is for people.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -25,6 +25,7 @@ from .plan import UNDECIDED
 from .planned import planned
 from .portions import BYTES, ROWS, portions
 from .rules import Rules
+from .values import replace
 from .waiting import BLANK, GONE, NOT_LOOKED
 from .whose import SAME
 

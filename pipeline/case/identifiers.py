@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from schemas.events import IdentityProved
 from schemas.records import IdentifierRow
 
 from .case import Case, Known
 from .rules import Rules
+from .values import replace
 from .whose import EMAIL, NAMES, OURS, Bearing, People, Verdict, judged
 
 VOUCHED, LINK, BY_DPO = "vouched", "link", "dpo"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid5
@@ -29,6 +28,7 @@ from .case import (
 )
 from .identifiers import rejudged
 from .rules import Rules
+from .values import replace
 
 FIND, VERIFY = "find", "verify"
 """What a search is for: to find what there is, or to look again for what must have gone."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date
 from hashlib import sha256
 from uuid import UUID, uuid5
@@ -15,6 +14,7 @@ from .case import MAX_DELTAS, Case, Row
 from .facts import Told
 from .plan import ERASE, KEEP, Decision, decide
 from .rules import Rules
+from .values import replace
 
 RETAINED = "retained"
 OBSERVE_MODE = "observe_mode"

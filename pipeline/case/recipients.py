@@ -8,7 +8,7 @@ over, and for nothing that they say.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from schemas import events as e
@@ -18,6 +18,7 @@ from ..policy import Policy
 from ..policy.clauses import PROCESSOR, Recipient
 from .case import SEARCH, Case, Instructed
 from .rules import Rules
+from .values import replace
 
 COPY, ERASE, INFORM = "copy", "erase", "inform"
 """What is asked of them; who decides for themselves is only informed (GDPR Art. 19)."""

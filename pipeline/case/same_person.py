@@ -8,7 +8,7 @@ copy is made first, whichever was asked for first. Pure: who is who was found by
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from .case import ACCESS, ERASURE, NOTICE, RESPONSE, SEARCH, Case
 from .orders import stopped
 from .planned import systems_to_act
 from .rules import Given, Rules
+from .values import replace
 
 DAY = timedelta(days=1)
 INTERIM = "interim"

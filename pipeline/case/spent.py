@@ -8,7 +8,6 @@ broke as well. A vendor that is away breaks nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from schemas import events as e
 from schemas.records import OutcomeRow
@@ -16,6 +15,7 @@ from schemas.records import OutcomeRow
 from . import by_hand, recipients
 from .case import LOOK, MAX_ATTEMPTS, NOTICE, OPEN, RESPONSE, SEARCH, SPENT, Case, Order
 from .rules import Rules
+from .values import replace
 
 BROKE, BEGAN, LAPSED = "internal_error", "began", "lapsed"
 """Reasons of `order_deferred`."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from schemas import events as e
 from schemas.derive import event_name
 
 from .case import Case, Taken
 from .rules import Rules
+from .values import replace
 
 
 def taken(case: Case, event: e.ItemTaken, _: Rules) -> Case:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -19,6 +19,7 @@ from .case import LOOK, Case, Order, Row, Waiting
 from .outcome import by_day
 from .outcome import state as class_of
 from .rules import Rules
+from .values import replace
 
 QUEUED = "queued"
 LONGEST = timedelta(days=1)

@@ -291,19 +291,26 @@ class Decider:
             await links.forget(connection, known, it.event.tag)
         if isinstance(it.event, e.RecipientAcknowledged):
             await links.forget_of(connection, known, it.event.recipient, it.event.right)
-        open_cases.ends.update(self._ends(it.event, opened.keys))
+        open_cases.ends.update(self._ends(case, it.event, opened.keys))
         return records
 
-    def _ends(self, event: e.Event, keys: Mapping[str, CaseKey]) -> dict[UUID, datetime]:
+    def _ends(
+        self, case: Case, event: e.Event, keys: Mapping[str, CaseKey]
+    ) -> dict[UUID, datetime]:
         """When keys of a case are to be destroyed, after an event that says so."""
         now, settings = self._clock(), self._rules.settings
+        is_over = not case.is_open and not any(it.digest for it in case.responses)
         match event:
             case e.ResponseSigned() if PACKAGE in keys:
                 return {keys[PACKAGE].id: now + settings.package_key_lives}
             case e.FollowUpOpened():
                 return {keys[RECORD].id: now + settings.record_key_lives}
-            case e.RequestJoined() if PACKAGE in keys:  # nobody will get anything from here
+            case e.RequestJoined() | e.RequestRefused() | e.ClaimWithdrawn() if (
+                is_over and PACKAGE in keys  # nobody will get anything from here
+            ):
                 return {keys[PACKAGE].id: now + settings.incoming_kept}
+            case e.IdentityOverdue() | e.IdentityRejected() if is_over and PACKAGE in keys:
+                return {keys[PACKAGE].id: now + settings.record_key_lives}  # who asks may be proved
             case e.ObligationClosed() if event.follow_up == event.case and RECORD in keys:
                 return {keys[RECORD].id: now + settings.incoming_kept}  # answers may come twice
             case _:

@@ -8,6 +8,7 @@ from uuid import UUID
 from connectors.sdk.sandbox import Fault
 from pipeline.case import inbox
 from pipeline.case.decisions import EXCESSIVE, IDENTITY_FAILURE, PAID, UNFOUNDED
+from pipeline.settings import Settings
 from schemas import events as e
 from schemas.records import VerdictRow
 
@@ -236,6 +237,17 @@ async def test_what_is_answered_or_withdrawn_is_neither_withdrawn_nor_approved(
     await world.decide(e.ClaimWithdrawn(case=answered, by="dpo", right="access"))
     assert (await world.case(answered)).state == "answered"
     assert await world.said(e.ClaimWithdrawn, answered) == []
+
+
+async def test_the_key_of_an_answer_that_nobody_will_get_is_destroyed(world: World) -> None:
+    """Art. 5(1)(e): whether it was refused or withdrawn."""
+    taken_back = await waiting(world)
+    await world.decide(e.ClaimWithdrawn(case=taken_back, by="dpo", right="erasure"))
+    no = await waiting(world)
+    await world.decide(refused(no, world.colleague("ben"), await proposed(world, no)), "ben")
+    await world.later(days=1 + Settings().incoming_kept.days)
+    for case in (taken_back, no):
+        assert [it.purpose for it in await world.said(e.KeyDestroyed, case)] == ["package"]
 
 
 async def test_who_could_not_be_confirmed_is_never_refused_for_good(world: World) -> None:
