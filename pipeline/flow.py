@@ -299,7 +299,14 @@ ROUTE: tuple[Step, ...] = (
     Step(
         name="tell",
         where=Where.DECIDE,
-        reads=(e.FeeAsked, e.ClaimWithdrawn, e.TaskCompleted, e.PeopleNeeded, e.RequestJoined),
+        reads=(
+            e.FeeAsked,
+            e.ClaimWithdrawn,
+            e.TaskCompleted,
+            e.TaskDeclined,
+            e.PeopleNeeded,
+            e.RequestJoined,
+        ),
         says=(e.NoticeOrdered,),
         stage=tell,
     ),

@@ -112,7 +112,7 @@ def _asked_by(case: Case, event: e.HoldingsLocated, parts: Sequence[tuple[int, E
     return replace(case, systems={**case.systems, event.system: now})
 
 
-def search_failed(case: Case, event: e.SearchFailed, rules: Rules) -> Case:
+def search_failed(case: Case, event: e.SearchFailed, _: Rules) -> Case:
     """Unknown, never absent. What an earlier round found stays found."""
     order = case.order_of(event.order)
     if order is None or order.state == DONE:
@@ -122,10 +122,10 @@ def search_failed(case: Case, event: e.SearchFailed, rules: Rules) -> Case:
         case = by_hand.after_no_look(case, order)
         return _system(case, event.system, calls=event.calls)
     case = _system(case, event.system, status="failed", reason=event.reason, calls=event.calls)
-    return rejudged(by_hand.after_search(case, event.system), rules)
+    return by_hand.after_search(case, event.system)
 
 
-def search_overdue(case: Case, event: e.SearchOverdue, rules: Rules) -> Case:
+def search_overdue(case: Case, event: e.SearchOverdue, _: Rules) -> Case:
     was = case.systems[event.system]
     if was.final:
         return case
@@ -137,7 +137,7 @@ def search_overdue(case: Case, event: e.SearchOverdue, rules: Rules) -> Case:
     }
     reason = was.reason or "no_answer"
     case = _system(replace(case, orders=late), event.system, status="overdue", reason=reason)
-    return rejudged(by_hand.after_search(case, event.system), rules)
+    return by_hand.after_search(case, event.system)
 
 
 def completed(case: Case, event: e.TaskCompleted, rules: Rules) -> Case:
@@ -240,6 +240,8 @@ def _notified(case: Case, event: e.NoticeSent | e.NoticeFailed, how: str) -> Cas
     case = _ended(case, order, event)
     if isinstance(event, e.NoticeFailed):
         case = _with(case, replace(case.orders[order.slot], reason=event.reason))
+    else:
+        case = _with(case, replace(case.orders[order.slot], reason=""))
     ordered = order.ordered
     n = ordered.response if isinstance(ordered, e.NoticeOrdered) else 0
     responses = tuple(replace(it, notified=how) if it.n == n else it for it in case.responses)

@@ -61,15 +61,18 @@ def after_look(
     outcomes = dict(case.outcomes)
     named = {it.tag for it in order.known}
     looked = frozenset(it for it in case.checking if it[1][0] in named)
+    still, unseen = set[Settled](), set[Settled]()
     for it in looked:
         _, row = it
         tag, category = row
         if category in there.get(tag, ()):
-            case = _ended(case, frozenset({it}), STILL_THERE)
+            still.add(it)
         elif tag in there or tag in gone:
             outcomes[row] = BLANK if tag in there else GONE
         else:
-            case = _ended(case, frozenset({it}), ATTESTED)
+            unseen.add(it)
+    for rows, how in ((still, STILL_THERE), (unseen, ATTESTED)):
+        case = _ended(case, frozenset(rows), how)
     return replace(case, outcomes=outcomes, checking=case.checking - looked)
 
 

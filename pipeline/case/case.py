@@ -148,11 +148,6 @@ class SystemState:
         return self.status in {"located", "failed", "overdue"}
 
     @property
-    def away(self) -> bool:
-        """Whether it could not be searched when it was asked last."""
-        return self.status in {"deferred", "failed", "overdue"}
-
-    @property
     def ready(self) -> bool:
         """Whether a plan need not wait for it: ended, or put off by a slow vendor."""
         return self.final or self.status == "deferred"

@@ -59,4 +59,6 @@ def fee_asked(case: Case, event: e.FeeAsked, _: Rules) -> Case:
 def fee_settled(case: Case, event: e.FeeSettled, _: Rules) -> Case:
     if event.proposal != case.fee_awaited:
         return case
-    return replace(case, fee_awaited=b"", proposal=None)
+    proposal = case.proposal  # a later one stands
+    settled = proposal is not None and proposal.digest == event.proposal
+    return replace(case, fee_awaited=b"", proposal=None if settled else proposal)

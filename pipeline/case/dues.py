@@ -25,7 +25,7 @@ from schemas.events import (
 
 from . import lifecycle, recipients
 from .brake import Brake
-from .case import TASK, Case
+from .case import DEFERRED, TASK, Case
 from .follow_up import due_dates, ended
 from .inbox import waiting
 from .planned import turn_id, turns
@@ -72,10 +72,7 @@ def dues(case: Case, rules: Rules) -> Iterator[Due]:
     if case.keyless:
         yield from _of_obligations(case)
         return
-    for order in case.under_way():
-        kind, system, _n = order.slot
-        named = str(getattr(order.ordered, "order", ""))
-        yield Due(order.due, ORDER, named, system if kind == TASK else "")
+    yield from _of_orders(case)
     for system in turns(case):  # the brake keeps them waiting, or they would have been ordered
         yield Due(case.received_at, ORDER, str(turn_id(case, system)), system)
     for system, at in looks_due(case, rules):
@@ -95,6 +92,17 @@ def dues(case: Case, rules: Rules) -> Iterator[Due]:
     yield from _of_person(case, rules)
     yield from _of_the_date(case, rules)
     yield from _people(case, rules)
+
+
+def _of_orders(case: Case) -> Iterator[Due]:
+    """When each is issued again; none to erase before the copy of another case is there."""
+    copy_first = case.comparing or case.awaits
+    for order in case.under_way():
+        kind, system, _n = order.slot
+        if kind == TASK and order.state == DEFERRED and copy_first:
+            continue
+        named = str(getattr(order.ordered, "order", ""))
+        yield Due(order.due, ORDER, named, system if kind == TASK else "")
 
 
 def _of_the_date(case: Case, rules: Rules) -> Iterator[Due]:

@@ -44,14 +44,14 @@ def rejudged(case: Case, rules: Rules) -> Case:
 
 
 def _unseen(case: Case, rules: Rules) -> frozenset[bytes]:
-    """The addresses that a system could be searched by, and was not: it is away."""
-    away = [
+    """The addresses that a system can be searched by, and has not been: it is silent, or away."""
+    silent = [
         state.answered
         for system, state in case.systems.items()
-        if state.away and EMAIL in rules.asked_by(system)
+        if state.status != "located" and EMAIL in rules.asked_by(system)
     ]
     addresses = [it.tag for it in case.known.values() if it.kind == EMAIL]
-    return frozenset(it for it in addresses if any(it not in answered for answered in away))
+    return frozenset(it for it in addresses if any(it not in answered for answered in silent))
 
 
 def _documents(case: Case, rules: Rules) -> dict[bytes, str]:

@@ -17,13 +17,13 @@ from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
 from . import lifecycle, recipients
-from .case import DONE, ERASURE, RESPONSE, SPENT, Case, Row, Taken
+from .case import DONE, ERASURE, RESPONSE, SEARCH, SPENT, Case, Row, Taken
 from .coverage import SYSTEM, WHOSE, coverage, difference, found
 from .follow_up import how_ended
 from .outcome import OF_PEOPLE
 from .rules import Rules
 from .spent import given_up, needs_dpo, unanswered
-from .whose import EMAIL
+from .whose import EMAIL, UNSEEN_ADDRESS
 
 DPO, REVIEWER = "dpo", "reviewer"
 """Roles: who may settle it. The DPO may settle everything."""
@@ -164,22 +164,25 @@ def _approval(case: Case) -> Iterator[Item]:
 
 
 def _refusal(case: Case) -> Iterator[Item]:
+    if case.fee_awaited and case.is_open:
+        says = "a fee was asked for; until it is paid or waived nothing goes on"
+        ref = case.fee_awaited.hex()
+        yield _item(case, FEE, ref, DPO, says, "decide fee-settled {case} --paid")
     proposal = case.proposal
-    if proposal is None or not case.is_open:
+    if proposal is None or not case.is_open or proposal.digest == case.fee_awaited:
         return
     named, fee = proposal.digest.hex(), proposal.fee
-    if case.fee_awaited == proposal.digest:
-        says = "a fee was asked for; until it is paid or waived nothing goes on"
-        yield _item(case, FEE, named, DPO, says, "decide fee-settled {case} --paid")
-        return
     what, command = ("ask for a fee", "fee") if fee else ("refuse the request", "refuse")
     says = f"{proposal.by} proposes to {what}; it takes a second person"
     yield _item(case, REFUSAL, named, DPO, says, f"decide {command} {{case}} --confirm {named}")
 
 
 def _owner(case: Case) -> Iterator[Item]:
+    searching = bool(case.under_way(SEARCH))  # then it may yet be known by itself
     contested = sum(
-        it.state == "contested" and _matters(case, tag) for tag, it in case.whose.items()
+        it.state == "contested" and _matters(case, tag)
+        for tag, it in case.whose.items()
+        if it != UNSEEN_ADDRESS or not searching
     )
     if contested and case.verified:
         are = "record is" if contested == 1 else "records are"
@@ -259,7 +262,9 @@ def _broken(case: Case, rules: Rules) -> Iterator[Item]:
             yield from (replace(each, mailed=True) for each in item)
     for it in case.orders.values():
         asked = it.ordered
-        if isinstance(asked, NoticeOrdered) and it.reason and it.state in {DONE, SPENT}:
+        if not isinstance(asked, NoticeOrdered) or asked.to == DPO:
+            continue  # what the DPO was to be told of stands here itself
+        if it.reason and it.state in {DONE, SPENT}:
             what = f"notice {asked.n}"
             says = f"a letter could not be sent: {asked.kind} ({it.reason})"
             yield from _of_step(case, UNDELIVERED, "notice", what, it.reason, says)

@@ -16,6 +16,7 @@ from .case import (
     LOOK,
     MAX_ATTEMPTS,
     NOTICE,
+    OPEN,
     RECIPIENTS,
     RESPONSE,
     SEARCH,
@@ -26,7 +27,6 @@ from .case import (
     Response,
     Slot,
 )
-from .identifiers import rejudged
 from .rules import Rules
 from .values import replace
 
@@ -37,6 +37,8 @@ ERASING = frozenset({TASK, LOOK})
 ASKED_FOR, BORNE = "ask", "bear"
 """What an order brings an identifier for: to ask with it, or to know what bears it as theirs."""
 LONGEST_PAUSE = timedelta(hours=1)
+STOPPED, CALLED_BACK = "stopped", "called_back"
+"""Why an order is not issued again: it may have begun, or nobody had it."""
 Ordered = (
     e.SearchOrdered | e.TaskOrdered | e.ResponseOrdered | e.NoticeOrdered | e.InstructionOrdered
 )
@@ -111,7 +113,7 @@ def instruction_ordered(case: Case, event: e.InstructionOrdered, _: Rules) -> Ca
     return _issued(case, event, (INSTRUCTION, RECIPIENTS, event.n))
 
 
-def deferred(case: Case, event: e.OrderDeferred, rules: Rules) -> Case:
+def deferred(case: Case, event: e.OrderDeferred, _: Rules) -> Case:
     """Put off; the pause doubles with every attempt, up to `LONGEST_PAUSE`.
 
     An order that is answered or spent stays so: it came to the host once more, and had lapsed.
@@ -132,7 +134,7 @@ def deferred(case: Case, event: e.OrderDeferred, rules: Rules) -> Case:
     now = replace(was, calls=was.calls + event.calls)
     if kind == SEARCH and not was.final:
         now = replace(now, status="deferred", reason=event.reason)
-    return rejudged(replace(case, systems={**case.systems, system: now}), rules)
+    return replace(case, systems={**case.systems, system: now})
 
 
 def due(case: Case, event: e.OrderDue, rules: Rules) -> Case:
@@ -164,13 +166,38 @@ def reissued(
 
 def stopped(case: Case, kinds: frozenset[str] = ERASING | {SEARCH}) -> Case:
     """No order of these kinds is issued again: the request was refused or withdrawn."""
-    orders = {
-        slot: replace(it, state=SPENT, reason="stopped")
-        if it.state in {"open", DEFERRED} and slot[0] in kinds
-        else it
-        for slot, it in case.orders.items()
-    }
+    orders = {slot: _stopped(it) if slot[0] in kinds else it for slot, it in case.orders.items()}
     return replace(case, orders=orders)
+
+
+def untold(case: Case) -> Case:
+    """Nobody is told, or answered, any more for a right that is not wanted any more."""
+    orders = {
+        slot: _stopped(it) if _is_for_nothing(case, it) else it for slot, it in case.orders.items()
+    }
+    never = {
+        (it.ordered.recipient, it.ordered.right)
+        for it in orders.values()
+        if it.reason == CALLED_BACK and isinstance(it.ordered, e.InstructionOrdered)
+    }
+    return recipients.not_told(replace(case, orders=orders), never)
+
+
+def _is_for_nothing(case: Case, order: Order) -> bool:
+    match order.ordered:
+        case e.InstructionOrdered() as told:
+            return not case.wants(told.right)
+        case e.ResponseOrdered() as answer:
+            return not any(case.wants(it.right) for it in answer.claims)
+        case _:
+            return False
+
+
+def _stopped(order: Order) -> Order:
+    """Not issued again. What was put off was begun by nobody."""
+    if order.state not in {OPEN, DEFERRED}:
+        return order
+    return replace(order, state=SPENT, reason=CALLED_BACK if order.state == DEFERRED else STOPPED)
 
 
 FOUND = frozenset({"found", "nothing"})

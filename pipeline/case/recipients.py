@@ -7,7 +7,7 @@ over, and for nothing that they say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -241,6 +241,12 @@ def overdue(case: Case, event: e.RecipientOverdue, rules: Rules) -> Case:
     if told.reminders < REMINDERS and to_remind(case, key, rules, told.until) is not None:
         return case
     return _with(case, key, replace(told, state=UNANSWERED, until=None))
+
+
+def not_told(case: Case, never: Container[tuple[str, str]]) -> Case:
+    """Those whose first instruction was called back before anything went out are not told."""
+    told = {key: it for key, it in case.told.items() if key not in never or it.state != ORDERED}
+    return replace(case, told=told)
 
 
 def given_up(case: Case) -> Case:

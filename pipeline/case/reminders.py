@@ -18,6 +18,8 @@ from .waiting import queues
 
 EXTENDED, PROGRESS = "extended", "progress"
 """Kinds of notices that tell a person that it takes longer."""
+AGAIN = frozenset({"people_again", "people_untaken"})
+"""Kinds of notices that tell the DPO of something once more."""
 UNTAKEN, DOUBLED = timedelta(days=7), 6
 """The pause after which the DPO is told again of what nobody takes, and how often it doubles."""
 
@@ -76,7 +78,8 @@ def people_again_at(case: Case, rules: Rules) -> datetime | None:
     if not items:
         return None
     near = rules.settings.deadline_near
-    pause = near if fresh else UNTAKEN * 2 ** min(max(case.summons - 2, 0), DOUBLED)
+    times = sum(it.kind in AGAIN for it in told)
+    pause = near if fresh else UNTAKEN * 2 ** min(max(times - 1, 0), DOUBLED)
     return max(min(it.due for it in items) - near, _written(told, rules) + pause)
 
 

@@ -16,13 +16,14 @@ from schemas import events as e
 
 from .case import ACCESS, ERASURE, NOTICE, RESPONSE, SEARCH, Case
 from .orders import stopped
-from .planned import systems_to_act
 from .rules import Given, Rules
 from .values import replace
 
 DAY = timedelta(days=1)
 INTERIM = "interim"
 """The kind of a response that answers nothing yet."""
+ERASED_ALL = frozenset({"fulfilled", "no_data"})
+"""How an erasure settles after which nothing of it is left."""
 HARMLESS = frozenset({SEARCH, NOTICE})
 """Orders after which a case may still join another one: nobody outside did anything for it."""
 
@@ -45,7 +46,7 @@ def found(case: Case, given: Given) -> Iterator[e.SamePersonFound]:
         yield e.SamePersonFound(case=case.id, others=given.others, at=given.now)
 
 
-def compared(mine: Side, other: Side, now: datetime) -> tuple[e.Event, ...]:
+def compared(mine: Side, other: Side, now: datetime, rules: Rules) -> tuple[e.Event, ...]:
     """What is said of two cases, in this order: of the other one first, last of `mine`.
 
     Nothing is said of `mine` beside that it was compared if they share nothing, or each goes on.
@@ -65,7 +66,8 @@ def compared(mine: Side, other: Side, now: datetime) -> tuple[e.Event, ...]:
             )
             return (said,) if joining is mine else (said, done)
     pairs = ((one, another), (another, one))
-    waits = tuple(erasing.id for erasing, copying in pairs if _waits(erasing, copying))
+    near = now + rules.settings.deadline_near
+    waits = tuple(erasing.id for erasing, copying in pairs if _waits(erasing, copying, near))
     if not waits:
         return (done,)
     told = e.RequestsCompared(case=another.id, other=one.id, at=now, waits=waits)
@@ -102,21 +104,25 @@ def _joins(joining: Side, into: Side) -> bool:
     )
 
 
-def _waits(erasing: Case, copying: Case) -> bool:
-    """Whether something is to be erased here, and a copy is to be made there before."""
-    if not erasing.wants(ERASURE) or not erasing.claims[ERASURE].active:
+def _waits(erasing: Case, copying: Case, near: datetime) -> bool:
+    """Whether anything may still be erased here, and a copy is to be made there before.
+
+    Nobody waits past the own date for it, nor for one that waits for a fee.
+    """
+    if not erasing.wants(ERASURE) or erasing.claims[ERASURE].state in ERASED_ALL:
         return False
-    plan = erasing.plan
-    if plan is not None and plan.state == "approved":
-        return bool(systems_to_act(erasing, plan.rows) - plan.ordered) and not has_copy(copying)
-    return not has_copy(copying)
+    return near < erasing.due_at and not has_copy(copying)
 
 
 def has_copy(case: Case) -> bool:
-    """Whether nobody waits for a copy any more: it is signed, or made up for, or not asked for."""
-    if not case.wants(ACCESS):
+    """Whether nobody waits for a copy any more: it is signed, or made up for, or not asked for.
+
+    Of what could not be copied there may still be one, once the system is back.
+    """
+    if not case.wants(ACCESS) or case.fee_awaited:
         return True
-    if case.claims[ACCESS].active:
+    claim = case.claims[ACCESS]
+    if claim.active or any(it.outcome.kind == "failed" for it in claim.coverage):
         return False
     answers = [it for it in case.responses if ACCESS in it.claims and it.kind != INTERIM]
     by_hand = (("", (b"", f"{RESPONSE}/{RESPONSE} {it.n}")) in case.by_hand for it in answers)

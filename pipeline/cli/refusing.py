@@ -71,7 +71,8 @@ async def fee(  # noqa: PLR0917  one parameter per option
     as_json: bool,
 ) -> None:
     """Ask for a fee before going on, by two people as `refuse`: the person may withdraw instead."""
-    cents = int((amount or Decimal(0)) * 100)
+    cents = int(amount * 100) if amount is not None and amount.is_finite() else 0
+    currency = currency.upper()
     if not confirm and cents <= 0:
         raise click.UsageError("--amount says how much, above 0")
     await _twice(case, ground, confirm, says, evidence, who, cents, currency, as_json=as_json)

@@ -61,7 +61,7 @@ async def whose(  # noqa: PLR0917  one parameter per option
 
     \b
     habeas whose 0204b5fb                               the graph: who is told by what
-    habeas whose 0204b5fb --same 3fa2c1                 the same person as who asks
+    habeas whose 0204b5fb --same 3fa2c1 --evidence ...  the same person as who asks
     habeas whose 0204b5fb --other 9b01d4 --ask 77e0aa   somebody else; ask the address
 
     A record is contested if it names somebody who is not known to be the person, or if different

@@ -89,7 +89,9 @@ class Dpo:
     async def decide(self, case: UUID, verdicts: Sequence[VerdictRow]) -> None:
         """Say whose something is. Raises `CommandError`."""
         said = [(f"--{it.verdict}", handle(it)) for it in verdicts]
-        await self._command("whose", str(case), *(word for pair in said for word in pair), "--yes")
+        words = (word for pair in said for word in pair)
+        shows = ("--evidence", "what the person told us on the phone, which only they know")
+        await self._command("whose", str(case), *words, *shows, "--yes")
 
     async def approve(self, case: UUID, digest: str) -> None:
         """Approve a plan. Raises `CommandError`."""

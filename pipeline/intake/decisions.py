@@ -15,6 +15,7 @@ from pipeline.case.deadline import CLARIFICATION, FEE, IDENTITY
 from pipeline.case.decisions import GROUNDS, HOW_SETTLED, NOT_POSSIBLE, PAID_OR_WAIVED
 from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import DONE, NOTHING, RECEIVED
+from pipeline.case.whose import SAME
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import Actor
@@ -85,6 +86,8 @@ def check_words(event: Event, actor: Actor) -> None:
         case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
             raise RefusedError("settled_without_evidence")
         case e.IdentityProved() if event.method != LINK and not shows:
+            raise RefusedError("proved_without_evidence")
+        case e.WhoseDecided() if any(it.verdict == SAME for it in event.verdicts) and not shows:
             raise RefusedError("proved_without_evidence")
         case e.RecipientAcknowledged() if event.says != RECEIVED and not shows:
             raise RefusedError("recorded_without_evidence")

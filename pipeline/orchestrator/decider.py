@@ -166,6 +166,7 @@ class Decider:
             # One after the other: what is said of two may change what a third can join.
             for case, due in same_person.in_order(open_cases, every):
                 of_both = await self._same_person.inputs(connection, open_cases, case, due)
+                of_both = await _news(connection, of_both)
                 owed += (await self._decide(connection, open_cases, of_both, braking))[0]
             owed = [*await self._close(connection, open_cases), *owed]
             rows = await store.owe(connection, owed, self._clock())
@@ -299,7 +300,7 @@ class Decider:
     ) -> dict[UUID, datetime]:
         """When keys of a case are to be destroyed, after an event that says so."""
         now, settings = self._clock(), self._rules.settings
-        is_over = not case.is_open and not any(it.digest for it in case.responses)
+        is_over = not case.is_open and not case.responses
         match event:
             case e.ResponseSigned() if PACKAGE in keys:
                 return {keys[PACKAGE].id: now + settings.package_key_lives}

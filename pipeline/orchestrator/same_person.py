@@ -41,13 +41,15 @@ log = structlog.get_logger()
 def in_order(open_cases: OpenCases, found: Iterable[tuple[UUID, Due]]) -> list[tuple[UUID, Due]]:
     """The rows that are about two cases of one person: what may be joined comes first.
 
-    That is the oldest, and none that may itself join another one yet.
+    That is the oldest, and none that may itself join another one yet. Nobody is released before all
+    are compared.
     """
 
-    def key(row: tuple[UUID, Due]) -> tuple[bool, datetime]:
+    def key(row: tuple[UUID, Due]) -> tuple[bool, bool, datetime]:
         _, due = row
         other = open_cases.cases.get(UUID(due.ref))
-        return (True, due.at) if other is None else (bool(other.comparing), other.received_at)
+        later = due.kind != COMPARE, other is None or bool(other.comparing)
+        return (*later, due.at if other is None else other.received_at)
 
     return sorted((it for it in found if it[1].kind in OF_PERSON), key=key)
 
@@ -127,7 +129,7 @@ class SamePerson:
         theirs = await self._side(connection, open_cases, other)
         if mine is None or theirs is None:
             return (e.RequestsCompared(case=one, other=other, at=now),)
-        return compared(mine, theirs, now)
+        return compared(mine, theirs, now, self._rules)
 
     async def _side(
         self, connection: AsyncConnection, open_cases: OpenCases, named: UUID

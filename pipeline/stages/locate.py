@@ -15,6 +15,7 @@ from schemas.events import Event, HoldingsLocated, SearchFailed, SearchOrdered
 from schemas.records import ExportRow
 
 from ..case.orders import VERIFY
+from ..case.outcome import code
 from ..crypto.grants import Grants
 from ..crypto.segments import closed, cut
 from ..ports import Objects
@@ -83,7 +84,7 @@ class Locate:
             case=order.case,
             order=order.order,
             system=self.system,
-            reason=reason,
+            reason=code(reason),
             calls=len(calls),
         )
         return answer.sealed(self._codec, grants.record(), failed, calls)

@@ -13,10 +13,12 @@ from schemas.events import (
     PeopleNeeded,
     RequestJoined,
     TaskCompleted,
+    TaskDeclined,
 )
 
 from ..case import inbox, lifecycle, recipients
 from ..case.case import ERASURE, TASK, Case
+from ..case.orders import CALLED_BACK
 from ..case.recipients import ACCESS
 from ..case.rules import Given, Rules
 from .notify import DPO, SUBJECT, notice
@@ -36,8 +38,10 @@ def tell(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
             yield replace(ordered, reason=fee.reason, fee=fee.fee, currency=fee.currency)
         case ClaimWithdrawn() if not any(_is_open(case, it) for it in event.together):
             yield _withdrawn(case, rules, given)
-        case TaskCompleted() if ERASURE in _taken_back(case) and not _awaited(case):
-            yield _withdrawn(case, rules, given)
+        case TaskCompleted() | TaskDeclined() if ERASURE in _taken_back(case):
+            more = _withdrawn(case, rules, given)
+            if not _is_under_way(case) and more.acted != _acted_as_told(case):
+                yield more
         case RequestJoined():
             ordered = replace(notice(case, "joined", SUBJECT, rules, given), due_at=event.due_at)
             yield replace(ordered, follows=event.into, asked_at=event.asked_at)
@@ -87,10 +91,23 @@ def _acted(case: Case) -> tuple[str, ...]:
     return tuple(sorted(done))
 
 
+def _acted_as_told(case: Case) -> tuple[str, ...]:
+    """The systems that the latest letter about a withdrawal names."""
+    letters = (it.ordered for it in case.orders.values() if isinstance(it.ordered, NoticeOrdered))
+    said = [it for it in letters if it.kind in {"withdrawn", "withdrawn_part"}]
+    return max(said, key=lambda it: it.n).acted if said else ()
+
+
 def _awaited(case: Case) -> tuple[str, ...]:
     """The systems that were told to erase and have not answered: an order is not called back."""
     told = (it.slot for it in case.orders.values() if it.answered is None)
     return tuple(sorted({system for kind, system, _ in told if kind == TASK}))
+
+
+def _is_under_way(case: Case) -> bool:
+    """Whether a system may still be erasing. What was put off is not issued again."""
+    tasks = [it for it in case.orders.values() if it.slot[0] == TASK and it.answered is None]
+    return any(it.reason != CALLED_BACK for it in tasks)
 
 
 def _inbox(case: Case, event: PeopleNeeded, rules: Rules, given: Given) -> Iterator[NoticeOrdered]:

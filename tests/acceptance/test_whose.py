@@ -51,7 +51,8 @@ def handle(found: Any, value: str) -> str:
 
 
 async def decide(rig: Rig, case: UUID, *options: str) -> None:
-    code, out, err = await rig.habeas("whose", str(case), *options)
+    shows = ("--evidence", "a call back") if "--same" in options else ()
+    code, out, err = await rig.habeas("whose", str(case), *options, *shows)
     assert code == 0, out + err
 
 

@@ -31,7 +31,7 @@ async def test_an_answer_that_kills_its_host_is_given_up_and_the_next_one_is_mad
         rig.run("run", "host", "freshdesk")
         host = rig.run(
             *("run", "response"),
-            HABEAS_CRASH_AT="assembler.after-zip*99",
+            HABEAS_CRASH_AT="assembler.after-zip*9999",
             HABEAS_INSTANCE="response-0",  # its partitions wait for it: it is back within its time
         )
         case = await rig.submit("access", "erasure", email=one.email)

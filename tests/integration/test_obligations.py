@@ -324,7 +324,7 @@ async def test_what_the_dpo_approves_is_approved_in_year_six_as_well(years: Year
     await years.ask(case, email)
     (contested,) = (tag for tag, it in (await years.case(case)).whose.items() if it != OURS)
     said = e.WhoseDecided(case=case, by="", verdicts=(VerdictRow(tag=contested, verdict="same"),))
-    await years.say(said)
+    await years.say(said, evidence="a call back to the number that we have")
     await years.until(DUE + timedelta(days=1))
     (looks,) = {  # it was found out later whose it is, so a case of its own looks at it
         it.follow_up for it in (await years.case(case)).obligations if it.status == "looking"

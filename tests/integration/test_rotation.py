@@ -251,7 +251,7 @@ async def test_a_repeated_decision_is_known_again_when_its_key_is_dead(hand: ByH
     (opened,) = [it.event for it in found if isinstance(it.event, CaseOpened)]
     same = VerdictRow(tag=opened.identifiers[0].tag, verdict="same")
     decided = WhoseDecided(case=case, by=CONSOLE, verdicts=(same,))
-    await hand.console.decision(decided, "somebody")
+    await hand.console.decision(decided, "somebody", evidence="a call back")
     decision = hand.published[-1]
     await hand.go()
     async for _ in hand.wait(7 * DAY, every=HOUR):

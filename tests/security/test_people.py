@@ -241,11 +241,23 @@ async def test_nobody_but_the_dpo_says_whose_a_strangers_record_is(stage: Stage)
             decision = e.WhoseDecided(case=case, by=name, verdicts=rows)
             assert await stage.says(name, decision) == "role_may_not"
         decision = e.WhoseDecided(case=case, by="shop", verdicts=rows)
-        assert await stage.says("shop", decision) == "submitted_by_the_same"
+        assert await stage.says("shop", decision, evidence="a call") == "submitted_by_the_same"
     assert await stage.look(case) == before
     rows = (VerdictRow(tag=contact, verdict="other"),)
     assert not await stage.says(CONSOLE, e.WhoseDecided(case=case, by=CONSOLE, verdicts=rows))
     assert (await stage.look(case)).is_anothers(contact)
+
+
+async def test_that_something_is_theirs_takes_evidence(stage: Stage) -> None:
+    """It is as good as a proof of who asks."""
+    case = await stage.case(level=0)
+    (address,) = (await stage.look(case)).known
+    rows = (VerdictRow(tag=address, verdict="same"),)
+    decision = e.WhoseDecided(case=case, by=CONSOLE, verdicts=rows)
+    assert await stage.says(CONSOLE, decision) == "proved_without_evidence"
+    assert (await stage.look(case)).state == "identity_asked"
+    assert not await stage.says(CONSOLE, decision, evidence="a call back")
+    assert (await stage.look(case)).verified
 
 
 async def test_who_submitted_a_case_does_not_let_it_go_on(stage: Stage) -> None:

@@ -147,7 +147,8 @@ async def test_what_was_settled_and_waits_once_more_is_told_once_more(world: Wor
     known = await world.case()
     (tag,) = known.known.keys() - known.proofs.keys()
     same = VerdictRow(tag=tag, verdict="same")
-    await world.decide(e.WhoseDecided(case=case, by="dpo", verdicts=(same,)))
+    decided = e.WhoseDecided(case=case, by="dpo", verdicts=(same,))
+    await world.decide(decided, evidence="a call back to the number that we have")
     (after,) = await items(world)
     assert (after.kind, after.id, after.says != before.says) == ("whose", before.id, True)
     told = [it for it in world.mails(to=DPO) if it.subject.startswith("Something waits")]

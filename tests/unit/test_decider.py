@@ -469,6 +469,21 @@ def test_what_an_address_alone_speaks_for_waits_for_a_slow_system() -> None:
     assert not run.world.things["freshdesk"][0].categories
 
 
+def test_what_an_address_alone_speaks_for_is_nobodys_before_all_have_answered() -> None:
+    """An interim answer may leave meanwhile: it brings nothing that may be a stranger's."""
+    run = Run(small_world(customer=False))
+    for it in run.world.things["freshdesk"]:
+        it.named = False
+    orders = run.start("access")
+    first = [it for it in orders if getattr(it, "system", "") == "freshdesk"]
+    for event, event_id in run.answers(first[0]):
+        run.take(event, event_id)
+    assert run.case is not None
+    assert not run.case.is_ours(tag("fd-contact"))
+    run.settle([it for it in orders if it not in first])
+    assert run.case.is_ours(tag("fd-contact"))
+
+
 def test_a_later_round_asks_for_what_an_earlier_one_could_not_be_searched_for() -> None:
     """A system that fails, and then answers to one identifier, was not searched for the others."""
     record = Thing("sf-record", "contact", {"identity", "contact"}, frozenset({"first"}))

@@ -21,7 +21,18 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import OutcomeRow
 
-from .worlds import CASE, START, Run, World, many_tickets, rows, rules, small_world, tag
+from .worlds import (
+    CASE,
+    START,
+    Run,
+    World,
+    many_tickets,
+    rows,
+    rules,
+    small_world,
+    tag,
+    told_nobody,
+)
 
 OTHER = UUID("0b1d6a52-77c0-4f0e-8a3e-0d1f4c9b2e55")
 IDS = CASE, OTHER
@@ -29,6 +40,7 @@ BOTH = ("access", "erasure")
 LATER = START + timedelta(days=3)
 DAY = timedelta(days=1)
 ANN = frozenset({tag("whole name")})
+RULES = rules()
 
 
 def opened(*claims: str, case: UUID = CASE, at: int = 0) -> Case:
@@ -59,7 +71,7 @@ def side(case: Case, *proved: str, shown: str = "", names: frozenset[bytes] = AN
 
 def joined(one: Side, other: Side) -> bool:
     """Whether the other joins the one, whoever is compared with whom."""
-    there, back = compared(other, one, LATER), compared(one, other, LATER)
+    there, back = compared(other, one, LATER, RULES), compared(one, other, LATER, RULES)
     assert [it for it in there if isinstance(it, e.RequestJoined)] == [
         it for it in back if isinstance(it, e.RequestJoined)
     ]
@@ -75,7 +87,7 @@ def joined(one: Side, other: Side) -> bool:
 def test_the_same_or_less_joins_the_older_one(
     first: tuple[str, ...], second: tuple[str, ...]
 ) -> None:
-    (said,) = compared(younger(*second), older(*first), LATER)
+    (said,) = compared(younger(*second), older(*first), LATER, RULES)
     assert said == e.RequestJoined(
         case=OTHER, into=CASE, asked_at=START, due_at=START + timedelta(days=31)
     )
@@ -93,7 +105,7 @@ def test_what_asks_for_anything_else_joins_nothing(
 
 def test_only_the_younger_one_joins_so_no_date_is_lost() -> None:
     for mine, other in permutations((older("access"), younger("access"))):
-        said = compared(mine, other, LATER)[0]
+        said = compared(mine, other, LATER, RULES)[0]
         assert isinstance(said, e.RequestJoined)
         assert said.case == OTHER
     assert not joined(older("access"), younger(*BOTH))
@@ -147,7 +159,7 @@ def test_an_erasure_waits_for_a_copy_whichever_was_asked_for_first(*, turned: bo
     if turned:
         erasing, copying = younger("erasure"), older("access")
     for mine, other in permutations((erasing, copying)):
-        there, here = compared(mine, other, LATER)
+        there, here = compared(mine, other, LATER, RULES)
         assert isinstance(here, e.RequestsCompared)
         assert isinstance(there, e.RequestsCompared)
         assert (there.case, here.case) == (other.case.id, mine.case.id)
@@ -156,28 +168,30 @@ def test_an_erasure_waits_for_a_copy_whichever_was_asked_for_first(*, turned: bo
 
 def test_two_who_want_both_wait_for_each_others_copy_alone() -> None:
     first, second = older(*BOTH), replace(younger(*BOTH), names=frozenset())
-    told, _ = compared(second, first, LATER)
+    told, _ = compared(second, first, LATER, RULES)
     assert isinstance(told, e.RequestsCompared)
     assert set(told.waits) == {CASE, OTHER}
 
 
 def test_who_shares_nothing_or_wants_no_copy_waits_for_nothing() -> None:
-    (said,) = compared(younger("erasure"), older("erasure", "access"), LATER)
+    (said,) = compared(younger("erasure"), older("erasure", "access"), LATER, RULES)
     assert isinstance(said, e.RequestJoined)
     stranger = replace(older("access"), proved=frozenset({tag("bob")}))
     done = e.RequestsCompared(case=OTHER, other=CASE, at=LATER)
-    assert compared(younger("erasure"), stranger, LATER) == (done,)
+    assert compared(younger("erasure"), stranger, LATER, RULES) == (done,)
     another = replace(older("access"), names=frozenset())
-    assert compared(younger("access"), another, LATER) == (done,)
+    assert compared(younger("access"), another, LATER, RULES) == (done,)
 
 
-def test_what_is_answered_or_told_to_erase_waits_for_nothing() -> None:
+def test_what_is_copied_or_erased_whole_waits_for_nothing_and_all_else_does() -> None:
     done = e.RequestsCompared(case=OTHER, other=CASE, at=LATER)
     copied = side(Run(small_world()).go("access"))
     assert has_copy(copied.case)
-    assert compared(younger("erasure"), copied, LATER) == (done,)
-    erased = side(replace(Run(small_world()).go("erasure"), id=OTHER, received_at=LATER))
-    assert compared(erased, older("access"), LATER) == (done,)
+    assert compared(younger("erasure"), copied, LATER, RULES) == (done,)
+    whole = Run(small_world(customer=False), rules=told_nobody()).go("erasure")
+    assert whole.claims["erasure"].state == "fulfilled"
+    erased = side(replace(whole, id=OTHER, received_at=LATER))
+    assert compared(erased, older("access"), LATER, RULES) == (done,)
     run = Run(small_world())
     orders = run.start("erasure")
     while not run.of(e.TaskOrdered):
@@ -186,7 +200,26 @@ def test_what_is_answered_or_told_to_erase_waits_for_nothing() -> None:
     assert run.case is not None
     assert run.case.claims["erasure"].active
     told = side(replace(run.case, id=OTHER, received_at=LATER))
-    assert compared(told, older("access"), LATER) == (done,)
+    _, here = compared(told, older("access"), LATER, RULES)
+    assert isinstance(here, e.RequestsCompared)
+    assert here.waits == (OTHER,)
+
+
+def test_a_wait_ends_before_the_date_of_who_waits_and_where_a_fee_holds_the_copy_up() -> None:
+    erasing, copying = younger("erasure"), older("access")
+    late = erasing.case.due_at - RULES.settings.deadline_near
+    for now, waiting in ((late - timedelta(seconds=1), (OTHER,)), (late, ())):
+        here = compared(erasing, copying, now, RULES)[-1]
+        assert isinstance(here, e.RequestsCompared)
+        assert here.waits == waiting
+    unpaid = replace(copying, case=replace(copying.case, fee_awaited=b"proposal"))
+    assert has_copy(unpaid.case)
+
+
+def test_a_copy_that_lacks_a_system_is_waited_for() -> None:
+    world = small_world()
+    world.failing["freshdesk"] = "forbidden"
+    assert not has_copy(Run(world).go("access"))
 
 
 def test_what_waits_for_its_own_copy_waits_for_another_ones_as_well() -> None:
@@ -201,7 +234,7 @@ def test_what_waits_for_its_own_copy_waits_for_another_ones_as_well() -> None:
     assert run.case.plan is not None
     assert run.case.plan.state == "approved"
     another = replace(younger("access"), names=frozenset())
-    told, _ = compared(another, side(run.case), LATER)
+    told, _ = compared(another, side(run.case), LATER, RULES)
     assert isinstance(told, e.RequestsCompared)
     assert told.waits == (CASE,)
 
@@ -366,7 +399,7 @@ def test_whoever_is_compared_with_whom_it_comes_to_the_same(seed: int) -> None:
     ends = []
     for mine, theirs in permutations((one, other)):
         cases = {it.case.id: it.case for it in (mine, theirs)}
-        for event in compared(mine, theirs, LATER):
+        for event in compared(mine, theirs, LATER, RULES):
             cases[event.case] = apply(cases[event.case], event, rules())
         ends.append([(it.joined, {*it.awaits}, it.awaited_by) for it in map(cases.get, IDS) if it])
         first, second = (cases[it] for it in IDS)
