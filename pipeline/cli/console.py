@@ -124,6 +124,8 @@ NO_REGISTER = (
 )
 LEFT_FOR = 5.0
 """Seconds that tasks of libraries get to end after ours."""
+LEFT_AGAIN = 3
+"""How often it is looked for what they have left: a task that ends may leave another one."""
 GAVE_UP = os.EX_TEMPFAIL
 """The exit code of a process that is to be started again by its supervisor: 75, of sysexits.h."""
 NO_BROKER = (
@@ -233,15 +235,17 @@ async def _until_told(work: Coroutine[Any, Any, T]) -> T:
 async def _abandon() -> None:
     """End what libraries have left, and leave what does not end: ours has ended by now.
 
-    Faust, told to stop in the moment of its start, keeps a task that cannot be cancelled.
+    Faust, told to stop in the moment of its start, keeps a task that cannot be cancelled. One that
+    is cancelled in the middle of a statement leaves another one, which closes its connection.
     """
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for it in left:
-        it.cancel()
-    if left:
-        _, left = await asyncio.wait(left, timeout=LEFT_FOR)
-    for it in left:  # the runner would wait for it without end
-        asyncio.tasks._unregister_task(it)  # noqa: SLF001  documented: "Extending", asyncio
+    for _ in range(LEFT_AGAIN):
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for it in left:
+            it.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=LEFT_FOR)
+        for it in left:  # the runner would wait for it without end
+            asyncio.tasks._unregister_task(it)  # noqa: SLF001  documented: "Extending", asyncio
 
 
 def _ended(error: BaseException) -> click.ClickException:

@@ -24,10 +24,17 @@ async def stubborn():
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(3600)
 
+async def leaves_another():
+    global kept
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        kept = asyncio.create_task(stubborn())
+
 @console.command
 async def command():
-    global kept
-    kept = asyncio.create_task(stubborn())
+    global first
+    first = asyncio.create_task({left}())
     await asyncio.sleep(0)
     print("done")
 
@@ -35,9 +42,11 @@ command()
 """
 
 
-def test_a_task_that_a_library_never_ends_does_not_hold_the_process() -> None:
+@pytest.mark.parametrize("left", ["stubborn", "leaves_another"])
+def test_a_task_that_a_library_never_ends_does_not_hold_the_process(left: str) -> None:
+    words = STUBBORN.replace("{left}", left)
     ended = subprocess.run(  # noqa: S603  our own words
-        [sys.executable, "-c", STUBBORN], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=False
     )
     assert (ended.returncode, ended.stdout) == (0, "done\n")
 
