@@ -158,7 +158,7 @@ def _verified(case: Case, event: e.IdentityVerified, _: Rules) -> Case:
 
 def _refused(case: Case, event: e.IdentityRefused | e.RequestRefused, _: Rules) -> Case:
     case = replace(case, identity_expires_at=None, refused_for=event.reason, fee_awaited=b"")
-    return orders.untold(orders.stopped(_closed(case, "refused", case.claims)))
+    return orders.called_back(orders.stopped(_closed(case, "refused", case.claims)))
 
 
 def _withdrawn(case: Case, event: e.ClaimWithdrawn, _: Rules) -> Case:
@@ -166,7 +166,7 @@ def _withdrawn(case: Case, event: e.ClaimWithdrawn, _: Rules) -> Case:
     case = _closed(case, "withdrawn", (event.right,))
     if not case.wants("erasure"):
         case = orders.stopped(case, orders.ERASING)
-    case = orders.untold(case)
+    case = orders.called_back(case)
     if any(case.wants(it) for it in case.claims):
         return case
     ended = replace(case, state=lifecycle.WITHDRAWN, identity_expires_at=None, fee_awaited=b"")

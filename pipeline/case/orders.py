@@ -170,7 +170,7 @@ def stopped(case: Case, kinds: frozenset[str] = ERASING | {SEARCH}) -> Case:
     return replace(case, orders=orders)
 
 
-def untold(case: Case) -> Case:
+def called_back(case: Case) -> Case:
     """Nobody is told, or answered, any more for a right that is not wanted any more."""
     orders = {
         slot: _stopped(it) if _is_for_nothing(case, it) else it for slot, it in case.orders.items()

@@ -8,6 +8,7 @@ from uuid import UUID
 from connectors.sdk.sandbox import Fault
 from pipeline.case import inbox
 from pipeline.case.decisions import EXCESSIVE, IDENTITY_FAILURE, PAID, UNFOUNDED
+from pipeline.flow import RESPONSE
 from pipeline.settings import Settings
 from schemas import events as e
 from schemas.records import VerdictRow
@@ -19,13 +20,13 @@ SAYS = "You asked for the same seven times, each time for a payment to stop aski
 SHOWS = "the letters of 3 and 9 February"
 
 
-async def waiting(world: World) -> UUID:
+async def waiting(world: World, *claims: str) -> UUID:
     """A case whose plan waits for an approval: nothing is erased yet."""
     contact = world.holds("freshdesk", "contact", email=ANN)
     number = int(contact.partition("/")[2])
     for n in range(30):
         world.holds("freshdesk", "ticket", requester_id=number, subject=f"Question {n}")
-    return await world.submit("erasure", email=ANN)
+    return await world.submit(*(claims or ("erasure",)), email=ANN)
 
 
 async def proposed(world: World, case: UUID, *, fee: int = 0) -> bytes:
@@ -248,6 +249,17 @@ async def test_the_key_of_an_answer_that_nobody_will_get_is_destroyed(world: Wor
     await world.later(days=1 + Settings().incoming_kept.days)
     for case in (taken_back, no):
         assert [it.purpose for it in await world.said(e.KeyDestroyed, case)] == ["package"]
+
+
+async def test_an_answer_that_is_owed_keeps_its_key_when_the_rest_is_taken_back(
+    world: World,
+) -> None:
+    """Art. 15: whoever assembles it is away; nothing else of the request is open any more."""
+    world.stops(RESPONSE)
+    case = await waiting(world, "access", "erasure")
+    await world.decide(e.ClaimWithdrawn(case=case, by="dpo", right="erasure"))
+    await world.later(days=1 + Settings().incoming_kept.days)
+    assert await world.said(e.KeyDestroyed, case) == []
 
 
 async def test_who_could_not_be_confirmed_is_never_refused_for_good(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,9 @@ from sqlalchemy import delete, insert
 
 from connectors.sdk.sandbox import Fault
 from pipeline.app import CONSOLE
+from pipeline.case.case import Case
+from pipeline.orchestrator.decider import Decider
+from pipeline.orchestrator.inputs import Input
 from pipeline.register.reading import NoCaseError
 from pipeline.register.tables import dues, set_aside
 from schemas import events as e
@@ -144,6 +148,44 @@ async def test_nobody_waits_past_their_date_for_a_case_that_nothing_is_decided_a
     await world.later(days=10)
     assert world.row("freshdesk", contact) is None
     assert world.now < BEGINS + timedelta(days=31)
+
+
+async def test_what_could_not_be_copied_yet_is_not_erased_under_another_reference(
+    world: World,
+) -> None:
+    """Art. 15, 17: Freshdesk is away longer than the search for the copy lasts."""
+    contact = much(world)
+    erasing = await world.submit("erasure", email=ANN, name="Ann Example")
+    is_away(world, "freshdesk")
+    copying = await world.submit("access", email=ANN, name="Ann Example")
+    await world.later(hours=30)
+    assert (await world.case(copying)).claims["access"].state == "partially_fulfilled"
+    await is_back(world, "freshdesk")
+    await world.approve(erasing)
+    assert world.row("freshdesk", contact) is not None
+    assert world.effects("freshdesk") == []
+
+
+async def test_two_that_cannot_be_compared_hold_up_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Art. 12(3): whatever breaks about one case, the clock goes on for all others."""
+    is_away(world)
+    first = await world.submit("access", email=ANN, name="Ann Example")
+    whole = Decider._one_decision
+
+    def breaks(self: Decider, case: Case | None, it: Input, *more: Any) -> Any:
+        if isinstance(it.event, e.RequestsCompared) and it.event.case != first:
+            raise RuntimeError("an event that breaks the decider")
+        return whole(self, case, it, *more)
+
+    monkeypatch.setattr(Decider, "_one_decision", breaks)
+    await world.submit("erasure", email=ANN, name="Ann Example")
+    await world.later(hours=2)
+    world.holds("freshdesk", "contact", name="Bob", email=BOB)
+    other = await world.submit("access", email=BOB, name="Bob")
+    await is_back(world)
+    assert subjects(world, other, BOB)[-1] == READY
 
 
 async def test_an_erasure_does_not_wait_for_a_copy_that_is_taken_back(world: World) -> None:

@@ -297,6 +297,10 @@ class World:
         kind, _, id_ = key.partition("/")
         del self.vendors[system].tables[kind][id_]
 
+    def stops(self, system: str) -> None:
+        """The host of a system, or of `response`, is down until the next restart."""
+        del self._hosts[flow.work(system)]
+
     # What time does.
 
     @property
