@@ -140,7 +140,11 @@ def _identity(case: Case) -> Iterator[Item]:
     linked = any(it.kind == EMAIL for it in case.known.values())
     if case.state == lifecycle.ASKED and expires_at is not None and not linked:
         says = "who asks has to show who they are, and was asked to reply"
-        item = _item(case, IDENTITY, "", DPO, says, 'decide prove {case} --evidence "..."')
+        command = 'decide prove {case} --evidence "..."'
+        if not any(it.strong for it in case.known.values()):  # several people share what there is
+            says = "who asks gave nothing that they could be known by, and was asked to reply"
+            command = 'decide refuse-identity {case} --says "..."'
+        item = _item(case, IDENTITY, "", DPO, says, command)
         yield replace(item, due=min(expires_at, case.due_at))
 
 

@@ -15,6 +15,7 @@ from .clauses import CONTROLLER, PROCESSOR, Data
 from .retention import contradictions
 
 NAMES = frozenset(map(str, Category))
+ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 JURISDICTION = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?")
 EXCEPTIONS = frozenset(
     f"eu-gdpr:A17{it}"
@@ -53,7 +54,7 @@ def faults(policy: Policy, systems: Mapping[str, Capabilities]) -> tuple[Fault, 
     """Everything that is wrong, for pipelines that ask these systems."""
     return (
         *_unmapped(policy, systems),
-        *_twice(policy),
+        *_of_ids(policy),
         *(fault for it in policy.data for fault in _of_data(policy, it)),
         *_of_purposes(policy),
         *_of_retention(policy),
@@ -107,13 +108,20 @@ def _unmapped(policy: Policy, systems: Mapping[str, Capabilities]) -> Iterator[F
             )
 
 
-def _twice(policy: Policy) -> Iterator[Fault]:
-    for kind, rows in (
-        ("data", [f"{it.system} {it.kind}" for it in policy.data]),
-        ("recipients", [it.id for it in policy.recipients]),
-        ("retention", [it.id for it in policy.retention]),
-        ("documents", [it.id for it in policy.documents]),
-    ):
+def _of_ids(policy: Policy) -> Iterator[Fault]:
+    """An id stands in the clear of events, where a sentence is refused; and it names one row."""
+    ids = {
+        "recipients": [it.id for it in policy.recipients],
+        "retention": [it.id for it in policy.retention],
+        "documents": [it.id for it in policy.documents],
+    }
+    for kind, rows in ids.items():
+        for row in rows:
+            if not ID.fullmatch(row):
+                do = "Make it one word of letters, digits and . _ -, and put the words into `name`"
+                yield Fault(f"[[{kind}]] {row}", "the id is no code", do)
+    rows_of_data = [f"{it.system} {it.kind}" for it in policy.data]
+    for kind, rows in {"data": rows_of_data, **ids}.items():
         for row, count in Counter(rows).items():
             if count > 1:
                 yield Fault(f"[[{kind}]] {row}", "it stands there twice", "Leave one of them")

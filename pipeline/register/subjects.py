@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,13 +22,15 @@ from pipeline.case.case import Case
 from pipeline.case.same_person import Side
 from pipeline.case.whose import NAMES
 from pipeline.crypto.grants import identifier_tag
-from schemas.codec import Codec
+from schemas.codec import Codec, CodecError
+from schemas.sealed import SealError
 
 from . import store
 from . import tables as t
 from .case_keys import RECORD, CaseKey, CaseKeys, NewKey
 from .sealing import CASE_OPENED, Opened, load
 
+log = structlog.get_logger()
 SUBJECTS = "subjects"
 """Purpose of the one key."""
 OWNER = UUID("5ab1ec75-0000-4000-8000-000000000001")
@@ -147,13 +150,17 @@ async def remember_again(
     cases: Iterable[Case],
     now: datetime,
 ) -> None:
-    """Know whose cases these are, where a backup did not."""
+    """Know whose cases these are, where a backup did not. One that does not open is left out."""
     key = await SubjectsKey(keys).get(connection, now)
     for case in cases:
         living = await keys.of(connection, [case.id])
         opened = Opened({purpose: it for (_, purpose), it in living.items()})
         if case.follow_up is None and RECORD in opened.keys:
-            found = await hashes_of(connection, codec, case, opened, key, proofs(case))
+            try:
+                found = await hashes_of(connection, codec, case, opened, key, proofs(case))
+            except (SealError, CodecError) as error:  # as the decider does not compare it
+                log.warning("case.not_compared", case=str(case.id), error=type(error).__name__)
+                continue
             await remember(connection, ((it, case.id) for it in found), now)
 
 

@@ -231,3 +231,22 @@ async def test_after_a_recovery_a_persons_other_cases_are_found_again(
     (found,) = await said(engine, other, e.SamePersonFound)
     assert isinstance(found, e.SamePersonFound)
     assert found.others == (one,)
+
+
+async def test_a_case_that_does_not_open_keeps_no_other_from_being_found_again(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    (broken, _, first), (one, other, batch) = await of_persons(settings, 2)
+    await decider(settings, engine, Sent(), now).take([*first[:1], *batch[:1]])
+    opened = (tables.ledger.c.case_id == broken) & (tables.ledger.c.type == "case_opened")
+    async with engine.begin() as connection:
+        body = (await connection.execute(select(tables.ledger.c.body).where(opened))).scalar_one()
+        spoilt = body[:-1] + bytes([body[-1] ^ 1])
+        await connection.execute(update(tables.ledger).where(opened).values(body=spoilt))
+        await connection.execute(tables.subjects.delete())
+        rules, wrapping = app.rules(settings), Place(settings.data).keys.wrapping()
+        await whose.known_again(connection, CODEC, rules, wrapping, {broken, one}, NOW)
+    await decider(settings, engine, Sent(), now).take(batch[1:])
+    (found,) = await said(engine, other, e.SamePersonFound)
+    assert isinstance(found, e.SamePersonFound)
+    assert found.others == (one,)

@@ -125,6 +125,7 @@ def dump(world: World) -> list[str]:
         (UPLOAD, UPLOAD.replace("processor", "controller"), "as a processor's", "Give it"),
         ('kind = "upload"\ncustomer', 'kind = ""\ncustomer', "neither a kind", "Name one"),
         (CHARGES, CHARGES.replace("charge", "card"), "the data map does not have", "take it out"),
+        ('id = "paypal"', 'id = "PayPal Inc"', "the id is no code", "Make it one word"),
         ('id = "paypal"', 'id = "stripe"', "[[recipients]] stripe: it stands there twice", "Leave"),
     ],
 )

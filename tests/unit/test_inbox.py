@@ -8,9 +8,12 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import uuid4
 
+import pytest
+
 from pipeline.case.case import Case
 from pipeline.case.decisions import EXCESSIVE, PAID, UNFOUNDED
-from pipeline.case.inbox import FEE, REFUSAL, UNDELIVERED, waiting
+from pipeline.case.inbox import FEE, IDENTITY, REFUSAL, UNDELIVERED, waiting
+from pipeline.case.whose import WEAK
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import OutcomeRow
@@ -122,3 +125,16 @@ def test_what_nobody_takes_is_told_again_after_a_week_and_then_ever_more_seldom(
             days.append(day)
     _, *pauses = [later - earlier for earlier, later in pairwise(days)]  # the first: its date
     assert pauses == [7, 14, 28, 56]
+
+
+@pytest.mark.parametrize(("kind", "settles"), [("user_id", "prove"), ("phone", "refuse-identity")])
+def test_who_asks_by_what_proves_nobody_is_not_to_be_proved(kind: str, settles: str) -> None:
+    run = Run(small_world())
+    run.start("access", level=0)
+    assert run.case is not None
+    known = {
+        tag: replace(it, kind=kind, strong=kind not in WEAK) for tag, it in run.case.known.items()
+    }
+    run.case = replace(run.case, known=known)
+    (item,) = [it for it in waiting(run.case, run.rules) if it.kind == IDENTITY]
+    assert item.command.startswith(f"habeas decide {settles} ")
