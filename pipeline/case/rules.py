@@ -81,6 +81,8 @@ class Given:
     brake: Brake = field(default_factory=Brake)
     roles: tuple[str, ...] = ()
     """Of the console that takes a decision; empty if it is none, or the web page's."""
+    level: int = 0
+    """How surely a person is known whom that console says that it knows."""
     login: bytes = b""
     """A tag of who takes it."""
     others: tuple[UUID, ...] = ()

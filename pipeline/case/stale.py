@@ -15,6 +15,7 @@ from .identifiers import proved_by
 from .inbox import About
 from .lifecycle import ASKED
 from .rules import Given, Rules
+from .whose import SAME
 
 NOTHING_OPEN = "nothing of the request is open any more"
 NO_LONGER_ASKED = "that is not asked for, or not any more"
@@ -30,7 +31,7 @@ def stale(case: Case, event: Event, rules: Rules, given: Given) -> str:
         case e.PlanApproved() | e.PlanChanged():
             return _of_plan(case, event, given.now)
         case e.IdentityProved() | e.IdentityRejected() | e.WhoseDecided():
-            return _of_identity(case, event, rules)
+            return _of_identity(case, event, rules, given)
         case e.ItemSettled() | e.ItemTaken() | e.RecipientAcknowledged():
             return _of_inbox(case, event, rules, given)
         case _:
@@ -95,7 +96,10 @@ def _not_left(case: Case, plan: Plan, event: e.PlanChanged) -> str:
 
 
 def _of_identity(
-    case: Case, event: e.IdentityProved | e.IdentityRejected | e.WhoseDecided, rules: Rules
+    case: Case,
+    event: e.IdentityProved | e.IdentityRejected | e.WhoseDecided,
+    rules: Rules,
+    given: Given,
 ) -> str:
     in_doubt = case.state == ASKED or case.refused_for == IDENTITY_FAILURE
     if not in_doubt and not any(case.wants(it) for it in case.claims):
@@ -107,10 +111,19 @@ def _of_identity(
             return "it shows less than the policy asks for"
         case e.IdentityProved():
             return _of_proof(case, event)
-        case e.WhoseDecided() if not {it.tag for it in event.verdicts} <= {*case.known, *case.held}:
-            return "the case does not have what it decides on"
+        case e.WhoseDecided():
+            return _of_verdicts(case, event, rules, given)
         case _:
             return ""
+
+
+def _of_verdicts(case: Case, event: e.WhoseDecided, rules: Rules, given: Given) -> str:
+    if not {it.tag for it in event.verdicts} <= {*case.known, *case.held}:
+        return "the case does not have what it decides on"
+    is_proof = any(it.verdict == SAME for it in event.verdicts) and given.roles
+    if is_proof and given.level < rules.policy_of(case.policy).identity_level:
+        return "the console may not say who is who as surely as the policy asks for"
+    return ""
 
 
 def _of_proof(case: Case, event: e.IdentityProved) -> str:

@@ -95,8 +95,8 @@ class Envelopes:
         _bounded(person)
         return person, vouched(person, event.level, sender, person.levels)
 
-    def decision(self, event: Event, broker_time: datetime) -> tuple[Actor, tuple[str, ...]]:
-        """Who decided this and why, and the roles of their console.
+    def decision(self, event: Event, broker_time: datetime) -> tuple[Actor, tuple[str, ...], int]:
+        """Who decided this and why, the roles of their console, and how surely it knows people.
 
         Raises `RefusedError` unless a registered console signed it that may decide this, and it
         says what the law wants said of it.
@@ -112,7 +112,7 @@ class Envelopes:
         if not isinstance(actor, Actor):
             raise RefusedError("does_not_open")
         check_words(event, actor)
-        return actor, tuple(sorted(map(str, sender.roles)))
+        return actor, tuple(sorted(map(str, sender.roles))), sender.level
 
     def is_one_person(self, console: str, other: str) -> bool:
         """Whether two consoles are one person, as far as names and keys tell."""

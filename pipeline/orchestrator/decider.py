@@ -352,7 +352,7 @@ class Decider:
         opened.actor = it.actor
         if it.actor is not None and it.roles != (Role.LINK,) and RECORD in opened.keys:
             login = sealing.login_tag(it.actor, opened)
-            given = replace(given, roles=it.roles, login=login)
+            given = replace(given, roles=it.roles, level=it.level, login=login)
         try:
             return decide(case, it.event, it.id, stages=flow.STAGES, rules=self._rules, given=given)
         except StaleError as error:

@@ -70,6 +70,8 @@ class Input:
     """Who took a decision, and why."""
     roles: tuple[str, ...] = ()
     """Of their console."""
+    level: int = 0
+    """How surely a person is known whom their console says that it knows."""
     due: Due | None = None
     """What the clock says it of."""
     needs: UUID | None = None
@@ -94,9 +96,10 @@ def read(record: Incoming, codec: Codec, envelopes: Envelopes) -> Input:
         received_at = min(event.received_at, record.at)
         return Input(event, event_id(event), record, trace, person, levels, received_at)
     if record.topic == flow.DECISIONS and isinstance(event, DECISIONS):
-        actor, roles = envelopes.decision(event, record.at)
+        actor, roles, level = envelopes.decision(event, record.at)
         bounds.check(event, record.at)
-        return Input(event, event_id(event), record, trace, actor=actor, roles=roles)
+        named = event_id(event)
+        return Input(event, named, record, trace, actor=actor, roles=roles, level=level)
     raise UnauthenticatedError("not_of_this_topic")
 
 

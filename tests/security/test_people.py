@@ -260,6 +260,18 @@ async def test_that_something_is_theirs_takes_evidence(stage: Stage) -> None:
     assert (await stage.look(case)).verified
 
 
+async def test_a_console_of_a_low_level_says_of_nobody_that_it_is_they(stage: Stage) -> None:
+    """It is as good as a proof: where one of its level would be refused, so is this."""
+    stage.person("low", "dpo", level=1)
+    case = await stage.case(level=0)
+    (address,) = (await stage.look(case)).known
+    rows = (VerdictRow(tag=address, verdict="same"),)
+    decision = e.WhoseDecided(case=case, by="low", verdicts=rows)
+    assert not await stage.says("low", decision, evidence="a call back")
+    after = await stage.look(case)
+    assert (after.state, after.proofs) == ("identity_asked", {})
+
+
 async def test_who_submitted_a_case_does_not_let_it_go_on(stage: Stage) -> None:
     """An intake's team has a console with the intake's name, and one with its key: both are DPO."""
     stage.person("shop", section="intakes")
