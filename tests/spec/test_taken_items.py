@@ -80,6 +80,7 @@ async def test_what_nobody_takes_is_asked_for_until_somebody_does(world: World) 
         "Urgent: nobody has taken what waits for you"
     ] * 3
     assert "Nobody has taken it." in again(world)[-1].text
+    assert "answer is due" not in again(world)[-1].text, "it is answered"
     assert f"habeas inbox take {world.cases[-1]} ITEM" in again(world)[-1].text
     await take(world, item, world.colleague("rae", Role.REVIEWER))
     await world.later(days=60)
