@@ -1,8 +1,9 @@
 """What a connector promises, and the words it has for what happened.
 
 A connector does three things for one person: `locate` what a system holds, `export` it, `erase`
-it. It knows nothing of Kafka, cases, retries or the law: the pipeline decides what to ask for,
-retries, records, and proves by looking again.
+it. Where its vendor has the means, it also corrects (`rectify`), marks as not to be used
+(`restrict`) and stops a use (`object_to`). It knows nothing of Kafka, cases, retries or the law:
+the pipeline decides what to ask for, retries, records, and proves by looking again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,41 @@ class Right(StrEnum):
     RESTRICTION = "restriction"
     PORTABILITY = "portability"
     OBJECTION = "objection"
+    AUTOMATED_DECISION = "automated_decision"
+
+
+class Datum(StrEnum):
+    """What of a person can be corrected in every system that has it, whatever it calls the field.
+
+    The values of those that no vendor has as such (a whole name) are text as people write it.
+    """
+
+    NAME = "name"
+    GIVEN_NAME = "given_name"
+    FAMILY_NAME = "family_name"
+    TITLE = "title"
+    DATE_OF_BIRTH = "date_of_birth"
+    EMAIL = "email"
+    PHONE = "phone"
+    MOBILE = "mobile"
+    JOB_TITLE = "job_title"
+    STREET = "street"
+    CITY = "city"
+    REGION = "region"
+    POSTAL_CODE = "postal_code"
+    COUNTRY = "country"
+
+    @property
+    def category(self) -> Category:
+        """Identity or Contact, as section 1 of the privacy policy sorts them."""
+        return Category.IDENTITY if self in _WHO else Category.CONTACT
+
+
+_WHO = frozenset(
+    {Datum.NAME, Datum.GIVEN_NAME, Datum.FAMILY_NAME, Datum.TITLE, Datum.DATE_OF_BIRTH}
+)
+MARKETING = "marketing"
+"""The purpose that `object_to` stops: direct marketing, and the profiling for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +267,19 @@ class Page:
     """For holdings whose list row is already the whole record; `export` is called for the rest."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a holding stands at the vendor now: read by its own id, never remembered."""
+
+    restricted: bool = False
+    """Whether it bears the mark that `restrict` sets, itself or through what it is part of."""
+    data: Mapping[Datum, str] = field(default_factory=dict)
+    """What it says of the person, for every datum that it has a field for; blank ones are empty."""
+
+    def __repr__(self) -> str:
+        return f"<Standing restricted={self.restricted} {'+'.join(sorted(self.data))}>"
+
+
 # What became of one category of one holding. Proved: the pipeline looked again and it is so.
 
 
@@ -336,6 +385,9 @@ class Failed:
     reason: str
 
 
+NOT_OFFERED = "not_offered"
+"""The catalogue code of what a connector, or its vendor, has no means for."""
+
 Proved = Exported | Erased | Redacted | Anonymised | Rectified | Restricted | Suppressed
 Dated = Expires | Blocked | Queued
 Open = Accepted | NeedsHuman | NotSupported | Failed
@@ -417,6 +469,47 @@ class Connector(ABC):
         Where `keep` covers everything that it has, nothing is changed, and nothing said of any.
         One outcome speaks for every category not kept; a mapping names them one by one.
         """
+
+    # Each of the following is for those whose `capabilities.rights` name its right.
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        """How a holding stands now, by a fresh read of its own; None if it is gone (a 404).
+
+        What `restrict` and `rectify` did is proved by this alone.
+        """
+        raise TerminalError(f"cannot read how a {holding.kind} stands", reason=NOT_OFFERED)
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        """Mark a holding as not to be used, or with `lift` take that mark off again: `Restricted`.
+
+        Nothing else of it changes, and lifting gives back what was there before.
+        """
+        del holding, lift
+        return NotSupported(NOT_OFFERED)
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        """Write these values, each of a datum that `standing` shows: `Rectified`.
+
+        One outcome speaks for all of them; a mapping names them one by one.
+        """
+        del holding, data
+        return NotSupported(NOT_OFFERED)
+
+    async def object_to(self, subject: Subject, purpose: str) -> Outcome:
+        """Stop a use of everything that is the subject's, known by their identifiers: `Suppressed`.
+
+        The only purpose is `MARKETING`. What people need (receipts, answers) goes on. It works for
+        an address that the system has never seen as well, where the vendor can note that.
+        """
+        del subject, purpose
+        return NotSupported(NOT_OFFERED)
+
+    async def objected(self, subject: Subject, purpose: str) -> bool:
+        """Whether the vendor, read anew, uses nothing of the subject's for the purpose."""
+        del subject
+        raise TerminalError(f"cannot read an objection to {purpose}", reason=NOT_OFFERED)
 
     async def __aenter__(self) -> Self:
         return self

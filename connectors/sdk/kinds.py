@@ -17,6 +17,7 @@ from .http import Http
 from .interface import (
     Borne,
     Category,
+    Datum,
     Holding,
     NotFoundError,
     Page,
@@ -107,6 +108,8 @@ class Kind:
     """What of it a list's row is: all of it; enough to know whose it is; no more than its id."""
     parts: Mapping[str, Part] = field(default_factory=dict)
     files: Files = _no_files
+    data: Mapping[Datum, str] = field(default_factory=dict)
+    """Which field says which of what can be corrected: `Datum.CITY` is `address.city`."""
     passing: frozenset[str] = frozenset()
     """Fields that say something else at each reading, wherever they are: addresses that are good
     for some minutes. A copy is without them.
@@ -138,6 +141,11 @@ class Kind:
             for name, kind, value in told
             if isinstance(value, str | int) and not isinstance(value, bool) and cleaned(str(value))
         ]
+
+    def says(self, row: Row) -> dict[Datum, str]:
+        """For `Standing.data`: what a row says now of what can be corrected."""
+        told = {it: at(row, name) for it, name in self.data.items()}
+        return {it: "" if value is None else str(value) for it, value in told.items()}
 
     def is_whole(self, row: Row) -> bool:
         """Whether nothing has to be fetched beside a row that is whole itself."""

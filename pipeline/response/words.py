@@ -102,6 +102,7 @@ REASONS: Mapping[str, str] = {
     "internal_error": "Something went wrong in our own systems, and a person looks after it.",
     "not_exported": "It, or a file that belongs to it, could not be copied.",
     "not_found": "The system no longer had it.",
+    "not_offered": "The system has no means for it.",
     "observe_mode": "Our system erases nothing by itself at present: it only looks and reports.",
     "overdue": "The system did not answer in time.",
     "rate_limited": "The system asked us to slow down.",
