@@ -12,9 +12,10 @@ from schemas import events as e
 from schemas.records import OutcomeRow
 
 from . import waiting
-from .case import ERASURE, Case, Order, Settled
+from .case import Case, Order, Settled
 from .coverage import NOT_ASKED, SYSTEM, UNASKED, ended
 from .decisions import NOT_POSSIBLE
+from .rights import ERASURE
 from .rules import Rules
 from .values import replace
 from .waiting import BLANK, GONE

@@ -18,10 +18,11 @@ from schemas.records import (
     RecipientRow,
 )
 
-from . import lifecycle
+from . import lifecycle, rights
 from .deadline import Pause
 from .facts import Told, together
 from .plan import Decision
+from .rights import COPYING
 from .whose import ANOTHERS, OURS, POLICY, Verdict
 
 Row = tuple[bytes, str]
@@ -35,7 +36,6 @@ task, response, notice, instruction.
 
 Settled = tuple[str, Row]
 """(right, row) that a person settled. The row of a whole system has no tag, and its name."""
-ACCESS, ERASURE = "access", "erasure"
 NOT_WANTED = frozenset({"withdrawn", "refused", "joined"})
 """States of a claim for which nothing more is done in its case."""
 
@@ -290,6 +290,8 @@ class Case:
     level: int = 0
     method: str = ""
     policy: bytes = b""
+    portable: frozenset[tuple[str, str, str]] = frozenset()
+    """(system, kind, category) that the person may take along, where they ask for that."""
     received_at: datetime
     due_at: datetime
     identity_expires_at: datetime | None = None
@@ -425,6 +427,28 @@ class Case:
     def wants(self, right: str) -> bool:
         """Whether this right is asked for: not withdrawn, refused, or answered in another case."""
         return right in self.claims and self.claims[right].state not in NOT_WANTED
+
+    @property
+    def copies(self) -> bool:
+        """Whether a copy of anything is asked for."""
+        return any(self.wants(it) for it in COPYING)
+
+    def is_to_copy(self, system: str, kind: str, category: str) -> bool:
+        """Whether a copy of such data is asked for."""
+        if self.wants(rights.ACCESS):
+            return True
+        return self.wants(rights.PORTABILITY) and (system, kind, category) in self.portable
+
+    def lacks_copy(self, held: Held, category: str) -> bool:
+        """Whether a copy of a row is asked for that was not made: nothing is done to it before."""
+        wanted = self.is_to_copy(held.system, held.kind, category)
+        return wanted and not held.is_copied(category)
+
+    @property
+    def searches(self) -> bool:
+        """Whether the systems are searched for anything that is asked for."""
+        asked = (rights.RIGHTS.get(it) for it in self.claims if self.wants(it))
+        return any(it is None or it.searches for it in asked)
 
     def searched(self) -> bool:
         """Whether every system's search has ended."""

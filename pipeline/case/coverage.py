@@ -266,6 +266,6 @@ def _untouched(case: Case, held: Held, category: str) -> OutcomeRow | None:
         return LEFT
     if not case.may_erase(held.tag):
         return WHOSE
-    if case.wants("access") and not held.is_copied(category):
+    if case.lacks_copy(held, category):
         return NOT_EXPORTED
     return None

@@ -11,6 +11,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import IdentifierRow
 
+from ..policy.applicable import portable
 from . import (
     answers,
     by_hand,
@@ -28,6 +29,7 @@ from .counted import redated
 from .deadline import Pause
 from .identifiers import BY_DPO, LINK, VOUCHED, identified, proved_by, rejudged
 from .planned import kept, observed, planned
+from .rights import ERASURE, PORTABILITY, level
 from .rules import Rules
 from .values import replace
 from .whose import EMAIL, NAMES, OTHER, SAME
@@ -64,7 +66,8 @@ def _opened(case: Case, event: e.CaseOpened, rules: Rules) -> Case:
     known: dict[bytes, Known] = {}
     for row in rows:
         known[row.tag] = identified(known.get(row.tag), row, case.number, given=True)
-    needed = rules.policy_of(event.policy).identity_level
+    policy = rules.policy_of(event.policy)
+    needed = level(event.claims, policy)
     levels = {it.tag: level for it, level in zip(rows, _levels(event, rows), strict=True)}
     case = replace(
         case,
@@ -74,6 +77,7 @@ def _opened(case: Case, event: e.CaseOpened, rules: Rules) -> Case:
         received_at=event.received_at,
         due_at=event.due_at,
         claims={right: Claim(right=right) for right in event.claims},
+        portable=portable(policy) if PORTABILITY in event.claims else frozenset(),
         known=known,
         names=frozenset(it.tag for it in event.identifiers if it.kind in NAMES),
         proofs={**{it: VOUCHED for it, at in levels.items() if at >= needed}, **case.proofs},
@@ -96,7 +100,7 @@ def _levels(event: e.CaseOpened, rows: Sequence[IdentifierRow]) -> list[int]:
 def _proved(case: Case, event: e.IdentityProved, rules: Rules) -> Case:
     """An identifier is proved, and no other one with it; a person's word takes no proof's place."""
     tag = proved_by(case, event)
-    if tag not in case.known or event.level < rules.policy_of(case.policy).identity_level:
+    if tag not in case.known or event.level < level(case.claims, rules.policy_of(case.policy)):
         return case
     by_link = event.method == LINK
     proofs = {**case.proofs, tag: LINK} if by_link else {tag: BY_DPO, **case.proofs}
@@ -164,7 +168,7 @@ def _refused(case: Case, event: e.IdentityRefused | e.RequestRefused, _: Rules) 
 def _withdrawn(case: Case, event: e.ClaimWithdrawn, _: Rules) -> Case:
     """Orders that were given may still be carried out: each system has its point of no return."""
     case = _closed(case, "withdrawn", (event.right,))
-    if not case.wants("erasure"):
+    if not case.wants(ERASURE):
         case = orders.stopped(case, orders.ERASING)
     case = orders.called_back(case)
     if any(case.wants(it) for it in case.claims):

@@ -17,13 +17,14 @@ from schemas import events as e
 from schemas.records import ClosedRow, DueRow, OutcomeRow, TaskRow, UsedRow
 
 from . import lifecycle
-from .case import ERASURE, MAX_DELTAS, Case, FollowUp, Held, Obligation, Row, Terms
+from .case import MAX_DELTAS, Case, FollowUp, Held, Obligation, Row, Terms
 from .deadline import plus_months
 from .outcome import OF_PEOPLE
 from .outcome import state as class_of
 from .plan import UNDECIDED
 from .planned import planned
 from .portions import BYTES, ROWS, portions
+from .rights import ERASURE
 from .rules import Rules
 from .values import replace
 from .waiting import BLANK, GONE, NOT_LOOKED

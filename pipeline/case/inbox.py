@@ -17,10 +17,11 @@ from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
 from . import lifecycle, recipients
-from .case import DONE, ERASURE, RESPONSE, SEARCH, SPENT, Case, Row, Taken
+from .case import DONE, RESPONSE, SEARCH, SPENT, Case, Row, Taken
 from .coverage import SYSTEM, WHOSE, coverage, difference, found
 from .follow_up import how_ended
 from .outcome import OF_PEOPLE
+from .rights import ERASURE
 from .rules import Rules
 from .spent import given_up, needs_dpo, unanswered
 from .whose import EMAIL, UNSEEN_ADDRESS
@@ -197,7 +198,7 @@ def _owner(case: Case) -> Iterator[Item]:
 def _matters(case: Case, tag: bytes) -> bool:
     """Whether anything would be copied or erased if a holding were known to be the person's."""
     settled = all((tag, it) in case.outcomes for it in case.held[tag].categories)
-    return case.wants("access") or (case.wants(ERASURE) and not settled)
+    return case.copies or (case.wants(ERASURE) and not settled)
 
 
 def _open(case: Case) -> Iterator[Item]:

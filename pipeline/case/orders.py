@@ -27,6 +27,7 @@ from .case import (
     Response,
     Slot,
 )
+from .rights import COPYING
 from .rules import Rules
 from .values import replace
 
@@ -96,7 +97,7 @@ def response_ordered(case: Case, event: e.ResponseOrdered, _: Rules) -> Case:
         claims=tuple(it.right for it in event.claims),
         systems=frozenset(it.system for it in event.systems if it.searched in FOUND)
         | frozenset(it.system for it in event.exports)  # also of one whose later round failed
-        if any(it.right == "access" for it in event.claims)
+        if any(it.right in COPYING for it in event.claims)
         else frozenset(),
     )
     others = tuple(it for it in case.responses if it.n != event.n)

@@ -13,6 +13,7 @@ from schemas.records import OutcomeRow, PlanRow
 from .case import MAX_DELTAS, Case, Row
 from .facts import Told
 from .plan import ERASE, KEEP, Decision, decide
+from .rights import ERASURE
 from .rules import Rules
 from .values import replace
 
@@ -35,7 +36,7 @@ def planned(case: Case, rules: Rules) -> dict[Row, Decision]:
         if case.may_erase(held.tag) and held.tag not in case.left
         for category in sorted(held.categories)
         if case.concerns(held.tag, category)
-        if held.is_copied(category) or not case.wants("access")
+        if not case.lacks_copy(held, category)
         if _unsettled(case, (held.tag, category))
     }
 
@@ -156,8 +157,7 @@ def systems_to_act(case: Case, rows: Mapping[Row, Decision]) -> frozenset[str]:
 def _may_erase(case: Case, row: Row) -> bool:
     """Whether it is known to be the person's, and copied where a copy is asked for as well."""
     tag, category = row
-    copied = case.held[tag].is_copied(category) or not case.wants("access")
-    return copied and case.may_erase(tag)
+    return case.may_erase(tag) and not case.lacks_copy(case.held[tag], category)
 
 
 def to_erase(case: Case, system: str) -> dict[bytes, list[str]]:
@@ -185,10 +185,10 @@ def untold(case: Case) -> tuple[str, ...]:
     Where a copy was asked for as well, only those whose exports are in a signed response.
     """
     plan = case.plan
-    if plan is None or plan.state != "approved" or not case.wants("erasure") or case.fee_awaited:
+    if plan is None or plan.state != "approved" or not case.wants(ERASURE) or case.fee_awaited:
         return ()
     waiting = sorted(systems_to_act(case, plan.rows) - plan.ordered)
-    return tuple(it for it in waiting if not case.wants("access") or _handed_over(case, it))
+    return tuple(it for it in waiting if not case.copies or _handed_over(case, it))
 
 
 def turn_id(case: Case, system: str) -> UUID:

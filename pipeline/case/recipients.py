@@ -17,6 +17,7 @@ from schemas.records import IdentifierRow, RecipientRow
 from ..policy import Policy
 from ..policy.clauses import PROCESSOR, Recipient
 from .case import SEARCH, Case, Instructed
+from .rights import ACCESS, ERASURE
 from .rules import Rules
 from .values import replace
 
@@ -31,7 +32,6 @@ REMINDERS = 2
 OWN_CONTROLLER, NOT_YET, OBSERVE_MODE = "own_controller", "not_yet", "observe_mode"
 NO_CONTACT, NOTHING_TO_ASK_BY = "no_contact", "nothing_to_ask_by"
 """Why somebody is not told."""
-ACCESS, ERASURE = "access", "erasure"
 Key = tuple[str, str]
 """(recipient, right)."""
 

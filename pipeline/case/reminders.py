@@ -10,9 +10,10 @@ from schemas.events import NoticeOrdered
 from schemas.records import WaitRow
 
 from . import inbox
-from .case import ERASURE, NOTICE, RESPONSE, TASK, Case
+from .case import NOTICE, RESPONSE, TASK, Case
 from .counted import counted
 from .planned import turns
+from .rights import ERASURE
 from .rules import Rules
 from .waiting import queues
 

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from schemas import events as e
 
-from .case import ACCESS, ERASURE, NOTICE, RESPONSE, SEARCH, Case
+from .case import NOTICE, RESPONSE, SEARCH, Case
 from .orders import stopped
+from .rights import ACCESS, ERASURE
 from .rules import Given, Rules
 from .values import replace
 

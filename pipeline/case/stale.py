@@ -8,12 +8,13 @@ from schemas import events as e
 from schemas.events import Event
 
 from . import inbox, recipients
-from .case import ERASURE, Case, Plan
+from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
 from .identifiers import proved_by
 from .inbox import About
 from .lifecycle import ASKED
+from .rights import ERASURE, level
 from .rules import Given, Rules
 from .whose import SAME
 
@@ -107,7 +108,7 @@ def _of_identity(
     match event:
         case e.IdentityRejected() if case.state != ASKED:
             return "nobody waits to know who asks"
-        case e.IdentityProved() if event.level < rules.policy_of(case.policy).identity_level:
+        case e.IdentityProved() if event.level < level(case.claims, rules.policy_of(case.policy)):
             return "it shows less than the policy asks for"
         case e.IdentityProved():
             return _of_proof(case, event)
@@ -121,7 +122,7 @@ def _of_verdicts(case: Case, event: e.WhoseDecided, rules: Rules, given: Given) 
     if not {it.tag for it in event.verdicts} <= {*case.known, *case.held}:
         return "the case does not have what it decides on"
     is_proof = any(it.verdict == SAME for it in event.verdicts) and given.roles
-    if is_proof and given.level < rules.policy_of(case.policy).identity_level:
+    if is_proof and given.level < level(case.claims, rules.policy_of(case.policy)):
         return "the console may not say who is who as surely as the policy asks for"
     return ""
 

@@ -18,6 +18,7 @@ from schemas.records import OutcomeRow
 from .case import LOOK, Case, Order, Row, Waiting
 from .outcome import by_day
 from .outcome import state as class_of
+from .rights import ERASURE
 from .rules import Rules
 from .values import replace
 
@@ -44,7 +45,7 @@ def next_look(it: Waiting, pause: timedelta) -> datetime | None:
 
 def looks_due(case: Case, rules: Rules) -> Iterator[tuple[str, datetime]]:
     """The systems where something is to be looked for again, and when."""
-    if not case.wants("erasure"):
+    if not case.wants(ERASURE):
         return
     busy = {it.slot[1] for it in case.under_way(LOOK)}
     due: dict[str, datetime] = {}

@@ -10,7 +10,7 @@ import click
 from connectors.sdk import wall_clock
 from pipeline import app
 from pipeline.case.case import Case
-from pipeline.intake.envelopes import SUPPORTED
+from pipeline.case.rights import SUPPORTED
 from pipeline.intake.senders import KINDS
 from schemas.events import PlanApproved
 from schemas.records import Person, SealedIdentifier
@@ -28,7 +28,7 @@ DIGEST_AT_LEAST = 12
     "claims",
     multiple=True,
     required=True,
-    type=click.Choice(sorted(map(str, SUPPORTED))),
+    type=click.Choice(sorted(SUPPORTED)),
     help="A right asked for; may be given more than once.",
 )
 @click.option("--email", "emails", multiple=True, help="An e-mail address of the person.")

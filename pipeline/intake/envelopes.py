@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from connectors.sdk.interface import Right
 from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import RECEIVED
+from pipeline.case.rights import SUPPORTED
 from schemas.codec import Codec, CodecError
 from schemas.envelope import SignatureError, disclose, verify
 from schemas.events import Event, IdentityProved, RecipientAcknowledged, RequestReceived
@@ -24,7 +24,6 @@ from .senders import KINDS, Sender, SenderKey, Senders
 from .vouching import vouched
 
 AHEAD = timedelta(minutes=5)
-SUPPORTED = frozenset({Right.ACCESS, Right.ERASURE})
 MAX_IDENTIFIERS = 50
 MAX_LENGTH = 1000
 """Of an identifier or a name, in characters."""
@@ -87,7 +86,7 @@ class Envelopes:
             raise RefusedError("level_above_intake")
         if event.received_at > broker_time + AHEAD:
             raise RefusedError("received_in_the_future")
-        if not event.claims or not set(event.claims) <= {str(it) for it in SUPPORTED}:
+        if not event.claims or not set(event.claims) <= SUPPORTED:
             raise RefusedError("claims_not_supported")
         person = self._open(event, event.key)
         if not isinstance(person, Person):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pipeline.case.case import Case
 from pipeline.case.dues import COMPARE, OF_PERSON, Due, dues
 from pipeline.case.fold import apply
+from pipeline.case.rights import level
 from pipeline.case.rules import Rules
 from pipeline.case.same_person import Side, compared
 from pipeline.case.whose import WEAK
@@ -86,7 +87,7 @@ class SamePerson:
         """What stands for the identifiers that an input would prove."""
         key = await self._key.get(connection, self._clock())
         if it.person is not None:
-            needed = self._rules.policy.identity_level
+            needed = level(getattr(it.event, "claims", ()), self._rules.policy)
             return frozenset(
                 subjects.hashed(key, of.kind, of.value)
                 for of, level in zip(it.person.identifiers, it.levels, strict=True)

@@ -134,6 +134,7 @@ def _of_data(policy: Policy, it: Data) -> Iterator[Fault]:
     yield from _named(row, it.purposes, policy.purposes, "purposes")
     yield from _named(row, it.sources, policy.sources, "sources")
     yield from _named(row, it.categories, NAMES, "categories")
+    yield from _named(row, it.inferred, it.categories, "categories of this row")
     uses = [policy.purposes[name] for name in it.purposes if name in policy.purposes]
     idle = sorted(name for name in it.categories if not any(use.uses(name) for use in uses))
     if idle:

@@ -108,6 +108,8 @@ class Source:
     id: str
     says: str
     categories: frozenset[str] = frozenset()
+    provided: bool = False
+    """Whether the person provided it, or it was observed of what they did (Art. 20(1))."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,8 @@ class Data:
     sources: tuple[str, ...] = ()
     unknown: str = ""
     """Why it is not known whence, where it is not."""
+    inferred: frozenset[str] = frozenset()
+    """Categories that we worked out ourselves: a score. Nobody takes these along."""
 
 
 def purpose(read: Mapping[str, Any]) -> Purpose:
@@ -207,7 +211,10 @@ def recipient(read: Mapping[str, Any]) -> Recipient:
 def source(read: Mapping[str, Any]) -> Source:
     """A row of `[[sources]]`."""
     return Source(
-        id=read["id"], says=read["says"], categories=frozenset(read.get("categories", ()))
+        id=read["id"],
+        says=read["says"],
+        categories=frozenset(read.get("categories", ())),
+        provided=read.get("provided", False),
     )
 
 
@@ -221,4 +228,5 @@ def data(read: Mapping[str, Any]) -> Data:
         purposes=tuple(read["purposes"]),
         sources=tuple(read.get("sources", ())),
         unknown=read.get("unknown", ""),
+        inferred=frozenset(read.get("inferred", ())),
     )

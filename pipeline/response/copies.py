@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.case.rights import COPYING
 from schemas.events import ResponseOrdered
 from schemas.records import ClaimRow, CoverageRow, OutcomeRow
-
-ACCESS = "access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,13 @@ def _brought(copies: Sequence[Copy]) -> frozenset[str]:
 
 
 def _row(row: CoverageRow, refused: Mapping[str, str]) -> CoverageRow:
-    if row.right != ACCESS or row.state != "proved" or row.system not in refused:
+    if row.right not in COPYING or row.state != "proved" or row.system not in refused:
         return row
     failed = OutcomeRow(kind="failed", reason=refused[row.system])
     return replace(row, state="open", outcome=failed)
 
 
 def _claim(claim: ClaimRow) -> ClaimRow:
-    if claim.right == ACCESS and claim.state == "fulfilled":
+    if claim.right in COPYING and claim.state == "fulfilled":
         return replace(claim, state="partially_fulfilled")
     return claim

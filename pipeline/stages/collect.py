@@ -21,10 +21,11 @@ from schemas.events import ResponseOrdered
 from schemas.records import ExportRow
 from schemas.sealed import SealError
 
+from ..case.rights import COPYING
 from ..crypto.grants import GrantError, Grants, holding_tag
 from ..crypto.segments import UnpackError, closed, open_stream, unpack
 from ..ports import LaterError, ObjectMissingError, Objects
-from ..response.copies import ACCESS, Copy, Lacking
+from ..response.copies import Copy, Lacking
 from ..response.file_names import safe
 
 WAIT = timedelta(minutes=1)
@@ -103,7 +104,7 @@ class Exports:
         said = {
             it.system
             for it in self._order.coverage
-            if it.right == ACCESS and it.outcome.kind == "exported"
+            if it.right in COPYING and it.outcome.kind == "exported"
         }
         for system in sorted(said - {it.system for it in self._order.exports}):
             yield Copy(system=system, expected=0, refused="export_not_listed")

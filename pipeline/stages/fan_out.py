@@ -25,6 +25,7 @@ from ..case.case import TASK, Case, Held
 from ..case.orders import order_id, reissued
 from ..case.planned import rests_on, to_erase, turn_id, turns
 from ..case.portions import portions
+from ..case.rights import ERASURE
 from ..case.rules import Given, Rules
 
 
@@ -50,7 +51,7 @@ def fan_out(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
             for system in turns(case):
                 if not stopped(case, system, rules, given.brake):
                     yield from _tasks(case, system, rules, given)
-        case OrderDue() if case.wants("erasure"):
+        case OrderDue() if case.wants(ERASURE):
             yield from reissued(case, event.order, TaskOrdered, given.now, rules)
             for system in turns(case):
                 if event.order == turn_id(case, system):

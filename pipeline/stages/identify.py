@@ -19,7 +19,7 @@ from schemas.events import (
     WhoseDecided,
 )
 
-from ..case import lifecycle, same_person
+from ..case import lifecycle, rights, same_person
 from ..case.case import Case
 from ..case.deadline import IDENTITY
 from ..case.decisions import IDENTITY_FAILURE
@@ -53,7 +53,7 @@ def identify(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[E
             asked = _candidates(case)
         case WhoseDecided():
             if _is_in_doubt(case) and case.usable():
-                level = rules.policy_of(case.policy).identity_level
+                level = rights.level(case.claims, rules.policy_of(case.policy))
                 yield from _verified(case, level, BY_DPO, given)
             asked = list(_unproved(case, (it.tag for it in event.verdicts if it.verdict == ASK)))
         case _:

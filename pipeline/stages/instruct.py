@@ -23,7 +23,7 @@ from schemas.events import (
 from ..case.brake import Brake
 from ..case.case import INSTRUCTION, RECIPIENTS, Case
 from ..case.orders import order_id, reissued
-from ..case.recipients import ACCESS, ERASE, Telling, to_remind, to_tell
+from ..case.recipients import ERASE, Telling, to_remind, to_tell
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -88,6 +88,6 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         answer_by=given.now + 2**reminder * settings.recipient_wait,
         expires_at=given.now + settings.recipient_link_lives,
         reminder=reminder,
-        copy_first=it.asks == ERASE and case.wants(ACCESS),
+        copy_first=it.asks == ERASE and case.copies,
         identifiers=it.identifiers,
     )

@@ -18,6 +18,7 @@ from ..case import same_person
 from ..case.case import Case
 from ..case.deadline import deadline
 from ..case.follow_up import INTAKE
+from ..case.rights import ERASURE, level
 from ..case.rules import Given, Rules
 
 VOUCHED = "vouched_for"
@@ -45,7 +46,7 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         identifiers=given.identifiers,
     )
     yield from same_person.found(case, given)
-    needed = rules.policy.identity_level
+    needed = level(event.claims, rules.policy)
     # GDPR Art. 12(6): ask more only where there is doubt. One proved identifier says who asks, and
     # nothing of the others: with those nobody is searched for.
     if any(it.strong and (it.level or 0) >= needed for it in given.identifiers):
@@ -66,7 +67,7 @@ def _follow_up(event: FollowUpOpened, rules: Rules, given: Given) -> Iterator[Ev
     """Erase what may go by now, under the policy in force; who it is was proved long ago."""
     yield CaseOpened(
         case=event.case,
-        claims=("erasure",),
+        claims=(ERASURE,),
         received_at=event.opened_at,
         due_at=deadline(event.opened_at, rules.policy.clock).due,
         intake=INTAKE,

@@ -27,6 +27,7 @@ from schemas.events import (
 from ..case.case import SEARCH, TASK, Case, Row
 from ..case.plan import UNDECIDED, Decision
 from ..case.planned import counted, digest, planned, rests_on_people, systems_to_act, untold
+from ..case.rights import ERASURE
 from ..case.rules import Given, Rules
 
 POLICY = "policy"
@@ -74,7 +75,7 @@ def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
 
 def _may_plan(case: Case) -> bool:
     """All have answered or are put off, nothing is being done, the right is still asked for."""
-    if not case.wants("erasure") or case.under_way(TASK) or case.fee_awaited or case.comparing:
+    if not case.wants(ERASURE) or case.under_way(TASK) or case.fee_awaited or case.comparing:
         return False
     searching = any(it.state == "open" for it in case.under_way(SEARCH))
     return not searching and all(it.ready for it in case.systems.values())

@@ -12,6 +12,7 @@ from ..case.case import RESPONSE, Case
 from ..case.counted import counted
 from ..case.coverage import coverage, documents, found, identifiers, obligations, searched
 from ..case.orders import order_id, reissued
+from ..case.rights import COPYING, ERASURE
 from ..case.rules import Given, Rules
 
 
@@ -57,9 +58,9 @@ def _ordered(
         systems=searched(case, rules),
         found=found(case),
         coverage=tuple(row for right in rights for row in coverage(case, right, rules)),
-        obligations=obligations(case) if "erasure" in rights else (),
-        exports=case.exports if "access" in rights else (),
-        withheld=_withheld(case) if "access" in rights else (),
+        obligations=obligations(case) if ERASURE in rights else (),
+        exports=case.exports if COPYING.intersection(rights) else (),
+        withheld=_withheld(case) if COPYING.intersection(rights) else (),
         identifiers=identifiers(case),
         steps=counted(case, rules).steps if follows is None else (),
         documents=documents(case),

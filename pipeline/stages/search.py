@@ -26,6 +26,7 @@ from ..case import by_hand
 from ..case.case import LOOK, MAX_ROUNDS, SEARCH, Case, Held, Known, SystemState
 from ..case.orders import ASKED_FOR, BORNE, FIND, VERIFY, order_id, reissued
 from ..case.portions import portions
+from ..case.rights import ACCESS, PORTABILITY
 from ..case.rules import Given, Rules
 from ..case.waiting import look_id, looks_due, to_look_for
 
@@ -50,7 +51,7 @@ def search(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
         yield from _rounds(case, rules, given)
     elif isinstance(event, ItemSettled):
         yield from _checks(case, event, rules, given)
-    elif isinstance(event, OrderDue) and _wanted(case):
+    elif isinstance(event, OrderDue) and case.searches:
         yield from reissued(case, event.order, SearchOrdered, given.now, rules)
         for system, _ in looks_due(case, rules):
             if event.order == look_id(case, system):
@@ -58,7 +59,7 @@ def search(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
 
 
 def _rounds(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
-    if not case.verified or not _wanted(case) or case.comparing:
+    if not case.verified or not case.searches or case.comparing:
         return
     busy = {it.slot[1] for it in case.under_way(SEARCH)}
     usable = [case.known[it] for it in case.usable()]
@@ -67,7 +68,7 @@ def _rounds(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
             continue
         if system not in rules.systems:  # nobody looks there any more
             continue
-        kinds = rules.policy_of(case.policy).export_kinds(system) if case.wants("access") else ()
+        kinds = _to_copy(case, system, rules)
         tells = rules.tells_facts(system)  # of who is known by all of this, or not
         asked = usable if tells or state.rounds == 0 else _askable(usable, system, rules)
         rows = [row for known in asked for row in _not_among(state.searched, known)]
@@ -120,8 +121,7 @@ def _checks(case: Case, event: ItemSettled, rules: Rules, given: Given) -> Itera
     if whole and not any(it.slot[1] == event.system for it in case.under_way(SEARCH)):
         usable = [case.known[it] for it in case.usable()]
         rows = [_row_of(known, it) for known in usable for it in known.spellings]
-        policy = rules.policy_of(case.policy)
-        kinds = policy.export_kinds(event.system) if case.wants("access") else ()
+        kinds = _to_copy(case, event.system, rules)
         yield _ordered(case, event.system, kinds, rows, [], rules, given)
 
 
@@ -158,8 +158,13 @@ def _answer_by(state: SystemState, rules: Rules, given: Given) -> datetime:
     return given.now + rules.settings.search_budget
 
 
-def _wanted(case: Case) -> bool:
-    return any(case.wants(right) for right in case.claims)
+def _to_copy(case: Case, system: str, rules: Rules) -> tuple[str, ...]:
+    """The kinds of which a copy is asked for."""
+    if case.wants(ACCESS):
+        return rules.policy_of(case.policy).export_kinds(system)
+    if case.wants(PORTABILITY):
+        return tuple(sorted({kind for of, kind, _ in case.portable if of == system}))
+    return ()
 
 
 def _askable(usable: list[Known], system: str, rules: Rules) -> list[Known]:

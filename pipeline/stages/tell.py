@@ -17,9 +17,9 @@ from schemas.events import (
 )
 
 from ..case import inbox, lifecycle, recipients
-from ..case.case import ERASURE, TASK, Case
+from ..case.case import TASK, Case
 from ..case.orders import CALLED_BACK
-from ..case.recipients import ACCESS
+from ..case.rights import ACCESS, ERASURE
 from ..case.rules import Given, Rules
 from .notify import DPO, SUBJECT, notice
 

@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import flow
+from pipeline.case.rights import SUPPORTED
 from pipeline.intake.bounds import APPLIES
-from pipeline.intake.envelopes import SUPPORTED, Envelopes
+from pipeline.intake.envelopes import Envelopes
 from pipeline.intake.senders import KINDS, Sender, SenderKey, Senders
 from pipeline.kafka.incoming import Incoming
 from pipeline.orchestrator.inputs import Input, read
