@@ -22,7 +22,7 @@ from connectors.sdk import registry, wall_clock
 from connectors.sdk.calls import Caller
 from connectors.sdk.interface import Capabilities, Connector
 from schemas.codec import Codec, locked
-from schemas.events import Event, SearchOrdered
+from schemas.events import Event, MeasureOrdered, SearchOrdered
 
 from . import disk, flow, modes, policy
 from .case.planned import OBSERVE_MODE
@@ -58,6 +58,7 @@ from .register.engine import connect, is_of_disk, migrate, refuse_earlier, url_o
 from .register.opening import OpenedResponse
 from .response.answer import BEYOND
 from .settings import Settings
+from .stages.apply import Apply
 from .stages.assemble import Assemble
 from .stages.deliver import Deliver
 from .stages.locate import Locate
@@ -579,19 +580,26 @@ class ConnectorWork:
     """
 
     def __init__(
-        self, connector: Connector, locate: Locate, perform: Perform, *, observe: bool
+        self,
+        connector: Connector,
+        locate: Locate,
+        perform: Perform,
+        apply: Apply,
+        *,
+        observe: bool,
     ) -> None:
         self.system = connector.capabilities.system
         self._locate = locate
         self._perform = perform
+        self._apply = apply
         self._observe = observe
 
     async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
-        stage: Locate | Perform = self._perform
         if isinstance(order, SearchOrdered):
-            stage = self._locate
-        elif self._observe:
+            return await self._locate(order, grants)
+        if self._observe:
             raise LaterError(wall_clock.now() + PUT_OFF, OBSERVE_MODE)
+        stage = self._apply if isinstance(order, MeasureOrdered) else self._perform
         return await stage(order, grants)
 
 
@@ -615,6 +623,7 @@ def connector_work(
         connector,
         Locate(connector, objects(settings), codec, caller),
         Perform(connector, codec, caller),
+        Apply(connector, codec, caller),
         observe=observe,
     )
 

@@ -24,6 +24,7 @@ from .stages.forward import forward
 from .stages.identify import identify
 from .stages.inform import inform
 from .stages.instruct import instruct
+from .stages.measure import measure
 from .stages.notify import notify
 from .stages.open import open_case
 from .stages.plan import plan
@@ -211,6 +212,29 @@ ROUTE: tuple[Step, ...] = (
         says=(e.TaskCompleted, e.TaskDeclined, e.OrderDeferred),
     ),
     Step(
+        name="measure",
+        where=Where.DECIDE,
+        reads=(
+            e.IdentityVerified,
+            e.IdentityProved,
+            e.WhoseDecided,
+            e.HoldingsLocated,
+            e.TaskCompleted,
+            e.MeasureTaken,
+            e.FeeSettled,
+            e.RequestsCompared,
+            e.OrderDue,
+        ),
+        says=(e.MeasureOrdered, e.MeasuresObserved),
+        stage=measure,
+    ),
+    Step(
+        name="apply",
+        where=Where.HOST,
+        reads=(e.MeasureOrdered,),
+        says=(e.MeasureTaken, e.OrderDeferred),
+    ),
+    Step(
         name="instruct",
         where=Where.DECIDE,
         reads=(
@@ -240,6 +264,10 @@ ROUTE: tuple[Step, ...] = (
         name="aggregate",
         where=Where.DECIDE,
         reads=(
+            e.IdentityVerified,
+            e.IdentityProved,
+            e.MeasureTaken,
+            e.MeasuresObserved,
             e.HoldingsLocated,
             e.SearchFailed,
             e.SearchOverdue,
@@ -400,7 +428,7 @@ STAGES: dict[type[Event], tuple[Stage, ...]] = {
 def topic_of(event: Event) -> str | None:
     """The topic that the decider publishes an event to; None if only the ledger has it."""
     match event:
-        case e.SearchOrdered() | e.TaskOrdered():
+        case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered():
             return work(event.system)
         case e.ResponseOrdered():
             return work(RESPONSE)

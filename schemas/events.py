@@ -27,6 +27,7 @@ from .records import (
     HoldingRow,
     IdentifierRow,
     LedgerEntry,
+    MeasureRow,
     ObligationRow,
     OutcomeRow,
     Person,
@@ -36,7 +37,9 @@ from .records import (
     ResponseRow,
     Sealed,
     SealedEntries,
+    SealedMeasure,
     SealedNotice,
+    SealedRequest,
     SealedResponse,
     StepRow,
     SystemRow,
@@ -76,7 +79,7 @@ class RequestReceived(Event):
     VERSION: ClassVar[int] = 2
 
     claims: tuple[str, ...]
-    """Rights asked for, by their GDPR names: `access`, `erasure`."""
+    """Rights asked for, by their GDPR names: `access`, `rectification`, `erasure`..."""
     received_at: datetime
     """When it arrived at any official channel: the month of Art. 12(3) runs from here."""
     intake: str
@@ -84,6 +87,8 @@ class RequestReceived(Event):
     """How surely the intake knows the person: 0 not at all, 1 a session, 2 a proved channel."""
     key: str
     """Id of the pipeline's public key that `sealed` is for."""
+    purpose: str = ""
+    """Of an objection: the use that they object to, as the policy names it. Empty: marketing."""
     sealed: bytes
     signature: bytes = b""
 
@@ -357,7 +362,7 @@ class ItemTaken(Event):
 class CaseOpened(Event):
     """A request was taken in: from here on its personal part is under the case's own key."""
 
-    SEALS: ClassVar[type | None] = Sealed
+    SEALS: ClassVar[type | None] = SealedRequest
     VERSION: ClassVar[int] = 2
 
     claims: tuple[str, ...]
@@ -369,6 +374,10 @@ class CaseOpened(Event):
     policy: bytes
     """SHA-256 of the policy files it is decided under."""
     identifiers: tuple[IdentifierRow, ...] = ()
+    purpose: str = ""
+    """Of an objection: the use that they object to."""
+    data: tuple[str, ...] = ()
+    """Of a rectification: what is to be corrected, without the values."""
     sealed: bytes = b""
 
 
@@ -552,6 +561,34 @@ class TaskOrdered(Event):
     documents: tuple[PlaceRow, ...] = ()
     """Places where what is found is a customer's."""
     sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureOrdered(Event):
+    """Correct, mark as not to be used, or stop a use, in one system: for all rights but erasure."""
+
+    SEALS: ClassVar[type | None] = SealedMeasure
+
+    order: UUID
+    system: str
+    n: int
+    attempt: int
+    right: str
+    verb: str
+    """`rectify`, `restrict`, `lift` (what was restricted), or `object_to`."""
+    not_after: datetime
+    run_limit: int
+    rows: tuple[MeasureRow, ...] = ()
+    """The holdings; none where it is about all that bears an identifier."""
+    identifiers: tuple[IdentifierRow, ...] = ()
+    purpose: str = ""
+    """Of an objection: the use that ends."""
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuresObserved(Event):
+    """No measure is taken, since the pipeline only observes: people have to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -950,6 +987,23 @@ class TaskCompleted(Event):
     calls: int = 0
     documents: tuple[DocumentRow, ...] = ()
     """Which of the holdings looked at are customers' documents."""
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureTaken(Event):
+    """What became of a measure, row by row: each read anew after it was taken."""
+
+    SEALS: ClassVar[type | None] = Sealed
+
+    order: UUID
+    system: str
+    part: int
+    parts: int
+    digest: bytes
+    done: tuple[DoneRow, ...] = ()
+    """Of an objection: one for the whole system, without a tag."""
+    calls: int = 0
     sealed: bytes = b""
 
 

@@ -60,6 +60,15 @@ class TaskRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureRow:
+    """A holding that a measure is for, with the categories that it is about."""
+
+    tag: bytes
+    kind: str
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactRow:
     """A fact that a system told. `value` is `true`, `false` or an ISO date.
 
@@ -383,6 +392,19 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedChange:
+    """What is to be corrected: from what to what. `datum` is a name of `connectors/sdk`'s."""
+
+    datum: str
+    to: str
+    was: str = ""
+    """What it is to replace; empty: whatever stands there."""
+
+    def __repr__(self) -> str:
+        return f"<SealedChange {self.datum}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """The sealed part of `request_received`: who asks, as the intake knows them."""
 
@@ -394,6 +416,10 @@ class Person:
     """How surely the intake vouches for each identifier, in their order. Without it, the request's
     level is the first e-mail's, and nothing is vouched for the others.
     """
+    changes: tuple[SealedChange, ...] = ()
+    """Of a rectification: what is wrong, and what is right."""
+    evidence: str = ""
+    """What shows it, as they say."""
 
     def __repr__(self) -> str:
         return f"<Person {len(self.identifiers)} identifiers>"
@@ -427,6 +453,28 @@ class Sealed:
 
     def __repr__(self) -> str:
         return f"<Sealed {len(self.identifiers)} identifiers, {len(self.holdings)} holdings>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRequest(Sealed):
+    """The sealed part of `case_opened`: who asks, and what they say is wrong."""
+
+    changes: tuple[SealedChange, ...] = ()
+    says: str = ""
+    """What shows it, as they say."""
+
+    def __repr__(self) -> str:
+        return f"<SealedRequest {len(self.identifiers)} identifiers>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedMeasure(Sealed):
+    """The sealed part of the order of a measure: whom and what it is about, and what is right."""
+
+    changes: tuple[SealedChange, ...] = ()
+
+    def __repr__(self) -> str:
+        return "<SealedMeasure>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

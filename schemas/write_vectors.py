@@ -22,7 +22,7 @@ from .codec import Codec, before_sealed, before_signature, locked
 from .derive import event_name
 from .envelope import enclose
 from .events import RequestReceived
-from .records import Person, SealedIdentifier
+from .records import Person, SealedChange, SealedIdentifier
 
 FILE = Path(__file__).parent / "vectors.json"
 RECIPIENT = X25519PrivateKey.from_private_bytes(bytes(range(0x20, 0x40)))
@@ -47,6 +47,7 @@ class Example:
     received_at: datetime
     level: int
     person: Person
+    purpose: str = ""
 
 
 EXAMPLES = (
@@ -77,6 +78,23 @@ EXAMPLES = (
             ),
             levels=(2, 0, 1, 0),
         ),
+    ),
+    Example(
+        name="a correction, with what is wrong and what is right, and an objection to one use",
+        case=UUID("0a4c1d7e-93b2-4f6d-8c55-5d0e6f7a8b9c"),
+        claims=("rectification", "objection"),
+        received_at=datetime(2026, 3, 5, 8, 30, tzinfo=UTC),
+        level=2,
+        person=Person(
+            identifiers=(SealedIdentifier(tag=b"", kind="email", value="b@example.org"),),
+            levels=(2,),
+            changes=(
+                SealedChange(datum="family_name", was="Lee", to="Łuczak"),
+                SealedChange(datum="city", to="Köln"),
+            ),
+            evidence="The register of marriages, 2026/17.",
+        ),
+        purpose="offers",
     ),
 )
 
@@ -112,6 +130,7 @@ def _vector(codec: Codec, example: Example) -> dict[str, Any]:
         intake=INTAKE,
         level=example.level,
         key=KEY,
+        purpose=example.purpose,
         sealed=b"",
     )
     event = enclose(codec, event, example.person, RECIPIENT.public_key(), SIGNER)
@@ -124,6 +143,7 @@ def _vector(codec: Codec, example: Example) -> dict[str, Any]:
             "intake": event.intake,
             "level": event.level,
             "key": event.key,
+            "purpose": event.purpose,
         },
         "person": _person(example.person),
         **_bytes(codec, event, example.person),
@@ -140,6 +160,8 @@ def _person(person: Person) -> dict[str, Any]:
         "language": person.language,
         "identifiers": rows,
         "levels": list(person.levels),
+        "changes": [asdict(it) for it in person.changes],
+        "evidence": person.evidence,
     }
 
 

@@ -318,6 +318,11 @@ class Suppressed:
     """No longer used for the purpose objected to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unaffected:
+    """Read, and nothing of what is to be changed is there."""
+
+
 # Kept: only a plan says so.
 
 
@@ -388,7 +393,9 @@ class Failed:
 NOT_OFFERED = "not_offered"
 """The catalogue code of what a connector, or its vendor, has no means for."""
 
-Proved = Exported | Erased | Redacted | Anonymised | Rectified | Restricted | Suppressed
+Proved = (
+    Exported | Erased | Redacted | Anonymised | Rectified | Restricted | Suppressed | Unaffected
+)
 Dated = Expires | Blocked | Queued
 Open = Accepted | NeedsHuman | NotSupported | Failed
 Outcome = Proved | Retained | Dated | Open

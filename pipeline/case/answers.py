@@ -9,7 +9,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import HoldingRow, OutcomeRow, TaskRow
 
-from . import by_hand, follow_up, orders, recipients, waiting
+from . import by_hand, follow_up, measures, orders, recipients, waiting
 from .case import DONE, INSTRUCTION, LOOK, NOTICE, SPENT, Case, Held, Order, Row, SystemState
 from .facts import TRUE, merged
 from .identifiers import meet, rejudged
@@ -204,6 +204,16 @@ def declined(case: Case, event: e.TaskDeclined, _: Rules) -> Case:
     return replace(case, facts=facts, plan=plan, outcomes=outcomes)
 
 
+def measure_taken(case: Case, event: e.MeasureTaken, _: Rules) -> Case:
+    case, parts = _take(case, event)
+    order = case.order_of(event.order)
+    if not parts or order is None or not isinstance(order.ordered, e.MeasureOrdered):
+        return case
+    done = [row for _, part in parts for row in getattr(part, "done", ())]
+    calls = sum(getattr(part, "calls", 0) for _, part in parts)
+    return measures.taken(_system(case, event.system, calls=calls), order.ordered, done)
+
+
 def signed(case: Case, event: e.ResponseSigned, _: Rules) -> Case:
     order = case.order_of(event.order)
     if order is None or order.state == DONE:
@@ -271,7 +281,7 @@ def _instructed(
 
 
 def _take(
-    case: Case, event: e.HoldingsLocated | e.TaskCompleted
+    case: Case, event: e.HoldingsLocated | e.TaskCompleted | e.MeasureTaken
 ) -> tuple[Case, tuple[tuple[int, Event], ...]]:
     """Put a part to the others; give all parts when this one completes the first answer."""
     order = case.order_of(event.order)

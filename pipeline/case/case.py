@@ -14,6 +14,7 @@ from schemas.records import (
     DueRow,
     ExportRow,
     FactRow,
+    IdentifierRow,
     OutcomeRow,
     RecipientRow,
 )
@@ -31,7 +32,7 @@ Terms = tuple[str, str | None, datetime | None]
 """(state, rule, until): what is owed later, why, and when."""
 Slot = tuple[str, str, int]
 """(kind, system, n): an order over all its attempts. Kinds: search (to find), look (to verify),
-task, response, notice, instruction.
+task, measure, response, notice, instruction.
 """
 
 Settled = tuple[str, Row]
@@ -40,6 +41,7 @@ NOT_WANTED = frozenset({"withdrawn", "refused", "joined"})
 """States of a claim for which nothing more is done in its case."""
 
 SEARCH, LOOK, TASK, RESPONSE, NOTICE = "search", "look", "task", "response", "notice"
+MEASURE = "measure"
 INSTRUCTION, RECIPIENTS = "instruction", "recipients"
 """An order to tell a recipient, and the system of all such orders."""
 OPEN, DEFERRED, DONE, SPENT = "open", "deferred", "done", "spent"
@@ -340,6 +342,14 @@ class Case:
     """Said to be done and still there when looked for: how often so far."""
     waiting: Mapping[Row, Waiting] = field(default_factory=dict)
     """What a vendor does by a job: neither done nor left over, as long as it waits."""
+    purpose: str = ""
+    """Of an objection: the use that ends; empty is direct marketing."""
+    data: tuple[str, ...] = ()
+    """Of a rectification: what is to be corrected."""
+    measures: Mapping[tuple[str, str], frozenset[bytes]] = field(default_factory=dict)
+    """By right and system: the holdings, or identifiers, of which it was told to take a measure."""
+    measured: Mapping[Settled, OutcomeRow] = field(default_factory=dict)
+    """What became of those, row by row; a system's own has no tag, and its name."""
     left: frozenset[bytes] = frozenset()
     """Holdings that the DPO leaves to a human."""
     orders: Mapping[Slot, Order] = field(default_factory=dict)
@@ -395,6 +405,15 @@ class Case:
             for tag, how in found.items()
             if tag in self.known and self.known[tag].strong and tag not in self.strangers
         }
+
+    def spellings(self) -> tuple[IdentifierRow, ...]:
+        """Every spelling of what is known to be the person's, as an order names it."""
+        usable = (self.known[it] for it in self.usable())
+        return tuple(
+            IdentifierRow(tag=known.tag, kind=known.kind, spelling=spelling)
+            for known in usable
+            for spelling in known.spellings
+        )
 
     def is_ours(self, holding: bytes) -> bool:
         """Whether a holding is known to be the person's, and ours to act on."""

@@ -21,11 +21,12 @@ from schemas.records import (
     UsedRow,
 )
 
-from . import recipients
+from . import measures, recipients
 from .case import MAX_DELTAS, MAX_ROUNDS, Case, Held, Known, Row, SystemState
 from .outcome import state as class_of
 from .plan import UNDECIDED
 from .planned import planned
+from .rights import COPYING, ERASURE, PORTABILITY, RIGHTS
 from .rules import Rules
 from .waiting import NOT_LOOKED
 from .whose import EMAIL
@@ -43,14 +44,18 @@ UNASKED = OutcomeRow(kind="failed", reason="identifiers_unasked")
 LEFT = OutcomeRow(kind="needs_human", reason="left_by_dpo")
 
 
-def found(case: Case) -> tuple[FoundRow, ...]:
-    """How many holdings of each kind carried each category when they were located."""
+def found(case: Case, right: str = "") -> tuple[FoundRow, ...]:
+    """How many holdings of each kind carried each category when they were located.
+
+    For a right: of what that is about.
+    """
     counts = Counter(
         (held.system, held.kind, category)
         for held in case.held.values()
         if not case.is_out(held.tag)
         for category in held.categories
         if case.concerns(held.tag, category)
+        if not right or regards(case, right, held, category)
     )
     return tuple(
         FoundRow(system=system, kind=kind, category=category, count=count)
@@ -95,10 +100,30 @@ def ended(case: Case, right: str, rules: Rules) -> dict[Row, OutcomeRow]:
     """What became of every row for one claim. A system that was not searched is a row of its own,
     without a tag. What is open stays so, unless a person settled it.
     """
-    rows = dict(_exported(case) if right == "access" else _erased(case, rules))
-    rows |= {(b"", system): it for system, it in _unsearched(case, rules)}
+    rows = dict(_became(case, right, rules))
+    if right not in RIGHTS or RIGHTS[right].searches:
+        rows |= {(b"", system): it for system, it in _unsearched(case, rules)}
     said = ((row, it) for (of, row), it in case.by_hand.items() if of == right)
     return rows | {row: it for row, it in said if row in rows and class_of(rows[row]) == "open"}
+
+
+def _became(case: Case, right: str, rules: Rules) -> Mapping[Row, OutcomeRow]:
+    row = RIGHTS.get(right)
+    if row is not None and row.is_measure:
+        return measures.rows(case, right, rules, WHOSE)
+    if right in COPYING:
+        return _exported(case, right)
+    return _erased(case, rules) if right == ERASURE else {}
+
+
+def regards(case: Case, right: str, held: Held, category: str) -> bool:
+    """Whether a right is about this category of what is held: it is counted as found for it."""
+    if right == PORTABILITY:
+        return (held.system, held.kind, category) in case.portable
+    row = RIGHTS.get(right)
+    if row is not None and row.is_measure:
+        return measures.regards(case, right, category)
+    return row is None or row.searches
 
 
 def _unsearched(case: Case, rules: Rules) -> Iterator[tuple[str, OutcomeRow]]:
@@ -226,12 +251,13 @@ def _searched(state: SystemState, count: int) -> str:
     return f"{state.status}: {state.reason}" if state.reason else state.status
 
 
-def _exported(case: Case) -> Mapping[Row, OutcomeRow]:
+def _exported(case: Case, right: str) -> Mapping[Row, OutcomeRow]:
     return {
         (held.tag, category): _handed_out(case, held, category)
         for held in case.held.values()
         if not case.is_out(held.tag)
         for category in held.categories
+        if regards(case, right, held, category)
     }
 
 

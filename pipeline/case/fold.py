@@ -19,6 +19,7 @@ from . import (
     follow_up,
     inbox,
     lifecycle,
+    measures,
     orders,
     recipients,
     same_person,
@@ -77,6 +78,8 @@ def _opened(case: Case, event: e.CaseOpened, rules: Rules) -> Case:
         received_at=event.received_at,
         due_at=event.due_at,
         claims={right: Claim(right=right) for right in event.claims},
+        purpose=event.purpose,
+        data=event.data,
         portable=portable(policy) if PORTABILITY in event.claims else frozenset(),
         known=known,
         names=frozenset(it.tag for it in event.identifiers if it.kind in NAMES),
@@ -210,6 +213,10 @@ def _observed(case: Case, event: e.PlanObserved, _: Rules) -> Case:
         return case
     outcomes = {**case.outcomes, **observed(plan.rows)}
     return replace(case, plan=replace(plan, state="observed"), outcomes=outcomes)
+
+
+def _measures_observed(case: Case, _: e.MeasuresObserved, rules: Rules) -> Case:
+    return measures.observed(case, rules)
 
 
 def _approval_overdue(case: Case, event: e.ApprovalOverdue, _: Rules) -> Case:
@@ -378,6 +385,8 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.ErasureReleased: same_person.released,
     e.SearchOrdered: orders.search_ordered,
     e.TaskOrdered: orders.task_ordered,
+    e.MeasureOrdered: orders.measure_ordered,
+    e.MeasuresObserved: _measures_observed,
     e.ResponseOrdered: orders.response_ordered,
     e.NoticeOrdered: orders.notice_ordered,
     e.OrderDeferred: orders.deferred,
@@ -387,6 +396,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.SearchOverdue: answers.search_overdue,
     e.TaskCompleted: answers.completed,
     e.TaskDeclined: answers.declined,
+    e.MeasureTaken: answers.measure_taken,
     e.ResponseSigned: answers.signed,
     e.NoticeSent: answers.notice_sent,
     e.NoticeFailed: answers.notice_failed,

@@ -274,7 +274,7 @@ def _broken(case: Case, rules: Rules) -> Iterator[Item]:
             says = f"a letter could not be sent: {asked.kind} ({it.reason})"
             yield from _of_step(case, UNDELIVERED, "notice", what, it.reason, says)
     for right, claim in case.claims.items():
-        if claim.settled_at and difference(found(case), coverage(case, right, rules)):
+        if claim.settled_at and difference(found(case, right), coverage(case, right, rules)):
             says = f"{right}: what was found and what became of it do not sum up"
             yield _item(case, BROKEN, right, DPO, says, "case {case}")
 

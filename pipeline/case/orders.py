@@ -9,12 +9,13 @@ from uuid import UUID, uuid5
 
 from schemas import events as e
 
-from . import recipients, spent, waiting
+from . import measures, recipients, spent, waiting
 from .case import (
     DEFERRED,
     INSTRUCTION,
     LOOK,
     MAX_ATTEMPTS,
+    MEASURE,
     NOTICE,
     OPEN,
     RECIPIENTS,
@@ -41,12 +42,18 @@ LONGEST_PAUSE = timedelta(hours=1)
 STOPPED, CALLED_BACK = "stopped", "called_back"
 """Why an order is not issued again: it may have begun, or nobody had it."""
 Ordered = (
-    e.SearchOrdered | e.TaskOrdered | e.ResponseOrdered | e.NoticeOrdered | e.InstructionOrdered
+    e.SearchOrdered
+    | e.TaskOrdered
+    | e.MeasureOrdered
+    | e.ResponseOrdered
+    | e.NoticeOrdered
+    | e.InstructionOrdered
 )
 Attempt = TypeVar(
     "Attempt",
     e.SearchOrdered,
     e.TaskOrdered,
+    e.MeasureOrdered,
     e.ResponseOrdered,
     e.NoticeOrdered,
     e.InstructionOrdered,
@@ -88,6 +95,10 @@ def task_ordered(case: Case, event: e.TaskOrdered, _: Rules) -> Case:
     if plan is not None and plan.digest == event.plan:
         case = replace(case, plan=replace(plan, ordered=plan.ordered | {event.system}))
     return _issued(case, event, (TASK, event.system, event.n))
+
+
+def measure_ordered(case: Case, event: e.MeasureOrdered, _: Rules) -> Case:
+    return _issued(measures.ordered(case, event), event, (MEASURE, event.system, event.n))
 
 
 def response_ordered(case: Case, event: e.ResponseOrdered, _: Rules) -> Case:
@@ -165,7 +176,7 @@ def reissued(
     yield replace(order.ordered, order=named, attempt=n, not_after=now + wait)
 
 
-def stopped(case: Case, kinds: frozenset[str] = ERASING | {SEARCH}) -> Case:
+def stopped(case: Case, kinds: frozenset[str] = ERASING | {SEARCH, MEASURE}) -> Case:
     """No order of these kinds is issued again: the request was refused or withdrawn."""
     orders = {slot: _stopped(it) if slot[0] in kinds else it for slot, it in case.orders.items()}
     return replace(case, orders=orders)
@@ -188,6 +199,8 @@ def _is_for_nothing(case: Case, order: Order) -> bool:
     match order.ordered:
         case e.InstructionOrdered() as told:
             return not case.wants(told.right)
+        case e.MeasureOrdered() as measure:
+            return not case.wants(measure.right)
         case e.ResponseOrdered() as answer:
             return not any(case.wants(it.right) for it in answer.claims)
         case _:

@@ -25,6 +25,7 @@ from connectors.sdk.interface import (
     Restricted,
     Retained,
     Suppressed,
+    Unaffected,
 )
 from schemas.records import OutcomeRow
 
@@ -40,6 +41,7 @@ _PROVED: Mapping[str, type[Outcome]] = {
     "rectified": Rectified,
     "restricted": Restricted,
     "suppressed": Suppressed,
+    "unaffected": Unaffected,
 }
 _DATED: Mapping[str, type[Outcome]] = {"expires": Expires, "blocked": Blocked, "queued": Queued}
 OF_PEOPLE: Mapping[str, State] = {"attested": "attested", "not_possible": "open"}

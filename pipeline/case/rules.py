@@ -76,6 +76,8 @@ class Given:
 
     now: datetime
     identifiers: tuple[IdentifierRow, ...] = ()
+    data: tuple[str, ...] = ()
+    """What a new request says is wrong, without the values."""
     received_at: datetime | None = None
     """When a new request counts as received; the broker's time where the intake's runs ahead."""
     brake: Brake = field(default_factory=Brake)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from schemas import events as e
 from schemas.records import OutcomeRow
 
-from . import by_hand, recipients
+from . import by_hand, measures, recipients
 from .case import LOOK, MAX_ATTEMPTS, NOTICE, OPEN, RESPONSE, SEARCH, SPENT, Case, Order
 from .rules import Rules
 from .values import replace
@@ -50,16 +50,21 @@ def _given_up(case: Case, order: Order, reason: str) -> Case:
         return by_hand.after_search(case, system)
     if kind == LOOK:
         return by_hand.after_no_look(case, order)
-    if isinstance(order.ordered, e.TaskOrdered):
-        spent = OutcomeRow(kind="failed", reason=reason)
-        rows = {(it.tag, c): spent for it in order.ordered.rows for c in it.erase}
-        return replace(case, outcomes={**case.outcomes, **rows})
-    if isinstance(order.ordered, e.NoticeOrdered):
-        n, how = order.ordered.response, f"failed: {reason}"
-        told = tuple(replace(it, notified=how) if it.n == n else it for it in case.responses)
-        return replace(case, responses=told)
-    if isinstance(order.ordered, e.InstructionOrdered):
-        return recipients.failed(case, order.ordered, reason)
+    match order.ordered:
+        case e.TaskOrdered() as task:
+            spent = OutcomeRow(kind="failed", reason=reason)
+            rows = {(it.tag, c): spent for it in task.rows for c in it.erase}
+            case = replace(case, outcomes={**case.outcomes, **rows})
+        case e.MeasureOrdered() as measure:
+            case = measures.failed(case, measure, reason)
+        case e.NoticeOrdered() as notice:
+            n, how = notice.response, f"failed: {reason}"
+            told = tuple(replace(it, notified=how) if it.n == n else it for it in case.responses)
+            case = replace(case, responses=told)
+        case e.InstructionOrdered() as instruction:
+            case = recipients.failed(case, instruction, reason)
+        case _:
+            pass
     return case
 
 

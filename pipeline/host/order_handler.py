@@ -38,7 +38,14 @@ AGAIN_AFTER = timedelta(seconds=5)
 MOST = timedelta(minutes=5)
 """Until an order that found no room is tried again, at most: each attempt asks the vendor anew."""
 log = structlog.get_logger()
-Order = e.SearchOrdered | e.TaskOrdered | e.ResponseOrdered | e.NoticeOrdered | e.InstructionOrdered
+Order = (
+    e.SearchOrdered
+    | e.TaskOrdered
+    | e.MeasureOrdered
+    | e.ResponseOrdered
+    | e.NoticeOrdered
+    | e.InstructionOrdered
+)
 
 
 class UnreadableError(Exception):

@@ -16,6 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from schemas.events import (
     Event,
     HoldingsLocated,
+    MeasureTaken,
     OrderDeferred,
     RequestReceived,
     TaskCompleted,
@@ -62,10 +63,14 @@ def check(event: Event, now: datetime) -> None:
             raise RefusedError("out_of_bounds:facts")
         case OrderDeferred() if event.until > now + LONGEST_WAIT:
             raise RefusedError("out_of_bounds:until")
-        case HoldingsLocated() | TaskCompleted() if not 1 <= event.part <= event.parts <= PARTS:
+        case HoldingsLocated() | TaskCompleted() | MeasureTaken() if not _is_part(event):
             raise RefusedError("out_of_bounds:part")
         case _:
             decisions.check(event)
+
+
+def _is_part(event: HoldingsLocated | TaskCompleted | MeasureTaken) -> bool:
+    return 1 <= event.part <= event.parts <= PARTS
 
 
 Check = Callable[[Any], bool]

@@ -343,7 +343,8 @@ class Decider:
             who = sealing.of_person(it.person, opened.tag_key())
             opened.sealed[sealing.CASE_OPENED] = who
             rows = sealing.rows_of(who, it.levels, opened.tag_key())
-            given = replace(given, identifiers=rows, received_at=it.received_at)
+            data = tuple(change.datum for change in who.changes)
+            given = replace(given, identifiers=rows, data=data, received_at=it.received_at)
         elif it.who is not None:
             opened.sealed[sealing.CASE_OPENED] = it.who
             levels = (0,) * len(it.who.identifiers)  # how each was proved is said beside them

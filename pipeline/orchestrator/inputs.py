@@ -28,6 +28,7 @@ ANSWERS = (
     | e.OrderDeferred
     | e.TaskCompleted
     | e.TaskDeclined
+    | e.MeasureTaken
     | e.ResponseSigned
     | e.NoticeSent
     | e.NoticeFailed

@@ -179,6 +179,7 @@ def _ours(event: Event) -> bool:
         e.CaseOpened
         | e.SearchOrdered
         | e.TaskOrdered
+        | e.MeasureOrdered
         | e.ObligationOpened
         | e.ResponseOrdered
         | e.NoticeOrdered

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pipeline.crypto import grants
 from schemas.codec import Codec
 from schemas.events import ObligationOpened
-from schemas.records import Sealed, SealedHolding, SealedIdentifier
+from schemas.records import Sealed, SealedHolding, SealedIdentifier, SealedRequest
 
 from .case_keys import RECORD
 from .sealing import Opened, unseal
@@ -49,7 +49,7 @@ def taken_over(codec: Codec, opened: Opened, events: Iterable[ObligationOpened])
             tag = grants.holding_tag(tag_key, event.system, of.kind, of.id)
             tags[of.tag] = tag
             holdings[tag] = SealedHolding(tag=tag, kind=of.kind, id=of.id)
-    who = Sealed(
+    who = SealedRequest(
         name=name,
         language=language,
         identifiers=tuple(identifiers.values()),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
+from pipeline.case.rights import RECTIFICATION
 from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK
 from pipeline.crypto import grants
@@ -32,7 +33,9 @@ from schemas.records import (
     SealedEntries,
     SealedHolding,
     SealedIdentifier,
+    SealedMeasure,
     SealedNotice,
+    SealedRequest,
     SealedResponse,
 )
 from schemas.sealed import SealError, seal_event, unseal_event
@@ -102,9 +105,9 @@ def login_tag(actor: Actor, opened: Opened) -> bytes:
     return grants.identifier_tag(opened.tag_key(), "login", actor.login.casefold())
 
 
-def of_person(person: Person, tag_key: bytes) -> Sealed:
+def of_person(person: Person, tag_key: bytes) -> SealedRequest:
     """The person of a request as the case keeps them: identifiers with their tags."""
-    return Sealed(
+    return SealedRequest(
         name=cleaned(person.name),
         language=person.language,
         identifiers=tuple(
@@ -115,6 +118,8 @@ def of_person(person: Person, tag_key: bytes) -> Sealed:
             )
             for it in person.identifiers
         ),
+        changes=person.changes,
+        says=person.evidence,
     )
 
 
@@ -184,10 +189,10 @@ def needed(case: Case, event: Event) -> frozenset[int]:
     match event:
         case e.SearchOrdered():
             rows, held = event.identifiers, [it.tag for it in event.known]
-        case e.TaskOrdered():
+        case e.TaskOrdered() | e.MeasureOrdered():
             rows, held = event.identifiers, [it.tag for it in event.rows]
         case e.ObligationOpened():
-            rows, held = _usable(case), [it.tag for it in event.rows]
+            rows, held = case.spellings(), [it.tag for it in event.rows]
         case e.InstructionOrdered():
             rows, held = event.identifiers, []
         case e.NoticeOrdered() if event.identifier:
@@ -204,12 +209,11 @@ def content(case: Case, event: Event, opened: Opened, token: str, rules: Rules) 
     """What an event seals, out of what was opened."""
     person = opened.sealed[CASE_OPENED]
     match event:
-        case e.SearchOrdered() | e.TaskOrdered():
-            named = event.known if isinstance(event, e.SearchOrdered) else event.rows
-            return _sealed(case, opened, event.identifiers, [it.tag for it in named])
+        case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered():
+            return _of_work(case, event, opened)
         case e.ObligationOpened():
             held = [it.tag for it in event.rows]
-            what = _sealed(case, opened, _usable(case), held)
+            what = _sealed(case, opened, case.spellings(), held)
             return replace(what, language=person.language)
         case e.ResponseOrdered():
             return SealedResponse(
@@ -225,6 +229,22 @@ def content(case: Case, event: Event, opened: Opened, token: str, rules: Rules) 
             return Sealed(language=person.language, identifiers=only, token=token)
         case _:
             return replace(person, identifiers=_proved(case, person), token=token)
+
+
+def _of_work(
+    case: Case, event: e.SearchOrdered | e.TaskOrdered | e.MeasureOrdered, opened: Opened
+) -> Sealed:
+    """What a host is to look for or act on, with the values of what it is to correct."""
+    named = event.known if isinstance(event, e.SearchOrdered) else event.rows
+    what = _sealed(case, opened, event.identifiers, [it.tag for it in named])
+    if not isinstance(event, e.MeasureOrdered):
+        return what
+    person, corrects = opened.sealed[CASE_OPENED], event.right == RECTIFICATION
+    return SealedMeasure(
+        identifiers=what.identifiers,
+        holdings=what.holdings,
+        changes=person.changes if corrects and isinstance(person, SealedRequest) else (),
+    )
 
 
 def _of_notice(case: Case, event: e.NoticeOrdered, opened: Opened, token: str) -> SealedNotice:
@@ -282,7 +302,7 @@ def order_grants(event: Event, keys: Mapping[str, CaseKey]) -> tuple[Grant, ...]
     match event:
         case e.SearchOrdered() if event.export_kinds and package is not None:
             found += [tag, _grant(package, system)]
-        case e.SearchOrdered() | e.TaskOrdered():
+        case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered():
             found.append(tag)
         case e.ResponseOrdered() if package is not None:
             systems = sorted({"response", *(it.system for it in event.exports)})
@@ -361,11 +381,6 @@ def _sealed(case: Case, opened: Opened, rows: Sequence[IdentifierRow], held: lis
         identifiers=tuple(_identifier(case, opened, row) for row in rows),
         holdings=tuple(_holding(case, opened, tag) for tag in held),
     )
-
-
-def _usable(case: Case) -> tuple[IdentifierRow, ...]:
-    """Every spelling of what is known to be theirs."""
-    return tuple(row for tag in case.usable() for row in _spellings(case, tag))
 
 
 def _spellings(case: Case, tag: bytes) -> tuple[IdentifierRow, ...]:

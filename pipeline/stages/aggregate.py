@@ -12,9 +12,13 @@ from schemas.events import (
     Event,
     FeeSettled,
     HoldingsLocated,
+    IdentityProved,
+    IdentityVerified,
     InstructionFailed,
     InstructionSent,
     ItemSettled,
+    MeasuresObserved,
+    MeasureTaken,
     ObligationOpened,
     OrderDue,
     PlanApproved,
@@ -31,15 +35,20 @@ from schemas.events import (
 )
 from schemas.records import RecipientRow, TaskRow
 
-from ..case import recipients
+from ..case import measures, recipients
 from ..case.case import SEARCH, TASK, Case
 from ..case.coverage import coverage, found, outcome_of
 from ..case.follow_up import packed, put_off
 from ..case.plan import UNDECIDED
 from ..case.planned import planned, systems_to_act
+from ..case.rights import TABLE, Row
 from ..case.rules import Given, Rules
 
 _CAUSES = (
+    IdentityVerified,
+    IdentityProved,
+    MeasureTaken,
+    MeasuresObserved,
     HoldingsLocated,
     SearchFailed,
     SearchOverdue,
@@ -64,10 +73,11 @@ _CAUSES = (
 
 def aggregate(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Say `claim_settled` for each right whose last answer is in, and `obligation_opened`."""
-    if not isinstance(event, _CAUSES) or not _searched(case):
+    if not isinstance(event, _CAUSES):
         return
-    for right in ("access", "erasure"):
-        if not case.wants(right) or (right == "erasure" and not _acted(case, rules)):
+    for row in TABLE:
+        right = row.right
+        if not case.wants(right) or not _is_over(case, row, rules):
             continue
         rows, told = coverage(case, right, rules), recipients.rows(case, right, rules)
         claim = case.claims[right]
@@ -75,22 +85,28 @@ def aggregate(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
             continue
         if not claim.active and rows == claim.coverage and not _is_news(told, claim.recipients):
             continue
-        if right == "erasure":
+        if row.plans:
             yield from _obligations(case, rules, given)
         yield ClaimSettled(
             case=case.id,
             right=right,
             outcome=outcome_of(rows, told),
             at=given.now,
-            found=found(case),
+            found=found(case, right),
             coverage=rows,
             recipients=told,
         )
 
 
-def _searched(case: Case) -> bool:
-    waits = case.fee_awaited or case.comparing
-    return case.searched() and not case.under_way(SEARCH) and not waits
+def _is_over(case: Case, row: Row, rules: Rules) -> bool:
+    """Whether nothing that a right needs is still to come."""
+    if not case.verified or case.fee_awaited or case.comparing:
+        return False
+    if row.searches and not (case.searched() and not case.under_way(SEARCH)):
+        return False
+    if row.plans:
+        return _acted(case, rules)
+    return not row.is_measure or measures.is_over(case, row.right, rules)
 
 
 def _acted(case: Case, rules: Rules) -> bool:

@@ -13,7 +13,7 @@ from connectors.sdk.calls import Call
 from connectors.sdk.interface import Borne, Holding
 from schemas.codec import Codec
 from schemas.derive import event_name
-from schemas.events import HoldingsLocated, SearchFailed, TaskCompleted
+from schemas.events import HoldingsLocated, MeasureTaken, SearchFailed, TaskCompleted
 from schemas.records import (
     DocumentRow,
     Evidence,
@@ -36,8 +36,11 @@ BYTES = 384 * 1024
 CALLS, WORD = 100, 200
 """Calls that are kept as evidence, and characters of a vendor's request id."""
 
-Answer = TypeVar("Answer", HoldingsLocated, TaskCompleted)
-Sealing = TypeVar("Sealing", HoldingsLocated, TaskCompleted, SearchFailed)
+Answer = TypeVar("Answer", HoldingsLocated, TaskCompleted, MeasureTaken)
+Sealing = TypeVar("Sealing", HoldingsLocated, TaskCompleted, MeasureTaken, SearchFailed)
+
+
+Answered = HoldingsLocated | TaskCompleted | MeasureTaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ def _weight(value: Any) -> int:
     return 3 + len(value) if isinstance(value, bytes) else 10
 
 
-def _digest(key: bytes, whole: HoldingsLocated | TaskCompleted, entries: Sequence[Entry]) -> bytes:
+def _digest(key: bytes, whole: Answered, entries: Sequence[Entry]) -> bytes:
     """HMAC-SHA256 over the whole answer, but for times, evidence and how exports were cut up.
 
     Over lines of JSON, one a row: rows are many, and their text takes more than they do.

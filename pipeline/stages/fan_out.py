@@ -18,7 +18,7 @@ from schemas.events import (
     ResponseSigned,
     TaskOrdered,
 )
-from schemas.records import IdentifierRow, TaskRow
+from schemas.records import TaskRow
 
 from ..case.brake import HELD, Brake
 from ..case.case import TASK, Case, Held
@@ -93,11 +93,7 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         not_after=given.now + rules.settings.not_after_act,
         run_limit=int(rules.settings.run_limit.total_seconds()),
         rows=rows,
-        identifiers=tuple(
-            IdentifierRow(tag=known.tag, kind=known.kind, spelling=spelling)
-            for known in (case.known[it] for it in case.usable())
-            for spelling in known.spellings
-        ),
+        identifiers=case.spellings(),
         facts=tuple(
             told
             for name, told in sorted(case.facts.get(system, {}).items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from connectors.sdk.interface import Borne, Category, Fact, Holding, Identifier, Page, Subject
 from schemas.codec import Codec
-from schemas.events import SearchOrdered, TaskOrdered
+from schemas.events import MeasureOrdered, SearchOrdered, TaskOrdered
 from schemas.records import FactRow, Sealed
 from schemas.sealed import unseal_event
 
@@ -15,6 +15,8 @@ from ..case.facts import merged as merged_fact
 from ..case.orders import ASKED_FOR
 from ..crypto.grants import Grants
 from .tags import Tags, tags_of
+
+Order = SearchOrdered | TaskOrdered | MeasureOrdered
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Asked:
     tags: Tags
 
 
-def asked(codec: Codec, order: SearchOrdered | TaskOrdered, grants: Grants) -> Asked:
+def asked(codec: Codec, order: Order, grants: Grants) -> Asked:
     """What an order seals. Raises `GrantError`, `SealError` or `CodecError`."""
     grant = grants.record()
     sealed: Sealed = unseal_event(codec, order, grant.key, grant.system)
@@ -52,10 +54,12 @@ def asked(codec: Codec, order: SearchOrdered | TaskOrdered, grants: Grants) -> A
 NONE: frozenset[Category] = frozenset()
 
 
-def _categories(order: SearchOrdered | TaskOrdered) -> dict[bytes, frozenset[Category]]:
+def _categories(order: Order) -> dict[bytes, frozenset[Category]]:
     """The categories that each named holding carried when it was last looked at."""
     if isinstance(order, SearchOrdered):
         return {it.tag: frozenset(map(Category, it.categories)) for it in order.known}
+    if isinstance(order, MeasureOrdered):
+        return {it.tag: frozenset(map(Category, it.categories)) for it in order.rows}
     return {it.tag: frozenset(map(Category, (*it.erase, *it.keep))) for it in order.rows}
 
 

@@ -44,6 +44,8 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         level=event.level,
         policy=rules.policy.digest,
         identifiers=given.identifiers,
+        purpose=event.purpose,
+        data=given.data,
     )
     yield from same_person.found(case, given)
     needed = level(event.claims, rules.policy)

@@ -101,9 +101,9 @@ def broken(case: Case, rules: Rules) -> str:
     """Why no report can be made: sums that differ, an answer that could not be made; or empty."""
     wrong = [f"response {it.slot[2]}: {it.reason}" for it in unanswered(case)]
     wrong += [
-        f"{right}: {difference(found(case), coverage(case, right, rules))}"
+        f"{right}: {difference(found(case, right), coverage(case, right, rules))}"
         for right, claim in case.claims.items()
-        if claim.settled_at and difference(found(case), coverage(case, right, rules))
+        if claim.settled_at and difference(found(case, right), coverage(case, right, rules))
     ]
     return ", ".join(wrong)
 

@@ -141,11 +141,7 @@ def _looks(
             not_after=given.now + rules.settings.not_after_act,
             run_limit=int(rules.settings.run_limit.total_seconds()),
             answer_by=given.now - rules.settings.look_pause,  # clocks differ
-            identifiers=tuple(
-                _row_of(known, spelling)
-                for known in (case.known[it] for it in case.usable())
-                for spelling in known.spellings
-            ),
+            identifiers=case.spellings(),
             known=tuple(_row(it) for it in portion),
             documents=rules.policy_of(case.policy).places(system),
         )

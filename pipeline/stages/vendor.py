@@ -16,12 +16,15 @@ from connectors.sdk.calls import Call, Caller
 from connectors.sdk.interface import (
     Category,
     Connector,
+    Datum,
     Holding,
     Identifier,
     Outcome,
     Page,
     Record,
     RetryableError,
+    Standing,
+    Subject,
     TerminalError,
 )
 from connectors.sdk.spelling import normal
@@ -118,6 +121,33 @@ class Vendor:
         """Erase a holding but for what is kept, or say why it stays."""
         with self._trying():
             return await self.connector.erase(holding, keep)
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        """How a holding stands now; None if it is gone."""
+        with self._trying():
+            return await self.connector.standing(holding)
+
+    async def restrict(self, holding: Holding, *, lift: bool) -> Outcome:
+        """Mark a holding as not to be used, or take the mark off."""
+        with self._trying():
+            return await self.connector.restrict(holding, lift=lift)
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        """Write these values."""
+        with self._trying():
+            return await self.connector.rectify(holding, data)
+
+    async def object_to(self, subject: Subject, purpose: str) -> Outcome:
+        """Stop a use of all that is the subject's."""
+        with self._trying():
+            return await self.connector.object_to(subject, purpose)
+
+    async def objected(self, subject: Subject, purpose: str) -> bool:
+        """Whether nothing of the subject's is used for the purpose."""
+        with self._trying():
+            return await self.connector.objected(subject, purpose)
 
     @contextmanager
     def _trying(self) -> Iterator[None]:

@@ -30,6 +30,7 @@ from pipeline.ports import Work
 from pipeline.register import store
 from pipeline.register.engine import connect, migrate, url_of
 from pipeline.settings import Settings
+from pipeline.stages.apply import Apply
 from pipeline.stages.assemble import Assemble
 from pipeline.stages.locate import Locate
 from pipeline.stages.perform import Perform
@@ -104,7 +105,11 @@ class ByHand:
         locate = Locate(self.connector, self.objects, CODEC, caller)
         work: list[Work] = [
             app.ConnectorWork(
-                self.connector, locate, Perform(self.connector, CODEC, caller), observe=False
+                self.connector,
+                locate,
+                Perform(self.connector, CODEC, caller),
+                Apply(self.connector, CODEC, caller),
+                observe=False,
             ),
             Assemble(
                 self.objects,

@@ -31,12 +31,14 @@ const SEALED_FRAME = hex("0000000039"); // the id of request_received.sealed.v2
 
 const clearOf = (event) => join(
   string(event.case), array(event.claims, string), long(event.received_at),
-  string(event.intake), long(event.level), string(event.key),
+  string(event.intake), long(event.level), string(event.key), string(event.purpose ?? ""),
 );
 const plaintextOf = (person) => join(
   SEALED_FRAME, string(person.name), string(person.language),
   array(person.identifiers, (it) => join(bytes(hex(it.tag)), string(it.kind), string(it.value))),
   array(person.levels, long),
+  array(person.changes ?? [], (it) => join(string(it.datum), string(it.to), string(it.was))),
+  string(person.evidence ?? ""),
 );
 
 // Keys: raw bytes behind the DER that node:crypto reads (RFC 8410).

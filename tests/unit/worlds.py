@@ -10,6 +10,7 @@ from hashlib import sha256
 from uuid import UUID, uuid5
 
 from connectors.sdk import registry
+from connectors.sdk.interface import Right
 from pipeline import flow, policy
 from pipeline.case.brake import Brake
 from pipeline.case.case import Case
@@ -35,6 +36,8 @@ CASE = UUID("5f2d7c1e-8a34-4b76-9c0d-2f1e6a7b8c90")
 
 
 TRUSTED = "our_other_address"
+MEASURED = {"restrict": "restricted", "rectify": "rectified", "object_to": "suppressed"}
+"""What a host says of a measure that holds, by its verb."""
 
 
 def tag(name: str) -> bytes:
@@ -49,7 +52,9 @@ def rules(*systems: str) -> Rules:
     A Freshdesk contact is trusted to say what else somebody is known by.
     """
     asked = systems or ("freshdesk", "salesforce")
-    able = {it: registry.connector(it).capabilities for it in asked}
+    able = {
+        it: replace(registry.connector(it).capabilities, rights=frozenset(Right)) for it in asked
+    }
     shipped = policy.load(None)
     trusting = replace(shipped, links=shipped.links | {("freshdesk", "contact", TRUSTED)})
     return Rules(policy=trusting, systems=able, settings=Settings(), earlier={})
@@ -80,6 +85,8 @@ class Thing:
     """The vendor says that a job erases it within so long."""
     takes: timedelta = timedelta(0)
     """How long the job takes."""
+    marks: set[str] = field(default_factory=set)
+    """Measures that hold: `restrict`, `rectify`."""
 
 
 @dataclass
@@ -96,6 +103,8 @@ class World:
     """Hosts whose export rows carry another system's name, and whose."""
     left_out: tuple[str, ...] = ()
     """Systems whose copy is not as it was listed."""
+    stopped: set[str] = field(default_factory=set)
+    """Systems that no longer use anything of theirs for marketing."""
     erased: list[tuple[str, str]] = field(default_factory=list)
     """Every effect there was: (thing, category)."""
     now: datetime = START
@@ -125,6 +134,8 @@ class World:
                 yield from self._located(order)
             case e.TaskOrdered():
                 yield from self._performed(order)
+            case e.MeasureOrdered():
+                yield from self._measured(order)
             case e.ResponseOrdered():
                 yield e.ResponseSigned(
                     case=order.case,
@@ -199,6 +210,36 @@ class World:
 
     def _exported(self, order: e.SearchOrdered) -> ExportRow:
         return replace(_export(order), system=self.under.get(order.system, order.system))
+
+    def _measured(self, order: e.MeasureOrdered) -> Iterator[Event]:
+        by_tag = {tag(it.name): it for it in self.things.get(order.system, ())}
+        done = []
+        if order.verb == "object_to":
+            self.stopped.add(order.system)
+            outcome = OutcomeRow(kind=MEASURED[order.verb])
+            done.append(DoneRow(tag=b"", category=order.system, outcome=outcome))
+        for row in order.rows:
+            thing = by_tag[row.tag]
+            kind = MEASURED[order.verb] if thing.categories else "unaffected"
+            if thing.categories:
+                thing.marks.add(order.verb)
+            done += [
+                DoneRow(tag=row.tag, category=category, outcome=OutcomeRow(kind=kind))
+                for category in row.categories
+            ]
+        half = len(done) // 2
+        whole = e.MeasureTaken(
+            case=order.case,
+            order=order.order,
+            system=order.system,
+            part=1,
+            parts=2,
+            digest=tag(repr(done)),
+            done=tuple(done[:half]),
+            calls=2,
+        )
+        yield whole
+        yield replace(whole, part=2, done=tuple(done[half:]), calls=0)
 
     def _performed(self, order: e.TaskOrdered) -> Iterator[Event]:
         now = {it.name: it.value for it in order.facts}
@@ -275,6 +316,7 @@ class Run:
                 brake=self.brake,
                 others=self.others,
                 identifiers=(identifier("first", level=event.level), NAME),
+                data=("family_name", "city") if "rectification" in event.claims else (),
                 received_at=event.received_at,
             )
         self.case, said = decide(

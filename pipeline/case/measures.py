@@ -1,0 +1,240 @@
+"""Measures: what a right other than erasure does in the systems, and what became of it.
+
+A measure is reversible, and taken as soon as it is known whose something is: nobody plans or
+approves it. A host reads each row anew afterwards, and only that proves anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.sdk.interface import Datum
+from schemas import events as e
+from schemas.records import DoneRow, OutcomeRow
+
+from ..policy import Policy
+from ..policy.applicable import used_for
+from .case import MEASURE, Case, Held, Row
+from .outcome import by_day, of_host
+from .outcome import state as class_of
+from .planned import OBSERVE_MODE
+from .rights import OBJECTION, RECTIFICATION, RESTRICTION, RIGHTS, Verb
+from .rules import Rules
+from .values import replace
+
+NOT_OFFERED = OutcomeRow(kind="not_supported", reason="not_offered")
+"""The connector has no means for it."""
+OBSERVED = OutcomeRow(kind="needs_human", reason=OBSERVE_MODE)
+"""The pipeline looks, plans and reports: people have to do it."""
+NO_OUTCOME = OutcomeRow(kind="failed", reason="no_outcome")
+"""The host said nothing of a row that it was told of."""
+NOT_TAKEN = OutcomeRow(kind="failed", reason="not_measured")
+"""Nobody was told: the measure was stopped before."""
+UNPROVED = OutcomeRow(kind="failed", reason="not_proved")
+"""Said to be done by another word than this right's: it proves nothing of it."""
+NOT_AVAILABLE = OutcomeRow(kind="not_supported", reason="no_objection")
+"""The use rests on a consent, a contract or a law: it cannot be objected to (Art. 21(1))."""
+TO_WEIGH = OutcomeRow(kind="needs_human", reason="grounds_to_weigh")
+"""The use ends unless a person shows compelling grounds for it (Art. 21(1))."""
+UNKNOWN_PURPOSE = OutcomeRow(kind="needs_human", reason="unknown_purpose")
+UNAFFECTED = "unaffected"
+"""The kind of an outcome: read, and nothing of what is to be changed is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What one system is to be told to do: of these holdings, or by these identifiers."""
+
+    right: str
+    system: str
+    verb: str
+    holdings: tuple[Held, ...] = ()
+    identifiers: tuple[bytes, ...] = ()
+
+
+def to_take(case: Case, rules: Rules) -> Iterator[Measure]:
+    """The measures that nobody was told of yet."""
+    if not case.verified or case.fee_awaited or case.comparing:
+        return
+    for right in case.claims:
+        row = RIGHTS.get(right)
+        if row is None or not row.is_measure or not case.wants(right):
+            continue
+        for system in systems(case, right, rules):
+            if not _is_able(system, right, rules) or _is_busy(case, right, system):
+                continue
+            if right == OBJECTION:
+                yield from _by_identifiers(case, system, rules)
+            else:
+                yield from _of_holdings(case, right, system, row.verb)
+
+
+def systems(case: Case, right: str, rules: Rules) -> Sequence[str]:
+    """The systems in which a right is carried out."""
+    if right == OBJECTION:
+        policy = rules.policy_of(case.policy)
+        return sorted(used_for(policy, _purposes(case, policy)) & case.systems.keys())
+    return sorted({it.system for it in case.held.values()})
+
+
+def regards(case: Case, right: str, category: str) -> bool:
+    """Whether a right is about this category of what is held."""
+    if right == RECTIFICATION:
+        return category in categories(case.data)
+    return right == RESTRICTION
+
+
+def categories(data: Sequence[str]) -> frozenset[str]:
+    """The categories of what is to be corrected."""
+    return frozenset(Datum(it).category.value for it in data)
+
+
+def is_over(case: Case, right: str, rules: Rules) -> bool:
+    """Whether nothing of a right is still to be ordered or under way."""
+    waits = any(it.right == right for it in to_take(case, rules))
+    return not waits and not any(_is_of(it.ordered, right) for it in case.under_way(MEASURE))
+
+
+def rows(case: Case, right: str, rules: Rules, whose: OutcomeRow) -> Mapping[Row, OutcomeRow]:
+    """What became of everything for one right; `whose` is of what nobody knows whose it is."""
+    if right == OBJECTION:
+        return _of_objection(case, rules)
+    return {
+        (held.tag, category): _outcome(case, right, (held.tag, category), held.system, rules)
+        if case.is_ours(held.tag)
+        else whose
+        for held in case.held.values()
+        if not case.is_out(held.tag)
+        for category in held.categories
+        if regards(case, right, category)
+    }
+
+
+def is_marketing(case: Case, policy: Policy) -> bool:
+    """Whether an objection is absolute: to direct marketing (Art. 21(2)), which one that names no
+    use is.
+    """
+    named = policy.purposes.get(case.purpose)
+    return not case.purpose or (named is not None and named.marketing)
+
+
+def _purposes(case: Case, policy: Policy) -> frozenset[str]:
+    """The uses that an objection is to. One to direct marketing is to all of that."""
+    if is_marketing(case, policy):
+        return frozenset(it.id for it in policy.purposes.values() if it.marketing)
+    return frozenset({case.purpose})
+
+
+def _of_objection(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
+    """A row for each system; what no program can decide is for a person."""
+    policy, found = rules.policy_of(case.policy), systems(case, OBJECTION, rules)
+    if is_marketing(case, policy):
+        return {(b"", it): _outcome(case, OBJECTION, (b"", it), it, rules) for it in found}
+    named = policy.purposes.get(case.purpose)
+    if named is None:
+        return dict.fromkeys(((b"", it) for it in sorted(case.systems)), UNKNOWN_PURPOSE)
+    can_object = any(it.may_be_objected_to for it in named.bases)
+    how = TO_WEIGH if can_object else NOT_AVAILABLE
+    return dict.fromkeys(((b"", it) for it in found or sorted(case.systems)), how)
+
+
+# What events change.
+
+
+def ordered(case: Case, event: e.MeasureOrdered) -> Case:
+    """What a system was told of counts as told, whatever becomes of it."""
+    key = event.right, event.system
+    named = event.rows or event.identifiers
+    told = case.measures.get(key, frozenset()).union(it.tag for it in named)
+    return replace(case, measures={**case.measures, key: told})
+
+
+def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
+    """What a host says of each row. Of one that it does not speak of nothing is known."""
+    proved_by = RIGHTS[order.right].proved_by | {UNAFFECTED}
+    said = {(it.tag, it.category): by_day(of_host(it.outcome)) for it in done}
+    found = dict(case.measured)
+    for row in _rows(order):
+        outcome = said.get(row, NO_OUTCOME)
+        is_other = class_of(outcome) == "proved" and outcome.kind not in proved_by
+        found[order.right, row] = UNPROVED if is_other else outcome
+    return replace(case, measured=found)
+
+
+def observed(case: Case, rules: Rules) -> Case:
+    """The pipeline only looks: people have to do what is to be done."""
+    for measure in to_take(case, rules):
+        key, tags = (measure.right, measure.system), [it.tag for it in measure.holdings]
+        told = case.measures.get(key, frozenset()).union(tags, measure.identifiers)
+        rows_of = [
+            (held.tag, category)
+            for held in measure.holdings
+            for category in held.categories
+            if regards(case, measure.right, category)
+        ] or [(b"", measure.system)]
+        measured = {(measure.right, row): OBSERVED for row in rows_of}
+        case = replace(
+            case,
+            measures={**case.measures, key: told},
+            measured={**case.measured, **measured},
+        )
+    return case
+
+
+def failed(case: Case, order: e.MeasureOrdered, reason: str) -> Case:
+    """The order was given up."""
+    spent = OutcomeRow(kind="failed", reason=reason)
+    rows_of = {(order.right, row): spent for row in _rows(order)}
+    return replace(case, measured={**case.measured, **rows_of})
+
+
+def _rows(order: e.MeasureOrdered) -> Iterator[Row]:
+    if not order.rows:
+        yield b"", order.system
+    for row in order.rows:
+        yield from ((row.tag, category) for category in row.categories)
+
+
+def _outcome(case: Case, right: str, row: Row, system: str, rules: Rules) -> OutcomeRow:
+    known = case.measured.get((right, row))
+    if known is not None:
+        return known
+    return NOT_TAKEN if _is_able(system, right, rules) else NOT_OFFERED
+
+
+def _is_able(system: str, right: str, rules: Rules) -> bool:
+    able = rules.systems.get(system)
+    return able is not None and right in able.rights
+
+
+def _is_busy(case: Case, right: str, system: str) -> bool:
+    """Whether a measure of this right is under way there: one after the other."""
+    return any(it.slot[1] == system and _is_of(it.ordered, right) for it in case.under_way(MEASURE))
+
+
+def _is_of(ordered_: e.Event, right: str) -> bool:
+    return isinstance(ordered_, e.MeasureOrdered) and ordered_.right == right
+
+
+def _by_identifiers(case: Case, system: str, rules: Rules) -> Iterator[Measure]:
+    """By everything that is theirs, once anything of it is new there."""
+    if not is_marketing(case, rules.policy_of(case.policy)):
+        return
+    usable = tuple(case.usable())
+    if set(usable) - case.measures.get((OBJECTION, system), frozenset()):
+        yield Measure(right=OBJECTION, system=system, verb=Verb.OBJECT, identifiers=usable)
+
+
+def _of_holdings(case: Case, right: str, system: str, verb: str) -> Iterator[Measure]:
+    told = case.measures.get((right, system), frozenset())
+    new = tuple(
+        held
+        for held in case.held.values()
+        if held.system == system
+        and held.tag not in told
+        and case.is_ours(held.tag)
+        and any(regards(case, right, it) for it in held.categories)
+    )
+    if new:
+        yield Measure(right=right, system=system, verb=verb, holdings=new)

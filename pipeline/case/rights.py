@@ -1,0 +1,134 @@
+"""The rights as a table: what each one searches, copies, does, and what proves it. Read this next.
+
+Whatever differs from right to right in the route is a column here. A further right is a row, the
+pure function that its column names, and its words (`response/words.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from connectors.sdk.interface import Right
+
+from ..policy import Policy
+
+ACCESS, RECTIFICATION, ERASURE, RESTRICTION, PORTABILITY, OBJECTION, AUTOMATED_DECISION = (
+    it.value for it in Right
+)
+CHANNEL = 2
+"""How surely somebody is known who controls a channel that we know: more is never asked of who
+wants no more marketing.
+"""
+
+
+class Copies(StrEnum):
+    """What of the person's data an answer brings."""
+
+    NOTHING = "nothing"
+    ALL = "all"
+    PORTABLE = "portable"
+    """What they provided, used by consent or contract (`policy/applicable.py`)."""
+
+
+class Verb(StrEnum):
+    """What is done in the systems: the method of a connector."""
+
+    NONE = ""
+    ERASE = "erase"
+    RECTIFY = "rectify"
+    RESTRICT = "restrict"
+    OBJECT = "object_to"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One right."""
+
+    right: str
+    article: str
+    """Of the GDPR."""
+    searches: bool = True
+    """Whether the systems are searched. Not for what concerns an address, whatever bears it."""
+    copies: Copies = Copies.NOTHING
+    verb: Verb = Verb.NONE
+    plans: bool = False
+    """Whether each (holding, category) is decided by facts and rules, and the plan approved.
+    Other verbs are measures: they are reversible, and done as soon as it is known whose it is.
+    """
+    proved_by: frozenset[str] = frozenset()
+    """The outcomes that count as proved once a fresh look shows them."""
+    level: int | None = None
+    """How surely the person must be known, at most; None is as the policy says."""
+    details: bool = False
+    """Whether two requests for it may ask for different things."""
+
+    @property
+    def is_measure(self) -> bool:
+        """Whether it is carried out by a measure in the systems."""
+        return self.verb != Verb.NONE and not self.plans
+
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        right=ACCESS,
+        article="15",
+        copies=Copies.ALL,
+        proved_by=frozenset({"exported"}),
+    ),
+    Row(
+        right=PORTABILITY,
+        article="20",
+        copies=Copies.PORTABLE,
+        proved_by=frozenset({"exported"}),
+    ),
+    Row(
+        right=AUTOMATED_DECISION,
+        article="22",
+        searches=False,
+    ),
+    Row(
+        right=RECTIFICATION,
+        article="16",
+        verb=Verb.RECTIFY,
+        proved_by=frozenset({"rectified"}),
+        details=True,
+    ),
+    Row(
+        right=RESTRICTION,
+        article="18",
+        verb=Verb.RESTRICT,
+        proved_by=frozenset({"restricted"}),
+    ),
+    Row(
+        right=OBJECTION,
+        article="21",
+        searches=False,
+        verb=Verb.OBJECT,
+        proved_by=frozenset({"suppressed"}),
+        level=CHANNEL,
+    ),
+    Row(
+        right=ERASURE,
+        article="17",
+        verb=Verb.ERASE,
+        plans=True,
+        proved_by=frozenset({"erased", "redacted", "anonymised"}),
+    ),
+)
+"""In the order in which claims are settled."""
+RIGHTS: Mapping[str, Row] = {it.right: it for it in TABLE}
+SUPPORTED: frozenset[str] = frozenset(RIGHTS)
+"""What a request may ask for."""
+COPYING: frozenset[str] = frozenset(it.right for it in TABLE if it.copies != Copies.NOTHING)
+"""Those that are answered with a copy."""
+ALWAYS_ALIKE: frozenset[str] = frozenset(it.right for it in TABLE if not it.details)
+"""Those of which two requests ask for the same."""
+
+
+def level(claims: Iterable[str], policy: Policy) -> int:
+    """How surely who asks for these must be known (GDPR Art. 12(6))."""
+    asked = (RIGHTS[it].level if it in RIGHTS else None for it in claims)
+    needed = policy.identity_level
+    return max((needed if it is None else min(it, needed) for it in asked), default=needed)

@@ -1,0 +1,84 @@
+"""Measure: have systems correct, mark, or no longer use what is the person's.
+
+At once: nobody plans or approves what can be taken back. No hold stops it either, which is about
+what cannot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from schemas.events import (
+    Event,
+    FeeSettled,
+    HoldingsLocated,
+    IdentityProved,
+    IdentityVerified,
+    MeasureOrdered,
+    MeasuresObserved,
+    MeasureTaken,
+    OrderDue,
+    RequestsCompared,
+    TaskCompleted,
+    WhoseDecided,
+)
+from schemas.records import MeasureRow
+
+from ..case.case import MEASURE, Case, Held
+from ..case.measures import Measure, regards, to_take
+from ..case.orders import order_id, reissued
+from ..case.portions import portions
+from ..case.rights import OBJECTION
+from ..case.rules import Given, Rules
+
+_CAUSES = (
+    IdentityVerified,
+    IdentityProved,
+    WhoseDecided,
+    HoldingsLocated,
+    TaskCompleted,
+    MeasureTaken,
+    FeeSettled,
+    RequestsCompared,
+)
+
+
+def measure(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
+    """Order what no system was told of yet, once it is known whose it is."""
+    if isinstance(event, OrderDue):
+        yield from reissued(case, event.order, MeasureOrdered, given.now, rules)
+    elif isinstance(event, _CAUSES):
+        due = list(to_take(case, rules))
+        if due and given.brake.observe:
+            yield MeasuresObserved(case=case.id)
+            return
+        numbers = Counter({it.system: case.next_n(MEASURE, it.system) for it in due})
+        for it in due:
+            for portion in portions(it.holdings) if it.holdings else [[]]:
+                yield _ordered(case, it, portion, numbers[it.system], rules, given)
+                numbers[it.system] += 1
+
+
+def _ordered(  # noqa: PLR0917  an order's whole content
+    case: Case, it: Measure, portion: list[Held], n: int, rules: Rules, given: Given
+) -> MeasureOrdered:
+    return MeasureOrdered(
+        case=case.id,
+        order=order_id(case.id, (MEASURE, it.system, n), 1),
+        system=it.system,
+        n=n,
+        attempt=1,
+        right=it.right,
+        verb=it.verb,
+        not_after=given.now + rules.settings.not_after_act,
+        run_limit=int(rules.settings.run_limit.total_seconds()),
+        rows=tuple(_row(case, it.right, held) for held in portion),
+        identifiers=case.spellings(),
+        purpose=case.purpose if it.right == OBJECTION else "",
+    )
+
+
+def _row(case: Case, right: str, held: Held) -> MeasureRow:
+    about = (it for it in sorted(held.categories) if regards(case, right, it))
+    return MeasureRow(tag=held.tag, kind=held.kind, categories=tuple(about))
