@@ -504,6 +504,14 @@ class Connector(ABC):
         del holding, data
         return NotSupported(NOT_OFFERED)
 
+    def refiled(self, holding: Holding, data: Mapping[Datum, str]) -> Holding:
+        """How a holding is read once `rectify` has written these values. Makes no call.
+
+        Another handle only where one of them is part of its id: an address that it lies under.
+        """
+        del data
+        return holding
+
     async def object_to(self, subject: Subject, purpose: str) -> Outcome:
         """Stop a use of everything that is the subject's, known by their identifiers: `Suppressed`.
 

@@ -2,6 +2,7 @@
 
 Members leave by a job. An invitation is a name on the list of an event that others are on too, and
 is gone when the list that was read does not have it. A blank member is there, and of no category.
+It has every verb, and the least of each.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from aiohttp import web
 from connectors.sdk.conformance import SandboxWorld
 from connectors.sdk.http import Ceilings, Http, UnauthorisedError, as_json
 from connectors.sdk.interface import (
+    MARKETING,
     Borne,
     Capabilities,
     Category,
     Connector,
+    Datum,
     Erased,
     Failed,
     Holding,
@@ -29,10 +32,14 @@ from connectors.sdk.interface import (
     Page,
     Queued,
     Record,
+    Rectified,
     Redacted,
+    Restricted,
     RetryableError,
     Right,
+    Standing,
     Subject,
+    Suppressed,
     TerminalError,
 )
 from connectors.sdk.sandbox import Sandbox
@@ -45,8 +52,9 @@ INVITED = frozenset({Category.USAGE})
 PIECE = 16
 """Characters of a file in one record."""
 JOB = timedelta(minutes=10)
+DATA = {Datum.NAME: "name", Datum.EMAIL: "email"}
 BLANK: Mapping[str, Row] = {
-    "member": {**dict.fromkeys(FIELDS, ""), "files": {}},
+    "member": {**dict.fromkeys(FIELDS, ""), "files": {}, "held": False, "newsletter": False},
     "event": {"title": "", "guests": None},
 }
 
@@ -61,13 +69,22 @@ class Club(Connector):
 
     capabilities = Capabilities(
         system="club",
-        rights=frozenset({Right.ACCESS, Right.ERASURE}),
+        rights=frozenset(
+            {
+                *(Right.ACCESS, Right.ERASURE),
+                *(Right.RECTIFICATION, Right.RESTRICTION, Right.OBJECTION),
+            }
+        ),
         kinds={"invitation": INVITED, "member": frozenset({*FIELDS.values(), OF_FILE})},
         settles_within=JOB,
         reasons={
             "forbidden": "The token may not change that.",
             "refused": "The club refused the request.",
             "file_stays": "A file goes with its member only.",
+            "guests_only": "A guest is an address on a list, and nothing can be noted of it.",
+            "nobody": "There is no address to stop it for.",
+            "not_found": "The club no longer has it.",
+            "receipts": "The club uses it for what it has to send.",
             "whole": "An invitation goes as a whole.",
         },
     )
@@ -121,8 +138,65 @@ class Club(Connector):
         except TerminalError as refused:
             return Failed(refused.reason)
 
+    async def standing(self, holding: Holding) -> Standing | None:
+        row = await self._row(holding)
+        if row is None or _held(holding, row) is None:
+            return None
+        if holding.kind != "member":
+            return Standing()
+        data = {datum: row[name] for datum, name in DATA.items()}
+        return Standing(restricted=row["held"], data=data)
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        return await self._change(holding, {"held": not lift}, Restricted())
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        return await self._change(holding, {DATA[it]: new for it, new in data.items()}, Rectified())
+
+    async def object_to(self, subject: Subject, purpose: str) -> Outcome:
+        if purpose != MARKETING:
+            return NotSupported("receipts")
+        if not self.usable(subject):
+            return NotSupported("nobody")
+        said = [
+            await self._change(it, {"newsletter": False}, Suppressed())
+            async for it in self._members(subject)
+        ]
+        return next((it for it in said if it != Suppressed()), Suppressed())
+
+    async def objected(self, subject: Subject, purpose: str) -> bool:
+        used = [
+            it async for it in self._members(subject) if (await self._row(it) or {})["newsletter"]
+        ]
+        return purpose == MARKETING and not used
+
     async def __aexit__(self, *_: object) -> None:
         await self._http.__aexit__()
+
+    async def _members(self, subject: Subject) -> AsyncIterator[Holding]:
+        for email in Subject(self.usable(subject)).forms("email"):
+            async for rows in self._pages("/members", {"email": email}):
+                for row in rows:
+                    if subject.bears("email", row["email"]):
+                        yield _member(row)
+
+    async def _change(self, holding: Holding, new: Row, done: Outcome) -> Outcome:
+        if holding.kind != "member":
+            return NotSupported("guests_only")
+        row = await self._row(holding)
+        if row is None:
+            return Failed("not_found")
+        changed = {name: value for name, value in new.items() if row[name] != value}
+        try:
+            if changed:
+                await self._http.patch("/members/{id}", as_json(changed), id=holding.id)
+        except UnauthorisedError:
+            raise
+        except TerminalError as refused:
+            return Failed(refused.reason)
+        return done
 
     async def _take_out(self, holding: Holding) -> Outcome:
         event, _, guest = holding.id.partition("/")
@@ -155,7 +229,11 @@ class Club(Connector):
     async def _row(self, holding: Holding) -> Row | None:
         if holding.kind == "member":
             answer = await self._http.get("/members/{id}", id=holding.id)
-            return None if answer is None else _shaped(answer.body, {"files", *FIELDS})
+            return (
+                None
+                if answer is None
+                else _shaped(answer.body, {"files", "held", "newsletter", *FIELDS})
+            )
         event = holding.id.partition("/")[0]
         answer = await self._http.get("/events/{id}", id=event)
         return None if answer is None else _shaped(answer.body, {"title", "guests"})
@@ -352,7 +430,7 @@ class ClubWorld(SandboxWorld):
             if n == len(emails):
                 self.sandbox.plant("event", {"title": "Concert", "guests": [email]})
             else:
-                self._member(email)
+                self._member(email, newsletter=n % 3 != 2)
 
     async def share(self, subject: Subject, other: Subject) -> bool:
         guests = [subject.of("email")[0], other.of("email")[0]]
@@ -362,10 +440,14 @@ class ClubWorld(SandboxWorld):
     async def beside(self, subject: Subject, other: Identifier) -> bool:
         return False  # a member has one address, and no id of ours
 
-    def _member(self, email: str) -> None:
+    async def markets_to(self, subject: Subject) -> bool:
+        members = self.sandbox.table("member").values()
+        return any(it["newsletter"] for it in members if subject.bears("email", it["email"]))
+
+    def _member(self, email: str, *, newsletter: bool) -> None:
         content = {
             "name": self.mark(Category.IDENTITY),
             "likes": self.mark(Category.PROFILE),
             "files": {"photo.txt": self.mark(OF_FILE, "seen by nobody yet, {}")},
         }
-        self.sandbox.plant("member", {"email": email, **content})
+        self.sandbox.plant("member", {"email": email, "newsletter": newsletter, **content})

@@ -23,9 +23,13 @@ from .finding import Finding
 from .keeping import Keeping
 from .looking import Seen, erase, exported, in_order, look
 from .marks import Mark
+from .objecting import Objecting
 from .others import Others
+from .rectifying import Rectifying
+from .restricting import Restricting
 from .routes import Routes
 from .states import States, more, some
+from .verbs import Verbs
 from .world import SandboxWorld, State, World
 
 __all__ = [
@@ -47,6 +51,19 @@ __all__ = [
 
 @pytest.mark.asyncio
 class ConnectorConformance(
-    Finding, Belonging, Others, Copies, Erasures, Keeping, Discretion, Routes, Failures, States
+    Finding,
+    Belonging,
+    Others,
+    Copies,
+    Erasures,
+    Keeping,
+    Verbs,
+    Restricting,
+    Rectifying,
+    Objecting,
+    Discretion,
+    Routes,
+    Failures,
+    States,
 ):
     """Inherit, and provide the fixture `world`."""

@@ -116,7 +116,7 @@ class Discretion:
                 await world.spoil("reset")
                 said.append(await complaint(look(it, ann)))
         assert any(said), "nothing was raised"
-        assert not _names(f"{said} {logs} {caplog.text}", ann, world.marks)
+        assert not names_somebody(f"{said} {logs} {caplog.text}", ann, world.marks)
 
     async def test_no_identifier_is_logged_or_shown_when_all_is_well(
         self,
@@ -136,10 +136,10 @@ class Discretion:
                     held = in_order(it, ann.seen.holdings)
                     shown += [repr((holding, await it.erase(holding))) for holding in held]
         printed = "".join(capfd.readouterr())
-        assert not _names(f"{shown} {logs} {caplog.text} {printed}", ann.subject, ann.marks)
+        assert not names_somebody(f"{shown} {logs} {caplog.text} {printed}", ann.subject, ann.marks)
 
 
-def _names(text: str, subject: Subject, marks: Iterable[Mark]) -> bool:
+def names_somebody(text: str, subject: Subject, marks: Iterable[Mark]) -> bool:
     """Whether a text says who somebody is, or what there is about them."""
     text = text.lower()
     told = (*(it.value for it in subject.identifiers), *(it.number for it in marks))

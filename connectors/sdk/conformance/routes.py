@@ -96,7 +96,7 @@ class Routes:
         Each route fails by itself: look for one whose refusal, or whose odd answer, is swallowed.
         """
         ann = await planted(world, "ann", holdings=READ)
-        wrong = await _tried(world, ann, read)
+        wrong = await tried(world, ann, read)
         assert not wrong, "\n".join(wrong)
 
     async def test_a_route_that_fails_after_an_erasure_is_no_proof(self, world: World) -> None:
@@ -106,7 +106,7 @@ class Routes:
             needs(it, Right.ERASURE)
             for holding in children_first(ann.seen.holdings)[::2]:
                 await it.erase(holding)
-        wrong = await _tried(world, ann, _look_again)
+        wrong = await tried(world, ann, _look_again)
         assert not wrong, "\n".join(wrong)
 
     async def test_a_change_that_fails_is_not_done(self, world: World) -> None:
@@ -115,7 +115,7 @@ class Routes:
         The kit looks into the vendor's state, and not at what the connector sees.
         """
         ann = await planted(world, "ann", holdings=READ)
-        async with _calls(world) as made, world.connector() as it:
+        async with calls_of(world) as made, world.connector() as it:
             needs(it, Right.ERASURE)
             for holding in children_first(ann.seen.holdings):
                 await it.erase(holding)
@@ -133,16 +133,16 @@ class Routes:
         assert not wrong, "\n".join(dict.fromkeys(wrong))
 
 
-async def _tried(world: World, of: Planted, read: Read) -> list[str]:
+async def tried(world: World, of: Planted, read: Read) -> list[str]:
     """What is wrong with a reading operation while each of its routes fails."""
-    async with _calls(world) as made, world.connector() as it:
+    async with calls_of(world) as made, world.connector() as it:
         usual = await read(it, of)
     wrong = []
     for call, times in made.items():
         for trouble in (*TROUBLES, *(LATER if times > 1 else ())):
             if trouble.status == HTTPStatus.NOT_FOUND and _is_of_one(call, read):
                 continue
-            await _break(world, call, trouble)
+            await break_route(world, call, trouble)
             said = await _said(world, read, of)
             await world.calm()
             is_missing = _is_said_missing(said, usual) and trouble.is_refusal
@@ -167,7 +167,7 @@ async def _said(world: World, read: Read, of: Planted) -> object:
 async def _erased(
     world: World, of: Planted, call: str, trouble: Trouble
 ) -> Mapping[Holding, set[Any]]:
-    await _break(world, call, trouble)
+    await break_route(world, call, trouble)
     told: dict[Holding, set[Any]] = {}
     async with world.connector() as it:
         for holding in children_first(of.seen.holdings):
@@ -179,7 +179,7 @@ async def _erased(
     return told
 
 
-async def _break(world: World, call: str, trouble: Trouble) -> None:
+async def break_route(world: World, call: str, trouble: Trouble) -> None:
     if trouble.mode == "status":
         await world.fail(trouble.status, times=None, call=call, after=trouble.after)
     else:
@@ -187,7 +187,7 @@ async def _break(world: World, call: str, trouble: Trouble) -> None:
 
 
 @asynccontextmanager
-async def _calls(world: World) -> AsyncIterator[dict[str, int]]:
+async def calls_of(world: World) -> AsyncIterator[dict[str, int]]:
     """How often each route is called inside; known at the end."""
     before, made = await world.calls(), dict[str, int]()
     yield made

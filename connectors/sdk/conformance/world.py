@@ -35,6 +35,11 @@ class World(Protocol):
         ...
 
     @property
+    def stamps(self) -> Sequence[str]:
+        """The fields that the vendor itself sets at every change: `updated_at`."""
+        ...
+
+    @property
     def marks(self) -> Sequence[Mark]:
         """What was planted so far, in that order."""
         ...
@@ -68,6 +73,10 @@ class World(Protocol):
 
         False if this vendor has no such thing.
         """
+        ...
+
+    async def markets_to(self, subject: Subject) -> bool:
+        """Whether the vendor, by its own state, may still use something of theirs for marketing."""
         ...
 
     async def state(self) -> State:
@@ -136,7 +145,8 @@ class World(Protocol):
 class SandboxWorld(ABC):
     """A `World` around a `Sandbox`.
 
-    A vendor adds `seed` and `beside`; `orphan` with children; `share` and `states` for what it has.
+    A vendor adds `seed` and `beside`; `orphan` with children; `share` and `states` for what it has;
+    `markets_to` if its connector takes objections.
     """
 
     searched_by: Sequence[str] = ("email",)
@@ -146,8 +156,10 @@ class SandboxWorld(ABC):
     """
     tells_case_apart: bool = False
     """True where an address in upper case is another one to the vendor; `beyond` says so then."""
+    stamps: Sequence[str] = ()
+    """See `World`."""
     changes_by: ClassVar[tuple[str, ...]] = ("DELETE", "PUT", "PATCH")
-    """The methods that change something; see `lie`. Add POST if the vendor deletes by it."""
+    """The methods that change something; see `lie`. Add POST if the vendor changes by it."""
     answer_seconds: ClassVar[int] = 5
     """How long the connector waits for an answer, if its `Settings` are `Ceilings`."""
 
@@ -180,6 +192,10 @@ class SandboxWorld(ABC):
     async def share(self, _subject: Subject, _other: Subject) -> bool:
         """See `World`."""
         return False
+
+    async def markets_to(self, subject: Subject) -> bool:
+        """See `World`: read the sandbox's state, and do not ask the connector."""
+        raise NotImplementedError("say in your world whom the vendor may write to for marketing")
 
     def connector(self, *, restricted: bool = False) -> Connector:
         """See `World`."""

@@ -1,0 +1,91 @@
+"""What is restricted is lifted again, and is then as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..interface import MARKETING, Connector, Right
+from .changing import LIFT, RESTRICT, bare, did, is_restricted, targets
+from .looking import Planted, needs, planted
+from .routes import tried
+from .world import World
+
+
+class Restricting:
+    """`restrict`, and `standing` after it."""
+
+    @pytest.mark.parametrize("backwards", [False, True])
+    async def test_lifting_gives_back_what_was_there(
+        self, world: World, *, backwards: bool
+    ) -> None:
+        """Set a mark of your own, keep what it stands in place of, and take off that alone."""
+        found = await targets(world, "ann", RESTRICT)
+        async with world.connector() as it:
+            before = await bare(world)
+            for at in found:
+                assert not await is_restricted(it, at), (
+                    f"a {at.holding.kind} that nobody restricted"
+                )
+            marked = [at for at in found if did(await RESTRICT.act(it, at), RESTRICT.done)]
+            assert await bare(world) != before, "nothing was marked"
+        async with world.connector() as it:
+            for at in marked:
+                assert await is_restricted(it, at), f"a {at.holding.kind}"
+            again = reversed(marked) if backwards else marked
+            lifted = [did(await LIFT.act(it, at), LIFT.done) for at in again]
+        async with world.connector() as it:
+            for at in marked if all(lifted) else ():
+                assert not await is_restricted(it, at), f"a {at.holding.kind} is still restricted"
+        if all(lifted):
+            assert await bare(world) == before, "the vendor has something else than before"
+
+    async def test_to_lift_what_is_not_restricted_is_to_do_nothing(self, world: World) -> None:
+        """Take off no mark but that of `restrict`: the person may have said no themselves."""
+        found = await targets(world, "ann", RESTRICT)
+        before = await world.effects(), await world.state()
+        async with world.connector() as it:
+            for at in found:
+                await LIFT.act(it, at)
+        assert (await world.effects(), await world.state()) == before
+
+    async def test_a_standing_is_read_anew(self, world: World) -> None:
+        """Another connector restricts it meanwhile: keep nothing of a holding on `self`."""
+        found = await targets(world, "ann", RESTRICT)
+        async with world.connector() as reader, world.connector() as it:
+            for at in found:
+                assert not await is_restricted(reader, at)
+                if did(await RESTRICT.act(it, at), RESTRICT.done):
+                    assert await is_restricted(reader, at), f"a {at.holding.kind}"
+                    await LIFT.act(it, at)
+
+    async def test_a_standing_that_cannot_be_read_is_none(self, world: World) -> None:
+        """Raise, or say the same as ever: a mark that was not seen may be there."""
+        ann = await planted(world, "ann")
+        async with world.connector() as it:
+            rights = it.capabilities.rights
+            if not rights & {Right.RESTRICTION, Right.RECTIFICATION}:
+                needs(it, Right.RESTRICTION)
+            for holding in ann.seen.holdings if Right.RESTRICTION in rights else ():
+                await it.restrict(holding)
+        wrong = await tried(world, ann, _standings)
+        assert not wrong, "\n".join(wrong)
+
+    async def test_an_objection_that_cannot_be_read_is_none(self, world: World) -> None:
+        """Raise, or say the same as ever: what was not seen may still be used."""
+        ann = await planted(world, "ann")
+        async with world.connector() as it:
+            needs(it, Right.OBJECTION)
+        wrong = await tried(world, ann, _objected)
+        assert not wrong, "\n".join(wrong)
+        async with world.connector() as it:
+            await it.object_to(ann.subject, MARKETING)
+        wrong = await tried(world, ann, _objected)
+        assert not wrong, "\n".join(wrong)
+
+
+async def _standings(it: Connector, of: Planted) -> object:
+    return [await it.standing(holding) for holding in of.seen.holdings]
+
+
+async def _objected(it: Connector, of: Planted) -> object:
+    return await it.objected(of.subject, MARKETING)
