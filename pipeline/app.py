@@ -636,6 +636,7 @@ def response_work(settings: Settings, codec: Codec) -> Assemble:
         rules(settings).at_hand(),
         codec,
         catalogue=catalogue(settings),
+        tables={it: registry.connector(it).capabilities.fields for it in registry.systems()},
     )
 
 

@@ -35,7 +35,7 @@ from connectors.sdk.interface import (
     Subject,
     TerminalError,
 )
-from connectors.sdk.kinds import Reads, categories
+from connectors.sdk.kinds import Reads, categories, tables
 from connectors.sdk.pages import Row, row_of
 
 from . import contact
@@ -75,6 +75,7 @@ class Freshdesk(Connector):
         rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
         # Contacts first: to delete one for good is the only way to purge its tickets.
         kinds=categories((CONTACT, TICKET)),
+        fields=tables((CONTACT, TICKET)),
         limits=(  # of the plan Enterprise
             Limit(calls=700, per=timedelta(minutes=1)),
             Limit(calls=200, per=timedelta(minutes=1), route="GET /api/v2/contacts"),

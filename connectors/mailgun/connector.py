@@ -82,6 +82,7 @@ class Mailgun(Connector):
         system="mailgun",
         rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
         kinds=KINDS,
+        fields={kind: it.fields for kind, it in TABLES.items()},
         limits=(Limit(calls=100, per=timedelta(seconds=1)),),  # ours: none is published for these
         beyond=BEYOND,
         reasons=REASONS,

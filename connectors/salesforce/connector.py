@@ -69,6 +69,7 @@ class Salesforce(Connector):
         system="salesforce",
         rights=frozenset({Right.ACCESS, Right.PORTABILITY, Right.ERASURE}),
         kinds={kind: frozenset(table.content) for kind, table in TABLES.items()},
+        fields={kind: table.fields for kind, table in TABLES.items()},
         limits=(Limit(calls=100_000, per=timedelta(hours=24)),),
         asked_by=frozenset({"email", "user_id"}),
         beyond=BEYOND,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from connectors.sdk.fields import Fields
 from connectors.sdk.interface import Category
 
 
@@ -34,6 +35,13 @@ class Table:
     """Fields of what it refers to, read with it: without a name an id says nothing to a person."""
     is_whole: bool = False
     """Salesforce changes no such record, or nobody should: all of it is there, or none."""
+
+    @property
+    def fields(self) -> Fields:
+        """Which field is of which category, as far as every org has it."""
+        if self.is_whole:
+            return Fields({}, always=frozenset(self.content))
+        return Fields({name: of for of, names in self.content.items() for name in names})
 
 
 CONVERTED: Final = "ConvertedContactId"

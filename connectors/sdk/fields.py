@@ -71,6 +71,32 @@ class Fields:
         left = self.leftovers(row, self.every - due)
         return {it: NotSupported(left[it]) if it in left else Redacted() for it in sorted(due)}
 
+    def only(self, row: Mapping[str, Any], wanted: frozenset[Category]) -> dict[str, Any]:
+        """What of a row is surely of these categories.
+
+        Of a kind that no field divides it is the whole row, or nothing.
+        """
+        if self.categories:
+            return self._only("", row, None, wanted)
+        return dict(row) if self.every <= wanted else {}
+
+    def _only(
+        self, prefix: str, row: Mapping[str, Any], of: Category | None, wanted: frozenset[Category]
+    ) -> dict[str, Any]:
+        found = {}
+        for key, value in row.items():
+            name = f"{prefix}{key}"
+            category = self.categories.get(name, of)
+            if name in self.own or not self._says(name, value):
+                continue
+            if isinstance(value, Mapping) and self._is_divided(name):
+                inside = self._only(f"{name}.", value, category, wanted)
+                if inside:
+                    found[key] = inside
+            elif category in wanted:
+                found[key] = value
+        return found
+
     def _content(self, row: Mapping[str, Any]) -> Iterator[tuple[str, Category, Any]]:
         """Each field that says something: its name, its category, its value."""
         yield from self._within("", row, None)

@@ -14,10 +14,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from . import spelling
 from .spelling import lower as lower  # noqa: PLC0414  connectors compare with it
+
+if TYPE_CHECKING:
+    from .fields import Fields
 
 
 class Category(StrEnum):
@@ -119,6 +122,8 @@ class Capabilities:
     """The facts that `locate` tells, such as `customer`. Told or unknown, never guessed."""
     credentials: Credentials = Credentials()
     """A live one beside a sandbox's address, or the reverse, refuses to start."""
+    fields: Mapping[str, Fields] = field(default_factory=dict)
+    """Of a kind: which field is of which category. What has no table here is one whole."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """The catalogue: every code used in an outcome's `reason` or `instruction`, and its meaning."""
 

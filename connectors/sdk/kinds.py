@@ -158,6 +158,11 @@ def categories(kinds: Iterable[Kind]) -> dict[str, frozenset[Category]]:
     return {kind.name: kind.fields.every for kind in kinds}
 
 
+def tables(kinds: Iterable[Kind]) -> dict[str, Fields]:
+    """For `Capabilities.fields`."""
+    return {kind.name: kind.fields for kind in kinds}
+
+
 def reference(value: Any) -> str:
     """The id of another record, which may stand there whole; empty if there is none."""
     found = value.get("id") if isinstance(value, Mapping) else value

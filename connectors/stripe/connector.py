@@ -72,6 +72,7 @@ class Stripe(Connector):
         system="stripe",
         rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
         kinds=KINDS,
+        fields=FIELDS,
         limits=(
             Limit(calls=100, per=timedelta(seconds=1)),
             Limit(calls=25, per=timedelta(seconds=1), route="*"),

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipeline.case.rights import ACCESS, PORTABILITY
 from pipeline.policy import Policy
 from schemas.events import ResponseOrdered
-from schemas.records import ClaimRow, CoverageRow, OutcomeRow, Sealed, SystemRow
+from schemas.records import Sealed, SystemRow
 
-from . import dates, kept, words
+from . import dates, words
 from .copies import Copy
 from .information import Information, information
 from .recipients import Heard, heard
+from .replies import SEARCHED, Catalogue, Reply, reply
 
-Catalogue = Mapping[str, Mapping[str, str]]
-"""By system: what the codes in its outcomes mean."""
-
-STATES = ("proved", "attested", "kept", "dated", "open")
-DONE = {
-    "proved": "Done and proved",
-    "attested": "Done by hand",
-    "kept": "Kept",
-    "dated": "Goes by itself",
-    "open": "Open",
-}
-NOTHING_IN_THEM = "There is nothing about you in them."
-COPIED = {**DONE, "proved": "Copied", "open": "Not copied"}
-SYSTEM = "system"
-"""The kind of the row that stands for a whole system that could not be searched."""
 BEYOND = "beyond."
 """Before the codes, in the catalogue, of what a search can never find."""
 DPO_TELLS = "our Data Protection Officer, who tells the customer,"
-SEARCHED = frozenset({"found", "nothing"})
 FOLLOW_UP = "follow_up"
 KINDS = {
     "final": "This is our final answer.",
@@ -59,42 +45,6 @@ class Place:
     records: int
     beyond: tuple[str, ...] = ()
     """What no search there can find."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """So many items of one sort, and what became of them."""
-
-    where: str
-    what: str
-    """The categories; empty for a whole system that could not be searched."""
-    count: int
-    says: str
-    until: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to one claim."""
-
-    right: str
-    title: str
-    article: str
-    says: str
-    counts: Mapping[str, int]
-    unknown: int
-    """Systems that could not be searched: not counted among the items."""
-    lines: Mapping[str, tuple[Line, ...]]
-
-    @property
-    def total(self) -> int:
-        """How many items were found, whatever became of them."""
-        return sum(self.counts.values())
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """What the states are called in this answer."""
-        return COPIED if self.right == "access" else DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +103,8 @@ class Answer:
     information: Information
     copied: bool
     """Whether this answer brings a copy of the data."""
+    portable: bool
+    """Whether it brings what the person may take along."""
     documents: tuple[str, ...]
     """What customers uploaded, and decide about themselves."""
     left_out: tuple[LeftOut, ...]
@@ -192,120 +144,18 @@ def answer(  # noqa: PLR0917  all that a page says
         counted=dates.counted(order.steps),
         made=words.day(made),
         identifiers=tuple(_identifiers(order, person)),
-        replies=tuple(_reply(it, order, policy, catalogue, copies) for it in order.claims),
+        replies=tuple(reply(it, order, policy, catalogue, copies) for it in order.claims),
         places=tuple(_place(it, policy, catalogue) for it in order.systems),
         records=sum(it.records for it in order.exports),
         information=information(policy, order.found),
-        copied=any(it.right == "access" for it in order.claims),
+        copied=any(it.right == ACCESS for it in order.claims),
+        portable=any(it.right == PORTABILITY for it in order.claims),
         documents=tuple(_documents(order, policy)),
         left_out=tuple(_left_out(it) for it in copies if it.refused),
         missing=tuple(_missing(it, catalogue) for it in copies if it.lacking),
         told=heard(order.recipients),
         reasons=catalogue,
     )
-
-
-def _reply(
-    claim: ClaimRow,
-    order: ResponseOrdered,
-    policy: Policy,
-    catalogue: Catalogue,
-    copies: Sequence[Copy],
-) -> Reply:
-    rows = [it for it in order.coverage if it.right in {claim.right, ""}]
-    counts = Counter(dict.fromkeys(STATES, 0))
-    for it in rows:
-        counts[it.state] += it.count if it.kind != SYSTEM else 0
-    unknown = [words.system(it.system) for it in order.systems if it.searched not in SEARCHED]
-    whole = not counts["open"] and not any(it.refused or it.lacking for it in copies)
-    return Reply(
-        right=claim.right,
-        title=words.title(claim.right),
-        article=words.article(claim.right),
-        says=" ".join(_sentences(claim, counts, unknown, order, whole=whole)),
-        counts=counts,
-        unknown=len(unknown),
-        lines={it: tuple(_lines(rows, it, policy, catalogue)) for it in STATES},
-    )
-
-
-def _sentences(
-    claim: ClaimRow,
-    counts: Counter[str],
-    unknown: list[str],
-    order: ResponseOrdered,
-    *,
-    whole: bool,
-) -> Iterator[str]:
-    held = sum(it.found for it in order.systems)
-    where = words.joined(words.system(it.system) for it in order.systems if it.found)
-    if claim.settled_at is None:
-        yield "This is not finished yet; what is done so far is shown below."
-    if not held:
-        yield "We found no personal data about you in the systems that we could search."
-    elif claim.right == "access":
-        brought = "everything that we found" if whole else "what could be copied"
-        yield f"We found {words.counted(held, 'record')} about you, in {where}."
-        yield f"This package brings you a copy of {brought}."
-    else:
-        yield f"We found {words.counted(held, 'record')} about you, in {where}."
-        items = words.counted(counts.total(), "item")
-        yield f"Of the {items} in them, {_done(counts)}." if counts.total() else NOTHING_IN_THEM
-    yield from _looks(order)
-    if unknown:
-        yield f"{words.joined(unknown)} could not be searched: what is held there is unknown."
-
-
-def _looks(order: ResponseOrdered) -> Iterator[str]:
-    """When what stays is looked at again."""
-    dates = sorted(
-        {it.look_at.date(): it.look_at for it in order.obligations if it.look_at}.items()
-    )
-    if dates:
-        days = words.joined(words.day(at) for _, at in dates)
-        yield f"What stays is looked at again, by itself: on {days}. You hear what became of it."
-
-
-def _done(counts: Counter[str]) -> str:
-    told = {
-        "proved": ("is erased or blanked, and proved so", "are erased or blanked, and proved so"),
-        "attested": ("is done by hand, as a person says", "are done by hand, as a person says"),
-        "kept": ("is kept because a rule requires it", "are kept because a rule requires it"),
-        "dated": ("goes by itself on a known date", "go by themselves on a known date"),
-        "open": ("is still open", "are still open"),
-    }
-    some = [f"{counts[it]:,} {told[it][counts[it] != 1]}" for it in STATES if counts[it]]
-    return words.joined(some)
-
-
-def _lines(
-    rows: list[CoverageRow], state: str, policy: Policy, catalogue: Catalogue
-) -> Iterator[Line]:
-    """One line for all categories of a kind that ended alike."""
-    alike: dict[tuple[str, str, OutcomeRow], list[CoverageRow]] = {}
-    for it in rows:
-        if it.state == state:
-            alike.setdefault((it.system, it.kind, it.outcome), []).append(it)
-    for (system, kind, ended), those in alike.items():
-        whole = kind == SYSTEM
-        says = outcome(ended, policy, catalogue.get(system, {}))
-        yield Line(
-            where=words.system(system) + ("" if whole else f" {words.label(kind).lower()}"),
-            what=words.joined(words.category(it.category) for it in those) if not whole else "",
-            count=0 if whole else sum(it.count for it in those),
-            says=says.replace("Not done.", "Not searched.", 1) if whole else says,
-            until=words.day(ended.until) if ended.until else "",
-        )
-
-
-def outcome(row: OutcomeRow, policy: Policy | None, catalogue: Mapping[str, str]) -> str:
-    """What became of something, in words."""
-    if row.kind == "retained":
-        return kept.says(row, policy)
-    if row.kind in words.PROVED:
-        return words.PROVED[row.kind]
-    why = words.reason(row.reason, catalogue) if row.reason else ""
-    return f"{words.UNPROVED.get(row.kind, words.UNPROVED['failed'])} {why}".strip()
 
 
 def _documents(order: ResponseOrdered, policy: Policy) -> Iterator[str]:

@@ -9,7 +9,9 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -18,12 +20,13 @@ from pipeline.case.outcome import code
 from pipeline.ports import Signer
 from schemas.events import ResponseOrdered
 
-from . import pages, statement
+from . import pages, portable, statement
 from .answer import Answer
 from .archive import Archive
 from .cards import read
 from .copies import Copy
 from .files import File, content, items
+from .portable import Portion
 from .shelves import LINE, Shelf, shelves
 from .zip_format import LIMIT
 
@@ -59,6 +62,7 @@ class Package:
         *,
         copies: Sequence[Copy],
         made: datetime,
+        portion: Portion | None = None,
         plain: bool = False,
     ) -> None:
         self._order = order
@@ -73,6 +77,7 @@ class Package:
         self.size = 0
         self._copies = copies
         self._made = made
+        self._portion = portion
         self._plain = plain
         self._placed: dict[str, list[File]] = {}
         """Files by system, in their order, once its data file is written."""
@@ -113,20 +118,51 @@ class Package:
 
     async def _files(self) -> AsyncIterator[tuple[str, AsyncIterator[bytes], bool]]:
         """Each file's name, what is in it, and whether it may be large."""
-        held = [await self._first(it) for it in self.systems]
+        copied = self.systems if self._answer.copied else ()
+        held = [await self._first(it) for it in copied]
         yield INDEX, _once(await asyncio.to_thread(pages.index, self._answer, held)), False
         for shelf in held:
             large = self._size(shelf.system) > LARGE
             yield f"data/{shelf.system}.json", self._data(shelf.system), large
+        if self._portion is not None:
+            async for name, content in self._taken_along(self._portion):
+                yield name, content, sum(map(self._size, self.systems)) > LARGE
         for shelf in held:
             if shelf.more:
                 async for name, page in self._further(shelf.system):
                     yield name, page, False
         for system in self.systems:
-            if any(it.path for it in self._placed[system]):
+            if any(it.path for it in self._placed.get(system, ())):
                 async for file, held_file in self._vendors_files(system):
                     yield file.path, held_file, file.size > LIMIT // 2
-        yield README, _once(pages.readme(self._answer, self.systems)), False
+        yield README, _once(pages.readme(self._answer, copied)), False
+
+    async def _taken_along(
+        self, portion: Portion
+    ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+        """The files of what the person may take along."""
+        order, systems = self._order, {it: partial(self._items, it) for it in self.systems}
+        if not self._answer.copied:
+            await self._place(portion)
+        about = {
+            "case": str(order.case),
+            "controller": self._answer.controller,
+            "made": self._made.date().isoformat(),
+        }
+        yield portable.DATA, portable.data(about, systems, portion)
+        yield portable.SCHEMA, _once(portable.schema())
+        async for table in portable.tables(systems, portion):
+            yield table
+
+    async def _place(self, portion: Portion) -> None:
+        """Count what is taken along, and see which files go with it: no copy does so."""
+        for system in self.systems:
+            placed = self._placed[system] = list[File]()
+            async for item in self._items(system):
+                self._counts[system] += portion.of(system, item) is not None
+                if isinstance(item, File):
+                    goes = portion.has(system, item.holding.kind)
+                    placed.append(item if goes else replace(item, path=""))
 
     async def _exports(self, system: str) -> AsyncIterator[Record]:
         if self._size(system) > KEPT:

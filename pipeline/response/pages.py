@@ -9,7 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from . import words
-from .answer import STATES, Answer
+from .answer import Answer
+from .replies import STATES
 from .shelves import Shelf
 
 _TEMPLATES = Environment(

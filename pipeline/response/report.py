@@ -12,10 +12,10 @@ from schemas.events import CaseReported
 from schemas.records import CoverageRow
 
 from . import dates, words
-from .answer import COPIED, DONE, STATES, SYSTEM, outcome
 from .as_json import as_json
 from .pages import rendered
 from .recipients import heard
+from .replies import STATES, SYSTEM, names, outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _parts(report: CaseReported) -> Iterator[Part]:
             article=words.article(claim.right),
             state=claim.state,
             settled_at=claim.settled_at,
-            names=COPIED if claim.right == "access" else DONE,
+            names=names(claim.right),
             cells=cells,
             sums=sums,
             found=sum(it.found for it in cells),

@@ -33,6 +33,11 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "restriction": ("a halt to the use of your personal data", "Restriction", "GDPR Art. 18"),
     "portability": ("your personal data to take along", "Portability", "GDPR Art. 20"),
     "objection": ("an end to a use of your personal data", "Objection", "GDPR Art. 21"),
+    "automated_decision": (
+        "a person's review of decisions that a machine takes",
+        "Automated decisions",
+        "GDPR Art. 22",
+    ),
 }
 IDENTIFIERS: Mapping[str, str] = {
     "email": "E-mail address",
@@ -57,9 +62,10 @@ PROVED: Mapping[str, str] = {
     "erased": "Erased. We looked again afterwards, and it was gone.",
     "redacted": "Blanked. We looked again afterwards, and nothing of this was left in it.",
     "anonymised": "Made anonymous. We looked again afterwards, and it no longer names you.",
-    "rectified": "Corrected as you asked.",
-    "restricted": "Kept, but marked so that nobody uses it.",
-    "suppressed": "No longer used for what you objected to.",
+    "rectified": "It says what you told us. We read it again afterwards.",
+    "restricted": "Kept, but marked so that nobody uses it. We read the mark again afterwards.",
+    "suppressed": "No longer used for what you objected to. We looked again afterwards.",
+    "unaffected": "We read it, and nothing of what you want changed is there.",
 }
 UNPROVED: Mapping[str, str] = {
     "expires": "It lies in a bin that the system empties by itself.",
@@ -101,6 +107,18 @@ REASONS: Mapping[str, str] = {
     "left_by_dpo": "Our Data Protection Officer looks after this by hand.",
     "internal_error": "Something went wrong in our own systems, and a person looks after it.",
     "not_exported": "It, or a file that belongs to it, could not be copied.",
+    "grounds_to_weigh": "You object to a use that we base on our own interests. Unless a person"
+    " shows grounds for it that weigh more than yours, it ends (GDPR Art. 21(1)).",
+    "no_objection": "This use rests on your consent, on a contract with you or on a law, so that"
+    " it cannot be objected to (GDPR Art. 21(1)). A consent you may take back, and of data you may ask"
+    " for erasure or restriction.",
+    "unknown_purpose": "Our privacy policy does not name this use. Our Data Protection Officer asks"
+    " you which one you mean.",
+    "not_measured": "It was not done.",
+    "not_proved": "The system said that it is done, and not what we asked for.",
+    "not_shown": "The system said that it was done, and when we read it again it was not.",
+    "other_value": "Something else stands there than what you say is wrong. A person compares.",
+    "no_outcome": "The system did not say what became of this.",
     "not_found": "The system no longer had it.",
     "not_offered": "The system has no means for it.",
     "observe_mode": "Our system erases nothing by itself at present: it only looks and reports.",

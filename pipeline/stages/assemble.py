@@ -16,10 +16,13 @@ from ..crypto.grants import Grants
 from ..crypto.segments import seal_stream
 from ..faults.crash import passing
 from ..policy import Policy, PolicyError, read
+from ..policy.applicable import portable
 from ..ports import LaterError, Objects, Signer
-from ..response.answer import Catalogue, answer
+from ..response.answer import answer
 from ..response.copies import as_copied
 from ..response.package import Package
+from ..response.portable import Portion, Tables
+from ..response.replies import Catalogue
 from .collect import Exports
 
 NO_POLICY, PUT_OFF = "policy_unknown", timedelta(minutes=1)
@@ -38,8 +41,8 @@ class Assemble:
     """The work of the response host.
 
     `policies` are those at hand, by digest; a case of another one brings it in its order.
-    `catalogue` says, by system, what the codes in its outcomes mean. Nothing of the person is ever
-    outside memory in the clear: the package goes into its sealed object as it is written.
+    `catalogue` says, by system, what the codes in its outcomes mean, `tables` which field is of
+    which category. Nothing of the person is ever outside memory in the clear: the package goes into its sealed object as it is written.
     """
 
     system = "response"
@@ -52,6 +55,7 @@ class Assemble:
         codec: Codec,
         *,
         catalogue: Catalogue | None = None,
+        tables: Tables | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         self._objects = objects
@@ -59,6 +63,7 @@ class Assemble:
         self._policies = policies
         self._codec = codec
         self._catalogue = catalogue or {}
+        self._tables = tables or {}
         self._now = now
 
     async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
@@ -94,7 +99,8 @@ class Assemble:
         exports = Exports(order, self._objects, grants, self._now)
         copies, made = await exports.copies(), self._now()
         brought = as_copied(order, copies)
-        said = answer(brought, person, self._policy(order, person), self._catalogue, made, copies)
+        policy = self._policy(order, person)
+        said = answer(brought, person, policy, self._catalogue, made, copies)
         return Package(
             brought,
             said,
@@ -102,6 +108,7 @@ class Assemble:
             self._signer,
             copies=copies,
             made=made,
+            portion=Portion(portable(policy), self._tables) if said.portable else None,
             plain=order.attempt >= PLAIN_FROM,
         )
 
