@@ -83,7 +83,7 @@ EXAMPLES = (
         name="a correction, with what is wrong and what is right, and an objection to one use",
         case=UUID("0a4c1d7e-93b2-4f6d-8c55-5d0e6f7a8b9c"),
         claims=("rectification", "objection"),
-        received_at=datetime(2026, 3, 5, 8, 30, tzinfo=UTC),
+        received_at=datetime(2026, 2, 27, 8, 30, tzinfo=UTC),
         level=2,
         person=Person(
             identifiers=(SealedIdentifier(tag=b"", kind="email", value="b@example.org"),),

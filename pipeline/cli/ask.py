@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 import click
 
 from connectors.sdk import wall_clock
+from connectors.sdk.interface import Datum
 from pipeline import app
 from pipeline.case.case import Case
-from pipeline.case.rights import SUPPORTED
+from pipeline.case.rights import OBJECTION, RECTIFICATION, SUPPORTED
 from pipeline.intake.senders import KINDS
 from schemas.events import PlanApproved
-from schemas.records import Person, SealedIdentifier
+from schemas.records import Person, SealedChange, SealedIdentifier
 
 from . import console
 from .deciding import Who, as_person, decided, opened
@@ -40,6 +41,20 @@ DIGEST_AT_LEAST = 12
 )
 @click.option("--user-id", "user_ids", multiple=True, help="Our own id of the person.")
 @click.option("--phone", "phones", multiple=True, help="A telephone number; shown, not searched.")
+@click.option(
+    "--change",
+    "changes",
+    multiple=True,
+    metavar="DATUM=[WRONG->]RIGHT",
+    help="What to correct: city=Köln, or 'family_name=Lee->Łuczak' where only that is wrong. May be"
+    f" given more than once. DATUM is one of {', '.join(Datum)}.",
+)
+@click.option("--evidence", default="", help="What shows that a correction is right.")
+@click.option(
+    "--purpose",
+    default="",
+    help="The use that an objection is to, as the policy names it. Default: direct marketing.",
+)
 @click.option("--name", default="", help="How to address the person.")
 @click.option("--language", default="en", show_default=True, help="Language of the answer.")
 @click.option(
@@ -63,6 +78,9 @@ async def submit(  # noqa: PLR0917  one parameter per option
     unproved: tuple[str, ...],
     user_ids: tuple[str, ...],
     phones: tuple[str, ...],
+    changes: tuple[str, ...],
+    evidence: str,
+    purpose: str,
     name: str,
     language: str,
     level: int,
@@ -75,6 +93,8 @@ async def submit(  # noqa: PLR0917  one parameter per option
 
     \b
     habeas submit --claim access --claim erasure --email ann@example.org --name "Ann Lee"
+    habeas submit --claim rectification --change city=Köln --email ann@example.org
+    habeas submit --claim objection --email ann@example.org
     """
     settings = console.load()
     given = {"email": emails, "user_id": user_ids, "phone": phones}
@@ -82,6 +102,10 @@ async def submit(  # noqa: PLR0917  one parameter per option
     known += [("email", value, 0) for value in unproved]
     if not emails and not user_ids and not unproved:
         raise click.UsageError("give at least one --email or --user-id to search with")
+    if bool(changes) != (RECTIFICATION in claims):
+        raise click.UsageError("a rectification takes at least one --change, and nothing else does")
+    if purpose and OBJECTION not in claims:
+        raise click.UsageError("--purpose is of an objection: give --claim objection as well")
     at = received_at.replace(tzinfo=UTC) if received_at else wall_clock.now()
     case = case_id or uuid4()
     async with app.local_edge(settings) as sender:
@@ -92,12 +116,29 @@ async def submit(  # noqa: PLR0917  one parameter per option
                 SealedIdentifier(tag=b"", kind=kind, value=value) for kind, value, _ in known
             ),
             levels=tuple(0 if kind == "phone" else of for kind, _, of in known),
+            changes=tuple(map(_change, changes)),
+            evidence=evidence,
         )
-        await sender.request(case, claims, person, level=level, received_at=at)
+        await sender.request(case, claims, person, level=level, received_at=at, purpose=purpose)
     if as_json:
         console.show_json({"case": case, "claims": claims, "received_at": at})
     else:
         console.out.print(f"case [bold]{case}[/] submitted: watch it with `habeas case {case}`")
+
+
+def _change(said: str) -> SealedChange:
+    """`city=Köln`, or `city=Bonn->Köln`. Raises `click.UsageError`."""
+    datum, is_said, values = said.partition("=")
+    was, is_both, to = values.partition("->")
+    if not is_said or datum not in {*Datum}:
+        raise click.UsageError(
+            f"--change {datum or '...'}: give DATUM=RIGHT or DATUM=WRONG->RIGHT, with one of"
+            f" {', '.join(Datum)}"
+        )
+    to, was = (to, was) if is_both else (was, "")
+    if not to.strip():
+        raise click.UsageError(f"--change {datum}: say what is right; to erase it, ask for that")
+    return SealedChange(datum=datum, to=to.strip(), was=was.strip())
 
 
 @click.command()

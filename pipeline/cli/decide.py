@@ -86,7 +86,7 @@ async def refuse_identity(case: str, says: str, evidence: str, *, who: Who, as_j
 
 @decide.command()
 @click.argument("case")
-@click.option("--right", "rights", multiple=True, help="Only this: access, erasure. Default: all.")
+@click.option("--right", "rights", multiple=True, help="Only this, such as access. Default: all.")
 @says
 @evidence
 @as_person

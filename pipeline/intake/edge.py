@@ -49,6 +49,7 @@ class Edge:
         *,
         level: int,
         received_at: datetime,
+        purpose: str = "",
     ) -> None:
         """Publish a `request_received`; returns once it is acknowledged."""
         key, public = self._files.pipeline().public(self._clock())
@@ -59,6 +60,7 @@ class Edge:
             intake=self._name,
             level=level,
             key=key,
+            purpose=purpose,
             sealed=b"",
         )
         signer = self._files.signer(f"intake-{self._name}")

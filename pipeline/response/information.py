@@ -154,7 +154,8 @@ def _sources(policy: Policy, found: tuple[FoundRow, ...]) -> Iterator[str]:
     for source in policy.sources.values():
         of = [_where(it.system, it.kind) for it in rows if source.id in it.sources]
         if of:
-            yield f"{source.says} ({words.joined(of)})."
+            whence = " From yourself" if source.provided else " From others"
+            yield f"{source.says} ({words.joined(of)}).{whence}."
     for it in rows:
         if it.unknown:
             yield f"Of {_where(it.system, it.kind)} we do not know for sure: {it.unknown}"

@@ -110,8 +110,8 @@ REASONS: Mapping[str, str] = {
     "grounds_to_weigh": "You object to a use that we base on our own interests. Unless a person"
     " shows grounds for it that weigh more than yours, it ends (GDPR Art. 21(1)).",
     "no_objection": "This use rests on your consent, on a contract with you or on a law, so that"
-    " it cannot be objected to (GDPR Art. 21(1)). A consent you may take back, and of data you may ask"
-    " for erasure or restriction.",
+    " it cannot be objected to (GDPR Art. 21(1)). A consent you may take back, and of data you may"
+    " ask for erasure or restriction.",
     "unknown_purpose": "Our privacy policy does not name this use. Our Data Protection Officer asks"
     " you which one you mean.",
     "not_measured": "It was not done.",

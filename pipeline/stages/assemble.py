@@ -42,7 +42,8 @@ class Assemble:
 
     `policies` are those at hand, by digest; a case of another one brings it in its order.
     `catalogue` says, by system, what the codes in its outcomes mean, `tables` which field is of
-    which category. Nothing of the person is ever outside memory in the clear: the package goes into its sealed object as it is written.
+    which category. Nothing of the person is ever outside memory in the clear: the package goes into
+    its sealed object as it is written.
     """
 
     system = "response"

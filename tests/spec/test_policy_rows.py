@@ -189,7 +189,9 @@ def played(known: Policy) -> Any:
         rules = Rules(policy=known, systems=SYSTEMS, settings=Settings(), earlier={})
         run = Run(world, rules=rules)
         run.go("access", "erasure")
-        for said in (it.event for it in run.said):
+        alone = Run(world, rules=rules)
+        alone.go("portability")
+        for said in (it.event for it in (*run.said, *alone.said)):
             match said:
                 case e.SearchOrdered():
                     seen.append((said.system, said.export_kinds, said.trusted))

@@ -64,7 +64,7 @@ from pipeline.web.confirm import Confirmation
 from schemas import events as e
 from schemas.codec import locked
 from schemas.events import Event
-from schemas.records import Person, SealedIdentifier
+from schemas.records import Person, SealedChange, SealedIdentifier
 from tests.fakes.deciders import Sent
 from tests.rig import FIVE, mails_of, text_of
 
@@ -242,9 +242,12 @@ class World:
         name: str = "",
         level: int = 2,
         at: datetime | None = None,
+        changes: Mapping[str, tuple[str, str]] | None = None,
+        purpose: str = "",
     ) -> UUID:
         """A request comes in; its case. At level 2 the intake vouches for `email` and `further`,
-        and never for what is only `claimed`. `at` is when it arrived, if earlier.
+        and never for what is only `claimed`. `at` is when it arrived, if earlier; `changes` are
+        what is wrong and what is right.
         """
         case = uuid4()
         given = (email, *further, *claimed)
@@ -252,9 +255,13 @@ class World:
             name=name,
             identifiers=tuple(SealedIdentifier(tag=b"", kind="email", value=it) for it in given),
             levels=(*(level,) * (1 + len(further)), *(0,) * len(claimed)),
+            changes=tuple(
+                SealedChange(datum=datum, was=was, to=to)
+                for datum, (was, to) in (changes or {}).items()
+            ),
         )
         await self._edge(LOCAL).request(
-            case, claims, person, level=level, received_at=at or self.now
+            case, claims, person, level=level, received_at=at or self.now, purpose=purpose
         )
         self.cases.append(case)
         await self.run()

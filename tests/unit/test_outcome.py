@@ -27,6 +27,7 @@ from connectors.sdk.interface import (
     Restricted,
     Retained,
     Suppressed,
+    Unaffected,
 )
 from pipeline.case.outcome import code, from_row, of_host, state, to_row
 from schemas.records import OutcomeRow
@@ -40,6 +41,7 @@ EVERY: list[Outcome] = [
     Rectified(),
     Restricted(),
     Suppressed(),
+    Unaffected(),
     Retained("tax-records", WHEN),
     Retained("contract"),
     Expires(WHEN),

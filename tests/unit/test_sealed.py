@@ -21,10 +21,13 @@ from schemas.records import (
     Person,
     Sealed,
     SealedBody,
+    SealedChange,
     SealedEntries,
     SealedHolding,
     SealedIdentifier,
+    SealedMeasure,
     SealedNotice,
+    SealedRequest,
     SealedResponse,
 )
 from schemas.sealed import SealError, associated_data, key_id, seal, seal_event, unseal
@@ -188,6 +191,8 @@ def test_whatever_is_sealed_the_record_does_not_show_it(event: Event, data: st.D
         Sealed: Sealed(name=said.decode()),
         Person: Person(name=said.decode()),
         Actor: Actor(login=said.decode()),
+        SealedRequest: SealedRequest(changes=(SealedChange(datum="city", to=said.decode()),)),
+        SealedMeasure: SealedMeasure(changes=(SealedChange(datum="city", to=said.decode()),)),
         SealedNotice: SealedNotice(says=said.decode()),
         SealedResponse: SealedResponse(policy_files=(said.decode(),)),
         SealedEntries: SealedEntries(bodies=(SealedBody(body=said, at=AT),)),
