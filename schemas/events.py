@@ -768,7 +768,7 @@ class NoticeOrdered(Event):
 class InstructionOrdered(Event):
     """Tell a recipient, under our signature, what they are to do about the person, or to know."""
 
-    SEALS: ClassVar[type | None] = Sealed
+    SEALS: ClassVar[type | None] = SealedMeasure
 
     order: UUID
     n: int

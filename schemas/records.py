@@ -469,7 +469,9 @@ class SealedRequest(Sealed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedMeasure(Sealed):
-    """The sealed part of the order of a measure: whom and what it is about, and what is right."""
+    """The sealed part of the order of a measure, here or at a recipient: whom it is about, and of a
+    correction what is right.
+    """
 
     changes: tuple[SealedChange, ...] = ()
 

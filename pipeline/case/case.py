@@ -466,8 +466,7 @@ class Case:
     @property
     def searches(self) -> bool:
         """Whether the systems are searched for anything that is asked for."""
-        asked = (rights.RIGHTS.get(it) for it in self.claims if self.wants(it))
-        return any(it is None or it.searches for it in asked)
+        return any(rights.searches(it) for it in self.claims if self.wants(it))
 
     def searched(self) -> bool:
         """Whether every system's search has ended."""

@@ -26,7 +26,7 @@ from .case import MAX_DELTAS, MAX_ROUNDS, Case, Held, Known, Row, SystemState
 from .outcome import state as class_of
 from .plan import UNDECIDED
 from .planned import planned
-from .rights import COPYING, ERASURE, PORTABILITY, RIGHTS
+from .rights import COPYING, ERASURE, PORTABILITY, RIGHTS, searches
 from .rules import Rules
 from .waiting import NOT_LOOKED
 from .whose import EMAIL
@@ -101,7 +101,7 @@ def ended(case: Case, right: str, rules: Rules) -> dict[Row, OutcomeRow]:
     without a tag. What is open stays so, unless a person settled it.
     """
     rows = dict(_became(case, right, rules))
-    if right not in RIGHTS or RIGHTS[right].searches:
+    if searches(right):
         rows |= {(b"", system): it for system, it in _unsearched(case, rules)}
     said = ((row, it) for (of, row), it in case.by_hand.items() if of == right)
     return rows | {row: it for row, it in said if row in rows and class_of(rows[row]) == "open"}
@@ -123,7 +123,7 @@ def regards(case: Case, right: str, held: Held, category: str) -> bool:
     row = RIGHTS.get(right)
     if row is not None and row.is_measure:
         return measures.regards(case, right, category)
-    return row is None or row.searches
+    return searches(right)
 
 
 def _unsearched(case: Case, rules: Rules) -> Iterator[tuple[str, OutcomeRow]]:

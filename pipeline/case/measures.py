@@ -19,7 +19,7 @@ from .case import MEASURE, Case, Held, Row
 from .outcome import by_day, of_host
 from .outcome import state as class_of
 from .planned import OBSERVE_MODE
-from .rights import OBJECTION, RECTIFICATION, RESTRICTION, RIGHTS, Verb
+from .rights import OBJECTION, PROVED_BY, RECTIFICATION, RESTRICTION, RIGHTS, Verb
 from .rules import Rules
 from .values import replace
 
@@ -38,8 +38,6 @@ NOT_AVAILABLE = OutcomeRow(kind="not_supported", reason="no_objection")
 TO_WEIGH = OutcomeRow(kind="needs_human", reason="grounds_to_weigh")
 """The use ends unless a person shows compelling grounds for it (Art. 21(1))."""
 UNKNOWN_PURPOSE = OutcomeRow(kind="needs_human", reason="unknown_purpose")
-UNAFFECTED = "unaffected"
-"""The kind of an outcome: read, and nothing of what is to be changed is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +150,7 @@ def ordered(case: Case, event: e.MeasureOrdered) -> Case:
 
 def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
     """What a host says of each row. Of one that it does not speak of nothing is known."""
-    proved_by = RIGHTS[order.right].proved_by | {UNAFFECTED}
+    proved_by = PROVED_BY.get(order.verb, frozenset())
     said = {(it.tag, it.category): by_day(of_host(it.outcome)) for it in done}
     found = dict(case.measured)
     for row in _rows(order):

@@ -17,11 +17,12 @@ from schemas.records import IdentifierRow, RecipientRow
 from ..policy import Policy
 from ..policy.clauses import PROCESSOR, Recipient
 from .case import SEARCH, Case, Instructed
-from .rights import ACCESS, ERASURE
+from .measures import is_marketing
+from .rights import ACCESS, ERASURE, OBJECTION, RIGHTS, Tells
 from .rules import Rules
 from .values import replace
 
-COPY, ERASE, INFORM = "copy", "erase", "inform"
+COPY, ERASE, INFORM = Tells.COPY.value, Tells.ERASE.value, "inform"
 """What is asked of them; who decides for themselves is only informed (GDPR Art. 19)."""
 ORDERED, ASKED, ACKNOWLEDGED = "ordered", "asked", "acknowledged"
 UNANSWERED, FAILED, NOT_TOLD = "unanswered", "failed", "not_told"
@@ -30,8 +31,11 @@ RECEIVED, DONE, NOTHING = "received", "done", "nothing"
 REMINDERS = 2
 """After these, nobody waits any longer for a word."""
 OWN_CONTROLLER, NOT_YET, OBSERVE_MODE = "own_controller", "not_yet", "observe_mode"
+NOT_CONCERNED = "not_concerned"
 NO_CONTACT, NOTHING_TO_ASK_BY = "no_contact", "nothing_to_ask_by"
 """Why somebody is not told."""
+AT_ONCE = frozenset({ACCESS, OBJECTION})
+"""Rights of which they are told before anything is done here."""
 Key = tuple[str, str]
 """(recipient, right)."""
 
@@ -53,13 +57,24 @@ def recipients(policy: Policy) -> Iterator[Recipient]:
     yield from (it for it in policy.recipients if it.system is None or it.contact)
 
 
-def asks_of(case: Case, it: Recipient, right: str) -> str:
-    """What a right asks of somebody; empty if nothing. A connector asks for itself."""
+def asks_of(case: Case, it: Recipient, right: str, policy: Policy) -> str:
+    """What a right asks of somebody; empty if nothing. A connector asks for itself.
+
+    An objection to direct marketing concerns those who have the data for that.
+    """
+    row = RIGHTS.get(right)
+    if row is None or (right == OBJECTION and not _has_for_marketing(case, it, policy)):
+        return ""
     if it.role == PROCESSOR:
-        return "" if it.system else {ACCESS: COPY, ERASURE: ERASE}.get(right, "")
+        return "" if it.system else row.tells.value
     # GDPR Art. 19: each recipient to whom the data were disclosed
     disclosed = it.system is None or any(held.system == it.system for held in case.held.values())
-    return INFORM if disclosed and right == ERASURE else ""
+    return INFORM if disclosed and row.informs else ""
+
+
+def _has_for_marketing(case: Case, it: Recipient, policy: Policy) -> bool:
+    uses = (policy.purposes.get(purpose) for purpose in it.purposes)
+    return is_marketing(case, policy) and any(use is not None and use.marketing for use in uses)
 
 
 def to_tell(case: Case, rules: Rules) -> Iterator[Telling]:
@@ -67,8 +82,9 @@ def to_tell(case: Case, rules: Rules) -> Iterator[Telling]:
     for right in case.claims:
         if not has_begun(case, right):
             continue
-        for it in recipients(rules.policy_of(case.policy)):
-            rows, asks = _identifiers(case, it), asks_of(case, it, right)
+        policy = rules.policy_of(case.policy)
+        for it in recipients(policy):
+            rows, asks = _identifiers(case, it), asks_of(case, it, right, policy)
             told = case.told.get((it.id, right))
             before = frozenset() if told is None else told.identifiers
             if it.contact and asks and not {row.tag for row in rows} <= before:
@@ -93,16 +109,17 @@ def to_remind(case: Case, key: Key, rules: Rules, now: datetime) -> Telling | No
 def has_begun(case: Case, right: str) -> bool:
     """Whether anybody may be told: who asks is known and, before anything is to be erased, the
     plan is approved, or nothing is left to plan; and no other case of the person comes first.
+    Of a correction or a restriction they hear once it is carried out here (GDPR Art. 19).
     """
     if not case.verified or not case.wants(right) or case.follow_up is not None:
         return False
     if case.comparing or (right == ERASURE and case.awaits):
         return False
+    settled = case.claims[right].settled_at is not None
     if right != ERASURE:
-        return right == ACCESS
+        return settled or right in AT_ONCE
     if case.plan is None:
         return case.searched() and not case.under_way(SEARCH)
-    settled = case.claims[right].settled_at is not None
     return case.plan.state == "approved" or (settled and case.plan.state != "observed")
 
 
@@ -137,11 +154,14 @@ def rows(case: Case, right: str, rules: Rules) -> tuple[RecipientRow, ...]:
     """
     if not case.policy or case.follow_up is not None:
         return ()
-    found = recipients(rules.policy_of(case.policy))
+    policy, row = rules.policy_of(case.policy), RIGHTS.get(right)
+    concerned = row is not None and row.tells != Tells.NOTHING
     return tuple(
-        _row(case, it, right)
-        for it in found
-        if not it.system or (it.id, right) in case.told or asks_of(case, it, right)
+        _row(case, it, right, policy)
+        for it in recipients(policy)
+        if (concerned and not it.system)
+        or (it.id, right) in case.told
+        or asks_of(case, it, right, policy)
     )
 
 
@@ -213,10 +233,11 @@ def failed(case: Case, order: e.InstructionOrdered, reason: str) -> Case:
 def acknowledged(case: Case, event: e.RecipientAcknowledged, rules: Rules) -> Case:
     """They said something, or the DPO says what they said. `received` takes nothing back."""
     key = event.recipient, event.right
-    it = {of.id: of for of in recipients(rules.policy_of(case.policy))}.get(event.recipient)
+    policy = rules.policy_of(case.policy)
+    it = {of.id: of for of in recipients(policy)}.get(event.recipient)
     if it is None or event.right not in case.claims:
         return case
-    told = case.told.get(key) or Instructed(asks=asks_of(case, it, event.right))
+    told = case.told.get(key) or Instructed(asks=asks_of(case, it, event.right, policy))
     if event.says not in {RECEIVED, DONE, NOTHING}:
         return case
     if told.state == ACKNOWLEDGED and event.says in {RECEIVED, told.says}:
@@ -269,8 +290,8 @@ def _identifiers(case: Case, it: Recipient) -> tuple[IdentifierRow, ...]:
     )
 
 
-def _row(case: Case, it: Recipient, right: str) -> RecipientRow:
-    asks, told = asks_of(case, it, right), case.told.get((it.id, right))
+def _row(case: Case, it: Recipient, right: str, policy: Policy) -> RecipientRow:
+    asks, told = asks_of(case, it, right, policy), case.told.get((it.id, right))
     if told is None:
         state, reason = _untold(case, it, right, asks)
         return RecipientRow(
@@ -294,7 +315,7 @@ def _row(case: Case, it: Recipient, right: str) -> RecipientRow:
 def _untold(case: Case, it: Recipient, right: str, asks: str) -> tuple[str, str]:
     """The state and the reason of a row that nobody was told of."""
     if not asks:
-        return NOT_TOLD, OWN_CONTROLLER
+        return NOT_TOLD, OWN_CONTROLLER if right in AT_ONCE - {OBJECTION} else NOT_CONCERNED
     if case.plan is not None and case.plan.state == "observed" and right == ERASURE:
         return NOT_TOLD, OBSERVE_MODE
     if not it.contact:

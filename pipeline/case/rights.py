@@ -32,6 +32,17 @@ class Copies(StrEnum):
     """What they provided, used by consent or contract (`policy/applicable.py`)."""
 
 
+class Tells(StrEnum):
+    """What a recipient without a connector is asked for, who works on our instructions."""
+
+    NOTHING = ""
+    COPY = "copy"
+    ERASE = "erase"
+    CORRECT = "correct"
+    RESTRICT = "restrict"
+    STOP = "stop"
+
+
 class Verb(StrEnum):
     """What is done in the systems: the method of a connector."""
 
@@ -40,6 +51,15 @@ class Verb(StrEnum):
     RECTIFY = "rectify"
     RESTRICT = "restrict"
     OBJECT = "object_to"
+
+
+PROVED_BY: Mapping[str, frozenset[str]] = {
+    Verb.ERASE: frozenset({"erased", "redacted", "anonymised", "unaffected"}),
+    Verb.RECTIFY: frozenset({"rectified", "unaffected"}),
+    Verb.RESTRICT: frozenset({"restricted", "unaffected"}),
+    Verb.OBJECT: frozenset({"suppressed"}),
+}
+"""The outcomes of each that count as proved, once a fresh look shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +77,9 @@ class Row:
     """Whether each (holding, category) is decided by facts and rules, and the plan approved.
     Other verbs are measures: they are reversible, and done as soon as it is known whose it is.
     """
-    proved_by: frozenset[str] = frozenset()
-    """The outcomes that count as proved once a fresh look shows them."""
+    tells: Tells = Tells.NOTHING
+    informs: bool = False
+    """Whether recipients who decide for themselves hear of it (GDPR Art. 19)."""
     level: int | None = None
     """How surely the person must be known, at most; None is as the policy says."""
     details: bool = False
@@ -75,13 +96,12 @@ TABLE: tuple[Row, ...] = (
         right=ACCESS,
         article="15",
         copies=Copies.ALL,
-        proved_by=frozenset({"exported"}),
+        tells=Tells.COPY,
     ),
     Row(
         right=PORTABILITY,
         article="20",
         copies=Copies.PORTABLE,
-        proved_by=frozenset({"exported"}),
     ),
     Row(
         right=AUTOMATED_DECISION,
@@ -92,21 +112,24 @@ TABLE: tuple[Row, ...] = (
         right=RECTIFICATION,
         article="16",
         verb=Verb.RECTIFY,
-        proved_by=frozenset({"rectified"}),
+        tells=Tells.CORRECT,
+        informs=True,
         details=True,
     ),
     Row(
         right=RESTRICTION,
         article="18",
         verb=Verb.RESTRICT,
-        proved_by=frozenset({"restricted"}),
+        tells=Tells.RESTRICT,
+        informs=True,
     ),
     Row(
         right=OBJECTION,
         article="21",
         searches=False,
         verb=Verb.OBJECT,
-        proved_by=frozenset({"suppressed"}),
+        tells=Tells.STOP,
+        informs=True,
         level=CHANNEL,
     ),
     Row(
@@ -114,7 +137,8 @@ TABLE: tuple[Row, ...] = (
         article="17",
         verb=Verb.ERASE,
         plans=True,
-        proved_by=frozenset({"erased", "redacted", "anonymised"}),
+        tells=Tells.ERASE,
+        informs=True,
     ),
 )
 """In the order in which claims are settled."""
@@ -125,6 +149,11 @@ COPYING: frozenset[str] = frozenset(it.right for it in TABLE if it.copies != Cop
 """Those that are answered with a copy."""
 ALWAYS_ALIKE: frozenset[str] = frozenset(it.right for it in TABLE if not it.details)
 """Those of which two requests ask for the same."""
+
+
+def searches(right: str) -> bool:
+    """Whether the systems are searched for a right."""
+    return right not in RIGHTS or RIGHTS[right].searches
 
 
 def level(claims: Iterable[str], policy: Policy) -> int:

@@ -16,7 +16,7 @@ from schemas import events as e
 
 from .case import NOTICE, RESPONSE, SEARCH, Case
 from .orders import stopped
-from .rights import ACCESS, ERASURE
+from .rights import ALWAYS_ALIKE, COPYING, ERASURE
 from .rules import Given, Rules
 from .values import replace
 
@@ -93,6 +93,8 @@ def _joins(joining: Side, into: Side) -> bool:
     asked = [right for right in mine.claims if mine.wants(right)]
     return (
         bool(asked)
+        and ALWAYS_ALIKE.issuperset(asked)
+        and mine.purpose == theirs.purpose
         and all(mine.claims[it].active for it in asked)
         and all(it in theirs.claims and theirs.claims[it].active for it in asked)
         and joining.proved <= into.proved
@@ -120,12 +122,15 @@ def has_copy(case: Case) -> bool:
 
     Of what could not be copied there may still be one, once the system is back.
     """
-    if not case.wants(ACCESS) or case.fee_awaited:
-        return True
-    claim = case.claims[ACCESS]
+    wanted = [it for it in case.claims if it in COPYING and case.wants(it)]
+    return bool(case.fee_awaited) or all(_has(case, it) for it in wanted)
+
+
+def _has(case: Case, right: str) -> bool:
+    claim = case.claims[right]
     if claim.active or any(it.outcome.kind == "failed" for it in claim.coverage):
         return False
-    answers = [it for it in case.responses if ACCESS in it.claims and it.kind != INTERIM]
+    answers = [it for it in case.responses if right in it.claims and it.kind != INTERIM]
     by_hand = (("", (b"", f"{RESPONSE}/{RESPONSE} {it.n}")) in case.by_hand for it in answers)
     return any(it.digest for it in answers) or any(by_hand)
 

@@ -30,6 +30,7 @@ from schemas.records import (
     Person,
     Sealed,
     SealedBody,
+    SealedChange,
     SealedEntries,
     SealedHolding,
     SealedIdentifier,
@@ -226,7 +227,12 @@ def content(case: Case, event: Event, opened: Opened, token: str, rules: Rules) 
             return _of_notice(case, event, opened, token)
         case e.InstructionOrdered():  # what they need to know, and no more
             only = tuple(_identifier(case, opened, row) for row in event.identifiers)
-            return Sealed(language=person.language, identifiers=only, token=token)
+            return SealedMeasure(
+                language=person.language,
+                identifiers=only,
+                token=token,
+                changes=_changes(event.right, opened),
+            )
         case _:
             return replace(person, identifiers=_proved(case, person), token=token)
 
@@ -239,12 +245,17 @@ def _of_work(
     what = _sealed(case, opened, event.identifiers, [it.tag for it in named])
     if not isinstance(event, e.MeasureOrdered):
         return what
-    person, corrects = opened.sealed[CASE_OPENED], event.right == RECTIFICATION
     return SealedMeasure(
         identifiers=what.identifiers,
         holdings=what.holdings,
-        changes=person.changes if corrects and isinstance(person, SealedRequest) else (),
+        changes=_changes(event.right, opened),
     )
+
+
+def _changes(right: str, opened: Opened) -> tuple[SealedChange, ...]:
+    """What is right, for those who are to correct it."""
+    person = opened.sealed[CASE_OPENED]
+    return person.changes if right == RECTIFICATION and isinstance(person, SealedRequest) else ()
 
 
 def _of_notice(case: Case, event: e.NoticeOrdered, opened: Opened, token: str) -> SealedNotice:

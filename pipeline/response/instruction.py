@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.policy import Policy
 from pipeline.ports import Signer
 from schemas.events import InstructionOrdered
-from schemas.records import Sealed
+from schemas.records import Sealed, SealedChange, SealedMeasure
 
 from . import statement, words
 from .as_json import as_json
@@ -25,11 +25,28 @@ ASKS: Mapping[str, str] = {
     "erase": "You process personal data for us. We instruct you to erase all that you hold for us"
     " about the person below, copies at those who work for you included, and to tell us when it is"
     " done, or that you hold nothing (GDPR Art. 28(3)(a), 28(3)(e)).",
-    "inform": "You have received personal data from us about the person below. They asked us to"
-    " erase what we hold about them, and we do so, as far as the law lets us. We inform you of"
-    " that, since you decide for yourselves about what you hold (GDPR Art. 17, 19).",
+    "correct": "You process personal data for us. Some of what you hold for us about the person"
+    " below is wrong. We instruct you to correct it as said below, copies at those who work for you"
+    " included, and to tell us when it is done, or that you hold nothing (GDPR Art. 28(3)(a)).",
+    "restrict": "You process personal data for us. We instruct you to restrict all that you hold"
+    " for us about the person below: keep it, use it for nothing, and tell us when it is marked so, or"
+    " that you hold nothing (GDPR Art. 4(3), 28(3)(a)).",
+    "stop": "You process personal data for us. The person below objects to direct marketing. We"
+    " instruct you to use nothing of theirs for it from now on, nor to profile them for it, and to"
+    " tell us when that is so, or that you hold nothing (GDPR Art. 21(3), 28(3)(a)).",
 }
-"""What is asked, in words."""
+"""What is asked of who works on our instructions, in words."""
+INFORMS: Mapping[str, str] = {
+    "erasure": "They asked us to erase what we hold about them, and we do so, as far as the law"
+    " lets us (GDPR Art. 17, 19).",
+    "rectification": "Some of it was wrong, and we have corrected what we hold as said below (GDPR"
+    " Art. 16, 19).",
+    "restriction": "We have restricted what we hold about them: we keep it, and use it for nothing"
+    " (GDPR Art. 18, 19).",
+    "objection": "They object to direct marketing, and we use nothing of theirs for it any more"
+    " (GDPR Art. 21(3)).",
+}
+"""What who decides for themselves is told, by the right."""
 COPY_FIRST = (
     "We have also asked you for a copy of what you hold about them. Please send us that copy"
     " before you erase anything."
@@ -59,7 +76,7 @@ def instruction(
     document = as_json(said)
     listed = [statement.listed(DOCUMENT, document)]
     envelope = statement.signed(statement.written(INSTRUCTION, listed, said), signer)
-    paragraphs = [*_paragraphs(order, policy, link), _lines(person)]
+    paragraphs = [*_paragraphs(order, policy, link), _lines(person), *_right(person)]
     paragraphs.append(f"Case {order.case}, instruction {order.n}")
     text = "\n\n".join(paragraphs) + "\n"
     return Instruction(_subject(order, policy), text, document, envelope)
@@ -76,14 +93,40 @@ def _said(
         "right": order.right,
         "article": words.article(order.right),
         "asks": order.asks,
-        "says": ASKS[order.asks],
+        "says": _asks(order),
         "copy_first": order.copy_first,
         "reminder": order.reminder,
         "identifiers": [{"kind": it.kind, "value": it.value} for it in person.identifiers],
+        "changes": [{"datum": it.datum, "was": it.was, "to": it.to} for it in _changes(person)],
         "said_at": order.at,
         "answer_by": order.answer_by,
         "acknowledge": {"url": link, "until": order.expires_at} if link else None,
     }
+
+
+def _asks(order: InstructionOrdered) -> str:
+    if order.asks != "inform":
+        return ASKS[order.asks]
+    return (
+        "You have received personal data from us about the person below."
+        f" {INFORMS[order.right]} We inform you of that, since you decide for yourselves about what"
+        " you hold."
+    )
+
+
+def _changes(person: Sealed) -> tuple[SealedChange, ...]:
+    return person.changes if isinstance(person, SealedMeasure) else ()
+
+
+def _right(person: Sealed) -> Iterator[str]:
+    """What is right, and what it is to replace, a line each."""
+    lines = [
+        f"    {words.label(it.datum)}: {it.to}" + (f" (not {it.was})" if it.was else "")
+        for it in _changes(person)
+    ]
+    if lines:
+        yield "What is right:"
+        yield "\n".join(lines)
 
 
 def _subject(order: InstructionOrdered, policy: Policy) -> str:
@@ -100,7 +143,7 @@ def _paragraphs(order: InstructionOrdered, policy: Policy, link: str) -> Iterato
     yield wrapped(f"this is a message from {policy.controller}.")
     if order.reminder:
         yield wrapped(REMINDER)
-    yield wrapped(ASKS[order.asks])
+    yield wrapped(_asks(order))
     if order.copy_first:
         yield wrapped(COPY_FIRST)
     please = f"Please confirm by {words.day(order.answer_by)} that you have received this:"

@@ -13,22 +13,31 @@ from . import words
 WHAT: Mapping[str, str] = {
     r.COPY: "asked for a copy of what they hold about you for us",
     r.ERASE: "instructed to erase what they hold about you for us",
-    r.INFORM: "informed that you asked for erasure, since they decide for themselves",
+    "correct": "instructed to correct what they hold about you for us",
+    "restrict": "instructed to keep what they hold about you for us, and to use it for nothing",
+    "stop": "instructed to use nothing of yours for direct marketing",
+}
+INFORMED: Mapping[str, str] = {
+    "erasure": "informed that you asked for erasure, since they decide for themselves",
+    "rectification": "informed of what is right, since they decide for themselves",
+    "restriction": "informed that your data are restricted, since they decide for themselves",
+    "objection": "informed that you object to direct marketing, since they decide for themselves",
 }
 THEIR_WORD: Mapping[tuple[str, str], str] = {
     (r.COPY, r.RECEIVED): "What they send us, our Data Protection Officer passes on to you.",
     (r.COPY, r.DONE): "They sent us a copy, and it was passed on to you.",
-    (r.ERASE, r.RECEIVED): "That they received it is all they say: whether it is done, we do not"
-    " know.",
-    (r.ERASE, r.DONE): "They say that it is done. That is their word: we cannot look there.",
-    (r.INFORM, r.DONE): "They say that they have erased it. That is their word: we cannot look"
+    (r.INFORM, r.DONE): "They say that they have done the same. That is their word: we cannot look"
     " there.",
 }
+NOT_KNOWN = "That they received it is all they say: whether it is done, we do not know."
+SAID_DONE = "They say that it is done. That is their word: we cannot look there."
+
 HOLD_NOTHING = "They say that they hold nothing about you."
 WHY_NOT: Mapping[str, str] = {
     r.OWN_CONTROLLER: "Not asked: they decide for themselves about what they hold, and you can ask"
     " them for it directly.",
-    r.NOT_YET: "Not told yet: that follows once it is settled what is erased here.",
+    r.NOT_YET: "Not told yet: that follows once it is settled what is done here.",
+    r.NOT_CONCERNED: "Not told: it does not concern what they have.",
     r.OBSERVE_MODE: "Not told: our system erases nothing by itself at present.",
     r.NO_CONTACT: "Could not be told: we have no address for that.",
     r.NOTHING_TO_ASK_BY: "Could not be told: they know people by something that we do not"
@@ -71,7 +80,7 @@ def _heard(row: RecipientRow) -> Heard:
 
 
 def _sentences(row: RecipientRow) -> Iterator[str]:
-    what = WHAT.get(row.asks, "told")
+    what = WHAT.get(row.asks) or INFORMED.get(row.right, "told")
     match row.state:
         case r.NOT_TOLD:
             yield WHY_NOT.get(row.reason, NOT_TAKEN)
@@ -98,7 +107,8 @@ def _answered(row: RecipientRow) -> Iterator[str]:
     elif row.state == r.ACKNOWLEDGED:
         if row.says == r.RECEIVED:
             yield f"They confirmed{on} that they received it."
-        yield THEIR_WORD.get((row.asks, row.says), "")
+        usual = {r.DONE: SAID_DONE, r.RECEIVED: "" if row.asks == r.INFORM else NOT_KNOWN}
+        yield THEIR_WORD.get((row.asks, row.says), usual.get(row.says, ""))
     elif row.state == r.UNANSWERED:
         yield f"They have not answered. {BY_DPO}"
     else:

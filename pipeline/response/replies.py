@@ -14,7 +14,7 @@ from pipeline.case.rights import (
     PORTABILITY,
     RECTIFICATION,
     RESTRICTION,
-    RIGHTS,
+    searches,
 )
 from pipeline.policy import Policy
 from schemas.events import ResponseOrdered
@@ -163,11 +163,6 @@ def outcome(row: OutcomeRow, policy: Policy | None, catalogue: Mapping[str, str]
         return words.PROVED[row.kind]
     why = words.reason(row.reason, catalogue) if row.reason else ""
     return f"{words.UNPROVED.get(row.kind, words.UNPROVED['failed'])} {why}".strip()
-
-
-def searches(right: str) -> bool:
-    """Whether the systems are searched for a right."""
-    return right not in RIGHTS or RIGHTS[right].searches
 
 
 def _is_unknown(row: CoverageRow, right: str) -> bool:

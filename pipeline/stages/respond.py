@@ -12,7 +12,7 @@ from ..case.case import RESPONSE, Case
 from ..case.counted import counted
 from ..case.coverage import coverage, documents, found, identifiers, obligations, searched
 from ..case.orders import order_id, reissued
-from ..case.rights import COPYING, ERASURE
+from ..case.rights import COPYING, ERASURE, searches
 from ..case.rules import Given, Rules
 
 
@@ -55,7 +55,7 @@ def _ordered(
         due_at=case.due_at,
         policy=case.policy,
         head=b"",  # the ledger puts it in: it is the head before this very event
-        systems=searched(case, rules),
+        systems=searched(case, rules) if any(map(searches, rights)) else (),
         found=found(case),
         coverage=tuple(row for right in rights for row in coverage(case, right, rules)),
         obligations=obligations(case) if ERASURE in rights else (),
