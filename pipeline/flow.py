@@ -108,6 +108,7 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.ClockPaused,
     e.ClockResumed,
     e.ClaimWithdrawn,
+    e.LiftDecided,
 )
 """What people decide, at a console; `intake/roles.py` says who what."""
 
@@ -221,6 +222,9 @@ ROUTE: tuple[Step, ...] = (
             e.HoldingsLocated,
             e.TaskCompleted,
             e.MeasureTaken,
+            e.PlanApproved,
+            e.NoticeSent,
+            e.ClaimWithdrawn,
             e.FeeSettled,
             e.RequestsCompared,
             e.OrderDue,
@@ -317,6 +321,7 @@ ROUTE: tuple[Step, ...] = (
             e.ResponseSigned,
             e.RequestRefused,
             e.DeadlineExtended,
+            e.DecisionRecorded,
             e.InstructionFailed,
             e.RecipientOverdue,
             e.OrderDue,
@@ -413,7 +418,6 @@ FINAL: frozenset[type[Event]] = frozenset(
         e.CaseReported,
         e.KeyDestroyed,
         e.ConfirmationOverdue,
-        e.DecisionRecorded,
     }
 )
 """Read by people and other teams, and by the fold, but by no step."""

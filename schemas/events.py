@@ -355,6 +355,18 @@ class ItemTaken(Event):
     signature: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftDecided(Event):
+    """The DPO ends a restriction. The person is told why before it is lifted (GDPR Art. 18(3))."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
 # Decided.
 
 

@@ -123,6 +123,8 @@ class OutcomeRow:
     reason: str | None = None
     period: PeriodRow | None = None
     """Of what is kept until a date: how that is reckoned."""
+    restricted: str = ""
+    """Of what is kept: `restricted` if it is marked so that nobody uses it, or why not: a code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

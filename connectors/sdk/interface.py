@@ -319,6 +319,11 @@ class Restricted:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifted:
+    """Restricted no longer: the mark is off again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Suppressed:
     """No longer used for the purpose objected to."""
 
@@ -399,7 +404,15 @@ NOT_OFFERED = "not_offered"
 """The catalogue code of what a connector, or its vendor, has no means for."""
 
 Proved = (
-    Exported | Erased | Redacted | Anonymised | Rectified | Restricted | Suppressed | Unaffected
+    Exported
+    | Erased
+    | Redacted
+    | Anonymised
+    | Rectified
+    | Restricted
+    | Lifted
+    | Suppressed
+    | Unaffected
 )
 Dated = Expires | Blocked | Queued
 Open = Accepted | NeedsHuman | NotSupported | Failed

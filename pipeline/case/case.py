@@ -268,6 +268,17 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lifting:
+    """That a restriction ends, as a person decided; `lifting.py`."""
+
+    by: str
+    recorded: int = 0
+    """Number of the event that seals their reasons; 0 before it is there."""
+    told: bool = False
+    """Whether the person whom it protects was told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """Who sees to an item of the inbox, by their console."""
 
@@ -350,6 +361,8 @@ class Case:
     """By right and system: the holdings, or identifiers, of which it was told to take a measure."""
     measured: Mapping[Settled, OutcomeRow] = field(default_factory=dict)
     """What became of those, row by row; a system's own has no tag, and its name."""
+    lifting: Lifting | None = None
+    """That the restriction ends."""
     left: frozenset[bytes] = frozenset()
     """Holdings that the DPO leaves to a human."""
     orders: Mapping[Slot, Order] = field(default_factory=dict)

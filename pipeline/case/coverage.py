@@ -25,7 +25,7 @@ from . import measures, recipients
 from .case import MAX_DELTAS, MAX_ROUNDS, Case, Held, Known, Row, SystemState
 from .outcome import state as class_of
 from .plan import UNDECIDED
-from .planned import planned
+from .planned import RETAINED, planned
 from .rights import COPYING, ERASURE, PORTABILITY, RIGHTS, searches
 from .rules import Rules
 from .waiting import NOT_LOOKED
@@ -122,7 +122,7 @@ def regards(case: Case, right: str, held: Held, category: str) -> bool:
         return (held.system, held.kind, category) in case.portable
     row = RIGHTS.get(right)
     if row is not None and row.is_measure:
-        return measures.regards(case, right, category)
+        return measures.regards(case, right, held.tag, category)
     return searches(right)
 
 
@@ -281,7 +281,13 @@ def _erased(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
             why = _untouched(case, held, category)
             if why is not None and case.concerns(held.tag, category):
                 rows.setdefault((held.tag, category), why)
-    return {row: it for row, it in rows.items() if not case.is_out(row[0])}
+    return {
+        row: replace(it, restricted=measures.restricted(case, row, rules))
+        if it.kind == RETAINED
+        else it
+        for row, it in rows.items()
+        if not case.is_out(row[0])
+    }
 
 
 def _untouched(case: Case, held: Held, category: str) -> OutcomeRow | None:

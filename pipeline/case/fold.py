@@ -19,6 +19,7 @@ from . import (
     follow_up,
     inbox,
     lifecycle,
+    lifting,
     measures,
     orders,
     recipients,
@@ -337,7 +338,8 @@ def _of_what_waits(case: Case, rules: Rules) -> Case:
 
 
 def _recorded(case: Case, event: e.DecisionRecorded, rules: Rules) -> Case:
-    return taking.recorded(decisions.recorded(case, event, rules), event)
+    case = taking.recorded(decisions.recorded(case, event, rules), event)
+    return lifting.recorded(case, event)
 
 
 def _paused(case: Case, event: e.ClockPaused, _: Rules) -> Case:
@@ -378,6 +380,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.FeeSettled: decisions.fee_settled,
     e.ItemSettled: _item_settled,
     e.ItemTaken: taking.taken,
+    e.LiftDecided: lifting.decided,
     e.PeopleNeeded: _people_needed,
     e.SamePersonFound: same_person.person_found,
     e.RequestsCompared: same_person.requests_compared,

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.sdk.interface import Datum
+from connectors.sdk.interface import Datum, Right
 from schemas import events as e
 from schemas.records import DoneRow, OutcomeRow
 
 from ..policy import Policy
 from ..policy.applicable import used_for
 from .case import MEASURE, Case, Held, Row
+from .lifting import may_lift
 from .outcome import by_day, of_host
 from .outcome import state as class_of
-from .planned import OBSERVE_MODE
-from .rights import OBJECTION, PROVED_BY, RECTIFICATION, RESTRICTION, RIGHTS, Verb
+from .planned import OBSERVE_MODE, RETAINED
+from .rights import ERASURE, OBJECTION, PROVED_BY, RECTIFICATION, RESTRICTION, RIGHTS, Verb
 from .rules import Rules
 from .values import replace
 
@@ -53,19 +54,31 @@ class Measure:
 
 def to_take(case: Case, rules: Rules) -> Iterator[Measure]:
     """The measures that nobody was told of yet."""
-    if not case.verified or case.fee_awaited or case.comparing:
+    if not case.verified or case.fee_awaited or case.comparing or case.keyless:
         return
     for right in case.claims:
-        row = RIGHTS.get(right)
-        if row is None or not row.is_measure or not case.wants(right):
+        verb = _verb(case, right)
+        if verb == Verb.NONE:
             continue
         for system in systems(case, right, rules):
-            if not _is_able(system, right, rules) or _is_busy(case, right, system):
+            if not _is_able(system, verb, rules) or _is_busy(case, right, system):
                 continue
-            if right == OBJECTION:
+            if verb == Verb.OBJECT:
                 yield from _by_identifiers(case, system, rules)
             else:
-                yield from _of_holdings(case, right, system, row.verb)
+                yield from _of_holdings(case, right, system, verb)
+
+
+def _verb(case: Case, right: str) -> Verb:
+    """What is to be done for a right now, beside what its plan says."""
+    row = RIGHTS.get(right)
+    if right == RESTRICTION and may_lift(case):
+        return Verb.LIFT
+    if row is None or not case.wants(right):
+        return Verb.NONE
+    if right == ERASURE:  # what is kept is used for nothing else
+        return Verb.RESTRICT
+    return row.verb if row.is_measure else Verb.NONE
 
 
 def systems(case: Case, right: str, rules: Rules) -> Sequence[str]:
@@ -76,10 +89,13 @@ def systems(case: Case, right: str, rules: Rules) -> Sequence[str]:
     return sorted({it.system for it in case.held.values()})
 
 
-def regards(case: Case, right: str, category: str) -> bool:
-    """Whether a right is about this category of what is held."""
+def regards(case: Case, right: str, tag: bytes, category: str) -> bool:
+    """Whether a measure of a right is about a category of a holding."""
     if right == RECTIFICATION:
         return category in categories(case.data)
+    if right == ERASURE:
+        outcome = case.outcomes.get((tag, category))
+        return outcome is not None and outcome.kind == RETAINED
     return right == RESTRICTION
 
 
@@ -105,7 +121,7 @@ def rows(case: Case, right: str, rules: Rules, whose: OutcomeRow) -> Mapping[Row
         for held in case.held.values()
         if not case.is_out(held.tag)
         for category in held.categories
-        if regards(case, right, category)
+        if regards(case, right, held.tag, category)
     }
 
 
@@ -142,7 +158,7 @@ def _of_objection(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
 
 def ordered(case: Case, event: e.MeasureOrdered) -> Case:
     """What a system was told of counts as told, whatever becomes of it."""
-    key = event.right, event.system
+    key = _key(event.right, event.verb), event.system
     named = event.rows or event.identifiers
     told = case.measures.get(key, frozenset()).union(it.tag for it in named)
     return replace(case, measures={**case.measures, key: told})
@@ -160,16 +176,22 @@ def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
     return replace(case, measured=found)
 
 
+def _key(right: str, verb: str) -> str:
+    """What is told for a right; that something is lifted is told by itself."""
+    return verb if verb == Verb.LIFT else right
+
+
 def observed(case: Case, rules: Rules) -> Case:
     """The pipeline only looks: people have to do what is to be done."""
     for measure in to_take(case, rules):
-        key, tags = (measure.right, measure.system), [it.tag for it in measure.holdings]
+        key = _key(measure.right, measure.verb), measure.system
+        tags = [it.tag for it in measure.holdings]
         told = case.measures.get(key, frozenset()).union(tags, measure.identifiers)
         rows_of = [
             (held.tag, category)
             for held in measure.holdings
             for category in held.categories
-            if regards(case, measure.right, category)
+            if regards(case, measure.right, held.tag, category)
         ] or [(b"", measure.system)]
         measured = {(measure.right, row): OBSERVED for row in rows_of}
         case = replace(
@@ -198,12 +220,30 @@ def _outcome(case: Case, right: str, row: Row, system: str, rules: Rules) -> Out
     known = case.measured.get((right, row))
     if known is not None:
         return known
-    return NOT_TAKEN if _is_able(system, right, rules) else NOT_OFFERED
+    return NOT_TAKEN if _is_able(system, RIGHTS[right].verb, rules) else NOT_OFFERED
 
 
-def _is_able(system: str, right: str, rules: Rules) -> bool:
+def restricted(case: Case, row: Row, rules: Rules) -> str:
+    """Whether what an erasure keeps is marked: `restricted`, or as a code why not."""
+    known = case.measured.get((ERASURE, row))
+    if known is None:
+        able = _is_able(case.held[row[0]].system, Verb.RESTRICT, rules)
+        return "" if able else NOT_OFFERED.reason or ""
+    return known.kind if known.kind in PROVED_BY[Verb.RESTRICT] else known.reason or known.kind
+
+
+def _is_able(system: str, verb: str, rules: Rules) -> bool:
     able = rules.systems.get(system)
-    return able is not None and right in able.rights
+    return able is not None and _NEEDS.get(verb) in able.rights
+
+
+_NEEDS: Mapping[str, Right] = {
+    Verb.RECTIFY: Right.RECTIFICATION,
+    Verb.RESTRICT: Right.RESTRICTION,
+    Verb.LIFT: Right.RESTRICTION,
+    Verb.OBJECT: Right.OBJECTION,
+}
+"""What a connector must be able to do for each."""
 
 
 def _is_busy(case: Case, right: str, system: str) -> bool:
@@ -224,15 +264,22 @@ def _by_identifiers(case: Case, system: str, rules: Rules) -> Iterator[Measure]:
         yield Measure(right=OBJECTION, system=system, verb=Verb.OBJECT, identifiers=usable)
 
 
+def _is_due(case: Case, right: str, verb: str, held: Held, category: str) -> bool:
+    if verb != Verb.LIFT:
+        return regards(case, right, held.tag, category)
+    known = case.measured.get((right, (held.tag, category)))
+    return known is not None and known.kind == "restricted"
+
+
 def _of_holdings(case: Case, right: str, system: str, verb: str) -> Iterator[Measure]:
-    told = case.measures.get((right, system), frozenset())
+    told = case.measures.get((_key(right, verb), system), frozenset())
     new = tuple(
         held
         for held in case.held.values()
         if held.system == system
         and held.tag not in told
         and case.is_ours(held.tag)
-        and any(regards(case, right, it) for it in held.categories)
+        and any(_is_due(case, right, verb, held, it) for it in held.categories)
     )
     if new:
         yield Measure(right=right, system=system, verb=verb, holdings=new)

@@ -16,6 +16,7 @@ from connectors.sdk.interface import (
     Expires,
     Exported,
     Failed,
+    Lifted,
     NeedsHuman,
     NotSupported,
     Outcome,
@@ -40,6 +41,7 @@ _PROVED: Mapping[str, type[Outcome]] = {
     "anonymised": Anonymised,
     "rectified": Rectified,
     "restricted": Restricted,
+    "lifted": Lifted,
     "suppressed": Suppressed,
     "unaffected": Unaffected,
 }

@@ -50,6 +50,8 @@ class Verb(StrEnum):
     ERASE = "erase"
     RECTIFY = "rectify"
     RESTRICT = "restrict"
+    LIFT = "lift"
+    """To take off what `RESTRICT` set."""
     OBJECT = "object_to"
 
 
@@ -57,6 +59,7 @@ PROVED_BY: Mapping[str, frozenset[str]] = {
     Verb.ERASE: frozenset({"erased", "redacted", "anonymised", "unaffected"}),
     Verb.RECTIFY: frozenset({"rectified", "unaffected"}),
     Verb.RESTRICT: frozenset({"restricted", "unaffected"}),
+    Verb.LIFT: frozenset({"lifted", "unaffected"}),
     Verb.OBJECT: frozenset({"suppressed"}),
 }
 """The outcomes of each that count as proved, once a fresh look shows them."""

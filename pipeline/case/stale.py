@@ -7,7 +7,7 @@ from datetime import datetime
 from schemas import events as e
 from schemas.events import Event
 
-from . import inbox, recipients
+from . import inbox, lifting, recipients
 from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
@@ -47,12 +47,18 @@ def _of_request(case: Case, event: Event) -> str:
             return _not_confirmed(case, event)
         case e.FeeSettled() if not event.proposal or event.proposal != case.fee_awaited:
             return "no such fee is waited for"
-        case e.ClaimWithdrawn() if not case.wants(event.right):
-            return NO_LONGER_ASKED
-        case e.ClaimWithdrawn() if not case.claims[event.right].active:
-            return "that is answered already"
+        case e.LiftDecided():
+            return lifting.objection(case)
+        case e.ClaimWithdrawn():
+            return _not_withdrawn(case, event.right)
         case _:
             return ""
+
+
+def _not_withdrawn(case: Case, right: str) -> str:
+    if not case.wants(right):
+        return NO_LONGER_ASKED
+    return "" if case.claims[right].active else "that is answered already"
 
 
 def _not_confirmed(case: Case, event: e.RequestRefused | e.FeeAsked) -> str:

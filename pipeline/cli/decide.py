@@ -7,7 +7,7 @@ from rich.table import Table
 
 from connectors.sdk import wall_clock
 from pipeline import app
-from pipeline.case import inbox
+from pipeline.case import inbox, lifting
 from pipeline.case.case import Case
 from pipeline.case.decisions import DONE, IDENTITY_FAILURE, NOT_POSSIBLE
 from pipeline.case.graph import HandleError, Node, graph
@@ -185,6 +185,26 @@ async def change(
     event = e.PlanChanged(case=known.id, by=who.name, digest=known.plan.digest, leave=tags)
     await decided(settings, who, event, says, evidence)
     told(known, f"{len(tags)} records are left to a person", as_json=as_json)
+
+
+@decide.command()
+@click.argument("case")
+@click.option("--says", required=True, help="Your reasons: the person reads them.")
+@evidence
+@as_person
+@console.as_json
+@console.command
+async def lift(case: str, says: str, evidence: str, *, who: Who, as_json: bool) -> None:
+    """End the restriction of CASE: its person is told why, and then the marks are taken off.
+
+    What they ask for otherwise goes on. They hear once more when it is done.
+    """
+    settings = console.load()
+    known = await opened(settings, case)
+    if why := lifting.objection(known):
+        raise click.ClickException(why)
+    await decided(settings, who, e.LiftDecided(case=known.id, by=who.name), says, evidence)
+    told(known, "the restriction ends, once its person is told", as_json=as_json)
 
 
 @decide.command(name="list")

@@ -81,7 +81,7 @@ def check_words(event: Event, actor: Actor) -> None:
     match event:
         case e.RefusalProposed() if not (says and shows):
             raise RefusedError("refused_without_reasons_and_evidence")
-        case e.IdentityRejected() if not says:
+        case e.IdentityRejected() | e.LiftDecided() if not says:
             raise RefusedError("decided_without_reasons")
         case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
             raise RefusedError("settled_without_evidence")

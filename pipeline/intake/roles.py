@@ -46,6 +46,7 @@ MAY: Mapping[Role, frozenset[type[Event]]] = {
         e.ClockPaused,
         e.ClockResumed,
         e.ClaimWithdrawn,
+        e.LiftDecided,
         e.RecipientAcknowledged,
     },
     Role.REVIEWER: OF_PLANS | OF_ITEMS | {e.ClaimWithdrawn, e.RefusalProposed},

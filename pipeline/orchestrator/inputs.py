@@ -51,6 +51,7 @@ DECISIONS = (
     | e.ClockPaused
     | e.ClockResumed
     | e.ClaimWithdrawn
+    | e.LiftDecided
     | e.RecipientAcknowledged
 )
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
+from pipeline.case.lifting import LIFTING
 from pipeline.case.rights import RECTIFICATION
 from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK
@@ -48,7 +49,7 @@ CASE_OPENED = 2
 """Number of the event that seals the person."""
 CLEAR = frozenset(map(event_name, (e.KeyDestroyed, e.ObligationDue, e.ObligationClosed)))
 """What stays readable on the ledger's topic: a restored register must learn it without the key."""
-REASONED = frozenset({"refused", "fee_asked"})
+REASONED = frozenset({"refused", "fee_asked", LIFTING})
 """Notices that bring the reasons which a person wrote down."""
 
 
@@ -275,9 +276,17 @@ def _of_notice(case: Case, event: e.NoticeOrdered, opened: Opened, token: str) -
 
 def _reasons(case: Case, event: e.NoticeOrdered, opened: Opened) -> str:
     """Why a request is refused or costs something, in the words of who proposed it."""
+    recorded = _recorded(case, event)
+    return opened.actors[recorded].says if recorded else ""
+
+
+def _recorded(case: Case, event: e.NoticeOrdered) -> int:
+    """The number of the event that seals the reasons which a notice brings; 0 if it brings none."""
+    if event.kind == LIFTING:
+        return 0 if case.lifting is None else case.lifting.recorded
     if event.kind not in REASONED or case.proposal is None:
-        return ""
-    return opened.actors[case.proposal.recorded].says
+        return 0
+    return case.proposal.recorded
 
 
 async def load_reasons(
@@ -286,7 +295,7 @@ async def load_reasons(
     """Open the words that a notice brings, unless they are open."""
     if not isinstance(event, e.NoticeOrdered) or event.kind not in REASONED:
         return
-    number = 0 if case.proposal is None else case.proposal.recorded
+    number = _recorded(case, event)
     if not number or number in opened.actors:
         return
     chosen = select(ledger).where(ledger.c.case_id == case.id, ledger.c.number == number)

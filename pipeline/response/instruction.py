@@ -29,8 +29,8 @@ ASKS: Mapping[str, str] = {
     " below is wrong. We instruct you to correct it as said below, copies at those who work for you"
     " included, and to tell us when it is done, or that you hold nothing (GDPR Art. 28(3)(a)).",
     "restrict": "You process personal data for us. We instruct you to restrict all that you hold"
-    " for us about the person below: keep it, use it for nothing, and tell us when it is marked so, or"
-    " that you hold nothing (GDPR Art. 4(3), 28(3)(a)).",
+    " for us about the person below: keep it, use it for nothing, and tell us when it is marked so,"
+    " or that you hold nothing (GDPR Art. 4(3), 28(3)(a)).",
     "stop": "You process personal data for us. The person below objects to direct marketing. We"
     " instruct you to use nothing of theirs for it from now on, nor to profile them for it, and to"
     " tell us when that is so, or that you hold nothing (GDPR Art. 21(3), 28(3)(a)).",

@@ -12,7 +12,13 @@ from . import words
 
 
 def says(row: OutcomeRow, policy: Policy | None) -> str:
-    """Why it stays and for how long; without the policy, as a report says it, by the rule's id."""
+    """Why it stays, for how long, and whether it is marked there; without the policy, as a report
+    says it, by the rule's id.
+    """
+    return f"{_why(row, policy)} {words.MARKED.get(row.restricted, words.NOT_MARKED)}"
+
+
+def _why(row: OutcomeRow, policy: Policy | None) -> str:
     rules: dict[str, Retention] = {it.id: it for it in policy.retention} if policy else {}
     rule = rules.get(row.rule or "")
     if rule is None:

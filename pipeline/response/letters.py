@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.case.lifting import LIFTING
 from schemas.events import NoticeOrdered
 
 from . import dates, words
@@ -37,6 +38,7 @@ SUBJECTS = {
     "reminder": "An answer is due soon",
     "escalation": "Urgent: an answer is due in days",
     "late": "Urgent: an answer is late",
+    "lifting": "The restriction of your data ends",
     "recipient": "A recipient could not be told, or does not answer",
 }
 
@@ -79,7 +81,9 @@ class Letters:
         """
         if order.kind not in SUBJECTS:
             raise UnknownNoticeError(order.kind)
-        if order.kind in REASONED and not (says.strip() and order.reason in words.JUSTIFICATIONS):
+        if order.kind in REASONED and order.reason not in words.JUSTIFICATIONS:
+            raise UnknownNoticeError(order.kind)
+        if order.kind in {*REASONED, LIFTING} and not says.strip():
             raise UnknownNoticeError(order.kind)
         shown = {
             **self._ours,

@@ -262,6 +262,9 @@ def _of_restriction(told: _Told) -> Iterator[str]:
     if not told.counts.total():
         yield NOTHING_IN_THEM
         return
+    if any(it.outcome.kind == "lifted" for it in told.order.coverage if it.right == RESTRICTION):
+        yield "The restriction has ended, as we told you before. What became of it stands below."
+        return
     yield f"Of the {items} in them, {_became(told, RESTRICTION)}."
     yield (
         "What is restricted we only store. Anything else we do with it only if you agree, for legal"

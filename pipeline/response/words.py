@@ -64,6 +64,7 @@ PROVED: Mapping[str, str] = {
     "anonymised": "Made anonymous. We looked again afterwards, and it no longer names you.",
     "rectified": "It says what you told us. We read it again afterwards.",
     "restricted": "Kept, but marked so that nobody uses it. We read the mark again afterwards.",
+    "lifted": "Restricted no longer. We read it again afterwards, and the mark was off.",
     "suppressed": "No longer used for what you objected to. We looked again afterwards.",
     "unaffected": "We read it, and nothing of what you want changed is there.",
 }
@@ -168,10 +169,18 @@ UNDATED: Mapping[str, str] = {
 }
 """Why what is kept has no date."""
 RESTRICTED = (
-    "What is kept may be used for nothing else. No system marks it so as yet: nothing in them"
-    " prevents another use."
+    "What is kept may be used for nothing else (GDPR Art. 18(2)). Each line says whether the system"
+    " marks it so."
 )
-"""How far what is kept is restricted, said wherever something is."""
+"""That what is kept is restricted, said wherever something is."""
+MARKED: Mapping[str, str] = {
+    "restricted": "It is marked there so that nobody uses it.",
+    "unaffected": "It is gone by now.",
+    "not_offered": "The system has no mark for that: nothing there prevents another use.",
+    "": "It is not marked yet.",
+}
+"""Whether what is kept is marked, by `OutcomeRow.restricted`."""
+NOT_MARKED = "It could not be marked there: nothing prevents another use."
 OTHER_REASON = "The system could not do it."
 _NAME = re.compile(r"[A-Za-z0-9_. -]+")
 _LONGEST_NAME = 200

@@ -41,7 +41,7 @@ from ..case.coverage import coverage, found, outcome_of
 from ..case.follow_up import packed, put_off
 from ..case.plan import UNDECIDED
 from ..case.planned import planned, systems_to_act
-from ..case.rights import TABLE, Row
+from ..case.rights import ERASURE, TABLE, Row
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -112,6 +112,8 @@ def _is_over(case: Case, row: Row, rules: Rules) -> bool:
 def _acted(case: Case, rules: Rules) -> bool:
     """Whether no attempt is left: every order answered, every decision carried out."""
     if case.under_way(TASK) or case.waiting or case.checking or case.awaits:
+        return False
+    if not measures.is_over(case, ERASURE, rules):
         return False
     plan = case.plan
     if plan is not None and plan.state == "approved":

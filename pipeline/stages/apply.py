@@ -12,6 +12,7 @@ from connectors.sdk.interface import (
     Datum,
     Failed,
     Holding,
+    Lifted,
     NeedsHuman,
     Outcome,
     Rectified,
@@ -114,22 +115,27 @@ class _Measure:
                 return dict.fromkeys(row.categories, NOTHING)
             if self._order.verb == Verb.RECTIFY:
                 return await self._rectified(holding, row, before)
-            if self._order.verb == Verb.RESTRICT:
-                return dict.fromkeys(row.categories, await self._restricted(holding, row, before))
+            if self._order.verb in {Verb.RESTRICT, Verb.LIFT}:
+                return dict.fromkeys(row.categories, await self._marked(holding, row, before))
         except GaveUpError as error:
             return dict.fromkeys(row.categories, Failed(error.reason))
         return dict.fromkeys(row.categories, UNKNOWN_VERB)
 
-    async def _restricted(self, holding: Holding, row: MeasureRow, before: Standing) -> Outcome:
-        if before.restricted:
-            return Restricted()
+    async def _marked(self, holding: Holding, row: MeasureRow, before: Standing) -> Outcome:
+        """Set the mark, or take it off."""
+        lift = self._order.verb == Verb.LIFT
+        done = Lifted() if lift else Restricted()
+        if before.restricted != lift:
+            return done
         with effect(self._name(row.tag)):
-            said = await self._vendor.restrict(holding, lift=False)
+            said = await self._vendor.restrict(holding, lift=lift)
         crash.passing("host.after-measure")
-        if not isinstance(said, Restricted):
+        if not isinstance(said, Restricted | Lifted):
             return said
         after = await self._vendor.standing(holding)
-        return said if after is None or after.restricted else NOT_SHOWN
+        if after is None:
+            return NOTHING
+        return done if after.restricted != lift else NOT_SHOWN
 
     async def _rectified(self, holding: Holding, row: MeasureRow, before: Standing) -> Became:
         became = {datum: _stands(change, before) for datum, change in self._changes}

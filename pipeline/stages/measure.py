@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from schemas.events import (
+    ClaimWithdrawn,
     Event,
     FeeSettled,
     HoldingsLocated,
@@ -18,7 +19,9 @@ from schemas.events import (
     MeasureOrdered,
     MeasuresObserved,
     MeasureTaken,
+    NoticeSent,
     OrderDue,
+    PlanApproved,
     RequestsCompared,
     TaskCompleted,
     WhoseDecided,
@@ -39,6 +42,9 @@ _CAUSES = (
     HoldingsLocated,
     TaskCompleted,
     MeasureTaken,
+    PlanApproved,
+    NoticeSent,
+    ClaimWithdrawn,
     FeeSettled,
     RequestsCompared,
 )
@@ -80,5 +86,5 @@ def _ordered(  # noqa: PLR0917  an order's whole content
 
 
 def _row(case: Case, right: str, held: Held) -> MeasureRow:
-    about = (it for it in sorted(held.categories) if regards(case, right, it))
+    about = (it for it in sorted(held.categories) if regards(case, right, held.tag, it))
     return MeasureRow(tag=held.tag, kind=held.kind, categories=tuple(about))
