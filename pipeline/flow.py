@@ -223,6 +223,7 @@ ROUTE: tuple[Step, ...] = (
             e.TaskCompleted,
             e.MeasureTaken,
             e.PlanApproved,
+            e.PlanObserved,
             e.NoticeSent,
             e.ClaimWithdrawn,
             e.FeeSettled,
@@ -362,6 +363,7 @@ ROUTE: tuple[Step, ...] = (
         where=Where.DECIDE,
         reads=(
             e.ClaimSettled,
+            e.MeasureTaken,
             e.ResponseSigned,
             e.NoticeSent,
             e.NoticeFailed,

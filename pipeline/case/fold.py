@@ -26,7 +26,7 @@ from . import (
     same_person,
     taking,
 )
-from .case import Case, Claim, Known, Plan
+from .case import SEARCH, Case, Claim, Known, Plan
 from .counted import redated
 from .deadline import Pause
 from .identifiers import BY_DPO, LINK, VOUCHED, identified, proved_by, rejudged
@@ -174,6 +174,8 @@ def _withdrawn(case: Case, event: e.ClaimWithdrawn, _: Rules) -> Case:
     case = _closed(case, "withdrawn", (event.right,))
     if not case.wants(ERASURE):
         case = orders.stopped(case, orders.ERASING)
+    if not case.searches:
+        case = orders.stopped(case, frozenset({SEARCH}))
     case = orders.called_back(case)
     if any(case.wants(it) for it in case.claims):
         return case

@@ -53,6 +53,15 @@ class Measure:
 
 
 def to_take(case: Case, rules: Rules) -> Iterator[Measure]:
+    """The measures to order now: one after the other in each system, since one may undo another."""
+    busy = {it.slot[1] for it in case.under_way(MEASURE)}
+    for measure in due(case, rules):
+        if measure.system not in busy:
+            busy.add(measure.system)
+            yield measure
+
+
+def due(case: Case, rules: Rules) -> Iterator[Measure]:
     """The measures that nobody was told of yet."""
     if not case.verified or case.fee_awaited or case.comparing or case.keyless:
         return
@@ -61,7 +70,7 @@ def to_take(case: Case, rules: Rules) -> Iterator[Measure]:
         if verb == Verb.NONE:
             continue
         for system in systems(case, right, rules):
-            if not _is_able(system, verb, rules) or _is_busy(case, right, system):
+            if not _is_able(system, verb, rules):
                 continue
             if verb == Verb.OBJECT:
                 yield from _by_identifiers(case, system, rules)
@@ -106,8 +115,10 @@ def categories(data: Sequence[str]) -> frozenset[str]:
 
 def is_over(case: Case, right: str, rules: Rules) -> bool:
     """Whether nothing of a right is still to be ordered or under way."""
-    waits = any(it.right == right for it in to_take(case, rules))
-    return not waits and not any(_is_of(it.ordered, right) for it in case.under_way(MEASURE))
+    if any(it.right == right for it in due(case, rules)):
+        return False
+    under_way = (it.ordered for it in case.under_way(MEASURE))
+    return not any(isinstance(it, e.MeasureOrdered) and it.right == right for it in under_way)
 
 
 def rows(case: Case, right: str, rules: Rules, whose: OutcomeRow) -> Mapping[Row, OutcomeRow]:
@@ -183,7 +194,7 @@ def _key(right: str, verb: str) -> str:
 
 def observed(case: Case, rules: Rules) -> Case:
     """The pipeline only looks: people have to do what is to be done."""
-    for measure in to_take(case, rules):
+    for measure in due(case, rules):
         key = _key(measure.right, measure.verb), measure.system
         tags = [it.tag for it in measure.holdings]
         told = case.measures.get(key, frozenset()).union(tags, measure.identifiers)
@@ -246,15 +257,6 @@ _NEEDS: Mapping[str, Right] = {
 """What a connector must be able to do for each."""
 
 
-def _is_busy(case: Case, right: str, system: str) -> bool:
-    """Whether a measure of this right is under way there: one after the other."""
-    return any(it.slot[1] == system and _is_of(it.ordered, right) for it in case.under_way(MEASURE))
-
-
-def _is_of(ordered_: e.Event, right: str) -> bool:
-    return isinstance(ordered_, e.MeasureOrdered) and ordered_.right == right
-
-
 def _by_identifiers(case: Case, system: str, rules: Rules) -> Iterator[Measure]:
     """By everything that is theirs, once anything of it is new there."""
     if not is_marketing(case, rules.policy_of(case.policy)):
@@ -268,7 +270,14 @@ def _is_due(case: Case, right: str, verb: str, held: Held, category: str) -> boo
     if verb != Verb.LIFT:
         return regards(case, right, held.tag, category)
     known = case.measured.get((right, (held.tag, category)))
-    return known is not None and known.kind == "restricted"
+    return known is not None and known.kind == "restricted" and not _is_kept(case, held)
+
+
+def _is_kept(case: Case, held: Held) -> bool:
+    """Whether it is to stay marked, because an erasure keeps some of it."""
+    return case.wants(ERASURE) and any(
+        regards(case, ERASURE, held.tag, it) for it in held.categories
+    )
 
 
 def _of_holdings(case: Case, right: str, system: str, verb: str) -> Iterator[Measure]:

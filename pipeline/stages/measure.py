@@ -6,7 +6,6 @@ what cannot.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from schemas.events import (
@@ -22,6 +21,7 @@ from schemas.events import (
     NoticeSent,
     OrderDue,
     PlanApproved,
+    PlanObserved,
     RequestsCompared,
     TaskCompleted,
     WhoseDecided,
@@ -43,6 +43,7 @@ _CAUSES = (
     TaskCompleted,
     MeasureTaken,
     PlanApproved,
+    PlanObserved,
     NoticeSent,
     ClaimWithdrawn,
     FeeSettled,
@@ -55,15 +56,15 @@ def measure(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
     if isinstance(event, OrderDue):
         yield from reissued(case, event.order, MeasureOrdered, given.now, rules)
     elif isinstance(event, _CAUSES):
-        due = list(to_take(case, rules))
-        if due and given.brake.observe:
+        now = list(to_take(case, rules))
+        if now and given.brake.observe:
             yield MeasuresObserved(case=case.id)
             return
-        numbers = Counter({it.system: case.next_n(MEASURE, it.system) for it in due})
-        for it in due:
-            for portion in portions(it.holdings) if it.holdings else [[]]:
-                yield _ordered(case, it, portion, numbers[it.system], rules, given)
-                numbers[it.system] += 1
+        for it in now:
+            first = case.next_n(MEASURE, it.system)
+            cut = portions(it.holdings) if it.holdings else [[]]
+            for n, portion in enumerate(cut, first):
+                yield _ordered(case, it, portion, n, rules, given)
 
 
 def _ordered(  # noqa: PLR0917  an order's whole content

@@ -10,6 +10,7 @@ from schemas.events import (
     Event,
     InstructionFailed,
     InstructionSent,
+    MeasureTaken,
     NoticeFailed,
     NoticeOrdered,
     NoticeSent,
@@ -30,6 +31,7 @@ from .notify import DPO
 
 _CAUSES = (
     ClaimSettled,
+    MeasureTaken,
     ResponseSigned,
     InstructionSent,
     InstructionFailed,

@@ -280,9 +280,9 @@ def go(run: Run, random: Random, claims: tuple[str, ...]) -> Case:
         elif case.plan is not None and case.plan.state == "asked":
             approved = e.PlanApproved(case=CASE, by="cli", digest=case.plan.digest)
             orders += run.take(approved, uuid5(CASE, f"approved {case.plan.n}"))
-        elif case.waiting:
+        elif case.waiting and case.wants("erasure"):
             orders += run.wait(timedelta(minutes=random.choice([1, 10, 60])))
-        elif case.under_way() or turns(case) or any(not it.final for it in case.systems.values()):
+        elif case.under_way() or turns(case) or (case.searches and not case.searched()):
             orders += run.wait(timedelta(hours=1))
         else:
             return case
@@ -379,10 +379,11 @@ def _unproved(made: Changing, case: Case) -> Iterator[str]:
 def _untold(run: Run, case: Case) -> Iterator[str]:
     if said := broken(case, run.rules):
         yield f"the sums differ: {said}"
-    now = {right: coverage(case, right, run.rules) for right in case.claims}
+    settled = {right: it for right, it in case.claims.items() if it.state != "withdrawn"}
+    now = {right: coverage(case, right, run.rules) for right in settled}
     yield from (
         f"{it.right} was settled otherwise"
-        for it in case.claims.values()
+        for it in settled.values()
         if it.coverage != now[it.right]
     )
     reports = run.of(e.CaseReported)

@@ -248,6 +248,7 @@ def test_the_report_shows_where_it_was_read() -> None:
     assert text == (
         "Kept under the rule bizxpert.basic-customer-record."
         " last_charge 2025-03-04 (stripe: charge.created) + 6 years = 2031-03-04"
+        " It is not marked yet."
     )
 
 

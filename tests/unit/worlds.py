@@ -36,7 +36,12 @@ CASE = UUID("5f2d7c1e-8a34-4b76-9c0d-2f1e6a7b8c90")
 
 
 TRUSTED = "our_other_address"
-MEASURED = {"restrict": "restricted", "rectify": "rectified", "object_to": "suppressed"}
+MEASURED = {
+    "restrict": "restricted",
+    "lift": "lifted",
+    "rectify": "rectified",
+    "object_to": "suppressed",
+}
 """What a host says of a measure that holds, by its verb."""
 
 
@@ -221,7 +226,9 @@ class World:
         for row in order.rows:
             thing = by_tag[row.tag]
             kind = MEASURED[order.verb] if thing.categories else "unaffected"
-            if thing.categories:
+            if order.verb == "lift":
+                thing.marks.discard("restrict")
+            elif thing.categories:
                 thing.marks.add(order.verb)
             done += [
                 DoneRow(tag=row.tag, category=category, outcome=OutcomeRow(kind=kind))

@@ -1,0 +1,83 @@
+"""Every right, in any order, with any other, withdrawn at any time: all settle, and sums hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from uuid import UUID, uuid5
+
+import pytest
+
+from pipeline.case.case import Case
+from pipeline.case.measures import to_take
+from pipeline.case.rights import RIGHTS
+from schemas import events as e
+from schemas.events import Event
+from tests.unit.test_decider_under_change import CHAOS, KINDS, Changing, Chaos, faults, go, world
+from tests.unit.worlds import CASE, Run, tag, told_nobody
+
+SEEDS = 25
+EVERY = tuple(RIGHTS)
+
+
+class Withdrawing(Run):
+    """The person takes one right back while the case is under way, and answers come twice."""
+
+    random = Random(0)
+    taken_back = ""
+
+    def take(self, event: Event, event_id: UUID) -> list[Event]:
+        orders = super().take(event, event_id)
+        assert super().take(event, event_id) == []
+        case = self.case
+        if case is None or self.taken_back or self.random.random() > 0.05:
+            return orders
+        active = [it.right for it in case.claims.values() if it.active]
+        if case.verified and len(active) > 1:
+            self.taken_back = self.random.choice(active)
+            event = e.ClaimWithdrawn(
+                case=CASE, by="cli", right=self.taken_back, together=(self.taken_back,)
+            )
+            orders += super().take(event, uuid5(CASE, f"withdrawn {self.taken_back}"))
+        return orders
+
+
+@pytest.mark.parametrize("chaos", CHAOS.values(), ids=CHAOS)
+def test_any_rights_together_settle_and_nothing_is_said_that_is_not(chaos: Chaos) -> None:
+    for seed in range(SEEDS):
+        random = Random(seed)
+        claims = tuple(random.sample(EVERY, random.randrange(1, len(EVERY) + 1)))
+        made = world(random, chaos, must_copy="access" in claims)
+        run = Withdrawing(made, rules=told_nobody(*KINDS))
+        run.random = Random(seed)
+        case = go(run, random, claims)
+        copies = made.uncopied if run.taken_back == "access" else []
+        made.uncopied = [it for it in made.uncopied if it not in copies]
+        wrong = [*faults(run, made, case), *untrue(made, case)]
+        if run.taken_back == "erasure":  # nothing comes back by itself any more
+            wrong = [it for it in wrong if "not owed" not in it]
+        assert not wrong, f"seed {seed}, {claims}, but {run.taken_back}: {wrong}"
+        assert not list(to_take(case, run.rules))
+
+
+def untrue(made: Changing, case: Case) -> Iterator[str]:
+    """What is said of a measure and is not so at the vendor."""
+    by_tag = {tag(it.name): it for things in made.things.values() for it in things}
+    for (right, (named, category)), outcome in case.measured.items():
+        if outcome.kind == "restricted" and "restrict" not in by_tag[named].marks:
+            yield f"{right}: {category} is said to be restricted"
+        if outcome.kind == "rectified" and "rectify" not in by_tag[named].marks:
+            yield f"{right}: {category} is said to be corrected"
+        if outcome.kind == "suppressed" and category not in made.stopped:
+            yield f"{right}: {category} is said to have stopped"
+    withdrawn = case.claims.get("restriction")
+    if withdrawn is not None and withdrawn.state == "withdrawn" and "erasure" not in case.claims:
+        marked = [it.name for it in by_tag.values() if "restrict" in it.marks]
+        if marked:
+            yield f"still marked, though taken back: {marked}"
+
+
+def test_every_row_of_the_table_is_asked_for_somewhere() -> None:
+    run = Run(world(Random(1), Chaos(), must_copy=True), rules=told_nobody(*KINDS))
+    case = go(run, Random(1), EVERY)
+    assert {it.right for it in case.claims.values() if it.settled_at} == set(EVERY)
