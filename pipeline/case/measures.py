@@ -172,7 +172,22 @@ def ordered(case: Case, event: e.MeasureOrdered) -> Case:
     key = _key(event.right, event.verb), event.system
     named = event.rows or event.identifiers
     told = case.measures.get(key, frozenset()).union(it.tag for it in named)
-    return replace(case, measures={**case.measures, key: told})
+    case = replace(case, measures={**case.measures, key: told})
+    return _unmarked(case, event) if event.verb == Verb.LIFT else case
+
+
+def _unmarked(case: Case, event: e.MeasureOrdered) -> Case:
+    """What is lifted is not marked for an erasure either: if that keeps it, it is marked anew."""
+    lifted, key = {it.tag for it in event.rows}, (ERASURE, event.system)
+    return replace(
+        case,
+        measures={**case.measures, key: case.measures.get(key, frozenset()) - lifted},
+        measured={
+            (right, row): it
+            for (right, row), it in case.measured.items()
+            if right != ERASURE or row[0] not in lifted
+        },
+    )
 
 
 def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:

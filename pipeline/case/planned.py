@@ -188,13 +188,22 @@ def untold(case: Case) -> tuple[str, ...]:
     if plan is None or plan.state != "approved" or not case.wants(ERASURE) or case.fee_awaited:
         return ()
     waiting = sorted(systems_to_act(case, plan.rows) - plan.ordered)
-    return tuple(it for it in waiting if not case.copies or _handed_over(case, it))
+    return tuple(it for it in waiting if _handed_over(case, it) or not _is_to_copy(case, it))
 
 
 def turn_id(case: Case, system: str) -> UUID:
     """What the clock names a system's turn by, under the current plan."""
     n = 0 if case.plan is None else case.plan.n
     return uuid5(case.id, f"{system}/turn/{n}")
+
+
+def _is_to_copy(case: Case, system: str) -> bool:
+    """Whether a copy is asked for of anything that the plan erases in a system."""
+    return case.copies and any(
+        case.is_to_copy(system, case.held[tag].kind, category)
+        for tag, categories in to_erase(case, system).items()
+        for category in categories
+    )
 
 
 def _handed_over(case: Case, system: str) -> bool:
