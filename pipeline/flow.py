@@ -222,6 +222,7 @@ ROUTE: tuple[Step, ...] = (
             e.HoldingsLocated,
             e.TaskCompleted,
             e.MeasureTaken,
+            e.ItemSettled,
             e.PlanApproved,
             e.PlanObserved,
             e.NoticeSent,

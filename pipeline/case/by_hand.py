@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from schemas import events as e
 from schemas.records import OutcomeRow
 
-from . import waiting
+from . import measures, waiting
 from .case import Case, Order, Settled
 from .coverage import NOT_ASKED, SYSTEM, UNASKED, ended
 from .decisions import NOT_POSSIBLE
-from .rights import ERASURE
+from .rights import ERASURE, RIGHTS, searches
 from .rules import Rules
 from .values import replace
 from .waiting import BLANK, GONE
@@ -29,6 +29,9 @@ def settled(case: Case, event: e.ItemSettled, rules: Rules) -> Case:
     rows = frozenset(meant(case, event, rules))
     if event.how == NOT_POSSIBLE:
         return _ended(case, rows, OutcomeRow(kind="not_possible", reason=event.reason))
+    row = RIGHTS.get(event.right)
+    if row is not None and row.is_measure and event.was not in measures.FOR_PEOPLE:
+        return measures.again(case, rows)
     if _can_look(event):
         return replace(case, checking=case.checking | rows)
     return _ended(case, rows, ATTESTED)
@@ -95,7 +98,7 @@ def after_search(case: Case, system: str) -> Case:
 
 def _can_look(event: e.ItemSettled) -> bool:
     """Whether the pipeline can see for itself. That a copy was handed over it cannot."""
-    if not event.right:
+    if not searches(event.right) or not event.right:
         return False
     if event.kind == SYSTEM:
         return event.was not in {NOT_ASKED, UNASKED}

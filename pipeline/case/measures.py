@@ -15,7 +15,7 @@ from schemas.records import DoneRow, OutcomeRow
 
 from ..policy import Policy
 from ..policy.applicable import used_for
-from .case import MEASURE, Case, Held, Row
+from .case import MEASURE, Case, Held, Row, Settled
 from .lifting import may_lift
 from .outcome import by_day, of_host
 from .outcome import state as class_of
@@ -164,6 +164,9 @@ def _of_objection(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
     return dict.fromkeys(((b"", it) for it in found or sorted(case.systems)), how)
 
 
+FOR_PEOPLE = frozenset({NOT_OFFERED, NOT_AVAILABLE, TO_WEIGH, UNKNOWN_PURPOSE})
+"""Outcomes that no connector can change: there is a person's word, and no more."""
+
 # What events change.
 
 
@@ -205,6 +208,22 @@ def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
 def _key(right: str, verb: str) -> str:
     """What is told for a right; that something is lifted is told by itself."""
     return verb if verb == Verb.LIFT else right
+
+
+def again(case: Case, rows_: frozenset[Settled]) -> Case:
+    """A person did these by hand: they are ordered once more, which begins with reading them."""
+    places = {
+        (right, case.held[tag].system if tag else category) for right, (tag, category) in rows_
+    }
+    tags = {tag for _, (tag, _) in rows_}
+    return replace(
+        case,
+        measured={it: outcome for it, outcome in case.measured.items() if it not in rows_},
+        measures={
+            key: told - tags if any(tags) else frozenset() if key in places else told
+            for key, told in case.measures.items()
+        },
+    )
 
 
 def observed(case: Case, rules: Rules) -> Case:

@@ -114,6 +114,7 @@ def _of_ids(policy: Policy) -> Iterator[Fault]:
         "recipients": [it.id for it in policy.recipients],
         "retention": [it.id for it in policy.retention],
         "documents": [it.id for it in policy.documents],
+        "automated": [it.id for it in policy.automated],
     }
     for kind, rows in ids.items():
         for row in rows:

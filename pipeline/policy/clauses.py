@@ -116,6 +116,8 @@ class Source:
 class Automated:
     """A decision that a machine alone takes (GDPR Art. 15(1)(h), 22)."""
 
+    id: str = ""
+    """A code; empty in files of before, which could not be asked about."""
     says: str
     logic: str
     meaning: str

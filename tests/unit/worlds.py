@@ -307,6 +307,8 @@ class Run:
     said: list[Said] = field(default_factory=list)
     rules: Rules = field(default_factory=rules)
     brake: Brake = field(default_factory=Brake)
+    roles: tuple[str, ...] = ()
+    """Of who decides."""
     others: tuple[UUID, ...] = ()
     """Other open cases of the person, as the register finds them when something is proved."""
 
@@ -316,7 +318,7 @@ class Run:
             return []
         self.seen.add(event_id)
         self.world.now = self.now
-        given = Given(now=self.now, brake=self.brake)
+        given = Given(now=self.now, brake=self.brake, roles=self.roles)
         if isinstance(event, e.RequestReceived):
             given = Given(
                 now=self.now,

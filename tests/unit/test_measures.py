@@ -1,0 +1,204 @@
+"""Measures: when they are ordered, what counts as proved, how a restriction ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid5
+
+import pytest
+
+from connectors.sdk.interface import Right
+from pipeline.case.brake import Brake
+from pipeline.case.decide import StaleError
+from pipeline.case.inbox import waiting
+from pipeline.policy.clauses import Automated
+from schemas import events as e
+from schemas.records import OutcomeRow
+from tests.unit.worlds import CASE, Run, Thing, World, small_world, tag, told_nobody
+
+
+def run(*claims: str, **given: object) -> Run:
+    made = Run(small_world(), rules=told_nobody(), **given)  # type: ignore[arg-type]
+    made.go(*claims)
+    return made
+
+
+def ordered(made: Run) -> list[tuple[str, str, str]]:
+    """(verb, right, system) of every measure, in their order."""
+    found = (it for it in made.of(e.MeasureOrdered) if isinstance(it, e.MeasureOrdered))
+    return [(it.verb, it.right, it.system) for it in found]
+
+
+def test_an_objection_to_marketing_takes_no_search_and_no_approval() -> None:
+    """GDPR Art. 21(3), 12(2): at once, and in every system that has anything for it."""
+    made = run("objection")
+    assert ordered(made) == [("object_to", "objection", "salesforce")]
+    assert not made.of(e.SearchOrdered)
+    assert not made.of(e.PlanMade)
+
+
+def test_a_word_for_another_thing_proves_nothing() -> None:
+    """A host that says `erased` of a restriction has not shown that anything is restricted."""
+    made = Run(small_world(), rules=told_nobody())
+    orders = made.start("restriction")
+    while orders:
+        order = orders.pop(0)
+        for event, event_id in made.answers(order):
+            said = event
+            if isinstance(event, e.MeasureTaken):
+                rows = (replace(it, outcome=OutcomeRow(kind="erased")) for it in event.done)
+                said = replace(event, done=tuple(rows))
+            orders += made.take(said, event_id)
+    assert made.case is not None
+    states = {it.outcome.reason for it in made.case.claims["restriction"].coverage}
+    assert states == {"not_proved"}
+
+
+def test_a_row_that_the_host_does_not_speak_of_is_open() -> None:
+    made = Run(small_world(), rules=told_nobody())
+    orders = made.start("restriction")
+    while orders:
+        for event, event_id in made.answers(orders.pop(0)):
+            said = replace(event, done=()) if isinstance(event, e.MeasureTaken) else event
+            orders += made.take(said, event_id)
+    assert made.case is not None
+    rows = made.case.claims["restriction"].coverage
+    assert {(it.state, it.outcome.reason) for it in rows} == {("open", "no_outcome")}
+
+
+def test_what_may_be_somebody_elses_is_not_touched() -> None:
+    things = [Thing("shared", "contact", {"contact"}, frozenset({"first"}), named=False)]
+    made = Run(World(things={"freshdesk": things}), rules=told_nobody())
+    made.world.failing = {"salesforce": "forbidden"}
+    case = made.go("restriction", "rectification")
+    assert ordered(made) == []
+    assert not things[0].marks
+    assert {it.outcome.reason for it in case.claims["restriction"].coverage} == {
+        "whose_is_it",
+        "forbidden",
+    }
+
+
+def test_a_pipeline_that_observes_changes_nothing_and_says_so() -> None:
+    made = run("restriction", "objection", "rectification", brake=Brake(observe=True))
+    assert ordered(made) == []
+    assert made.case is not None
+    reasons = {it.outcome.reason for claim in made.case.claims.values() for it in claim.coverage}
+    assert reasons == {"observe_mode"}
+
+
+def test_no_hold_stops_what_can_be_taken_back() -> None:
+    """A hold is about erasing. An objection is carried out at once (GDPR Art. 21(3))."""
+    made = run("restriction", "objection", brake=Brake(held=frozenset({"freshdesk", "salesforce"})))
+    assert {verb for verb, _, _ in ordered(made)} == {"restrict", "object_to"}
+
+
+def test_it_is_lifted_only_once_the_person_was_told() -> None:
+    """GDPR Art. 18(3)."""
+    made = run("restriction")
+    marked = [it for things in made.world.things.values() for it in things if it.marks]
+    assert marked
+    orders = made.take(e.LiftDecided(case=CASE, by="dpo"), uuid5(CASE, "lift"))
+    assert orders == [], "the reasons are recorded first"
+    recorded = e.DecisionRecorded(
+        case=CASE, name="lift_decided", by="dpo", roles=("dpo",), login=tag("login")
+    )
+    (notice,) = made.take(recorded, uuid5(CASE, "recorded"))
+    assert isinstance(notice, e.NoticeOrdered)
+    assert (notice.kind, notice.to) == ("lifting", "subject")
+    assert all(it.marks for it in marked), "nobody was told yet"
+    failed = e.NoticeFailed(case=CASE, order=notice.order, system="notice", reason="bounced")
+    assert made.take(failed, uuid5(CASE, "failed")) == [], "nor by a letter that did not arrive"
+
+
+def test_what_was_lifted_is_said_in_a_further_answer() -> None:
+    made = run("restriction")
+    made.take(e.LiftDecided(case=CASE, by="dpo"), uuid5(CASE, "lift"))
+    recorded = e.DecisionRecorded(
+        case=CASE, name="lift_decided", by="dpo", roles=("dpo",), login=tag("login")
+    )
+    made.settle(made.take(recorded, uuid5(CASE, "recorded")))
+    assert made.case is not None
+    assert {it.outcome.kind for it in made.case.claims["restriction"].coverage} == {"lifted"}
+    assert not any(it.marks for things in made.world.things.values() for it in things)
+    kinds = [it.kind for it in made.of(e.ResponseOrdered) if isinstance(it, e.ResponseOrdered)]
+    assert kinds == ["final", "supplement"]
+
+
+def test_nobody_lifts_what_is_not_restricted() -> None:
+    made = run("access")
+    with pytest.raises(StaleError, match="no restriction is asked for"):
+        made.take(e.LiftDecided(case=CASE, by="dpo"), uuid5(CASE, "lift"))
+
+
+def test_what_an_erasure_keeps_is_marked() -> None:
+    """GDPR Art. 18(1)(c), 18(2): it is used for nothing but what it is kept for."""
+    made = run("erasure")
+    assert made.case is not None
+    kept = [it for it in made.case.claims["erasure"].coverage if it.state == "kept"]
+    assert kept
+    assert {it.outcome.restricted for it in kept} == {"restricted"}
+    assert ordered(made) == [("restrict", "erasure", "salesforce")]
+
+
+def test_what_a_system_cannot_mark_is_said() -> None:
+    known = told_nobody()
+    able = {
+        it: replace(of, rights=frozenset({Right.ACCESS, Right.ERASURE}))
+        for it, of in known.systems.items()
+    }
+    made = Run(small_world(), rules=replace(known, systems=able))
+    case = made.go("erasure", "restriction")
+    kept = [it for it in case.claims["erasure"].coverage if it.state == "kept"]
+    assert {it.outcome.restricted for it in kept} == {"not_offered"}
+    assert {it.outcome.reason for it in case.claims["restriction"].coverage} == {"not_offered"}
+    assert ordered(made) == []
+
+
+def test_what_a_person_did_by_hand_is_read_anew() -> None:
+    """Their word proves nothing that the pipeline can see for itself."""
+    made = Run(small_world(), rules=told_nobody())
+    orders, silent = made.start("objection"), True
+    while orders:
+        for event, event_id in made.answers(orders.pop(0)):
+            said = event
+            if isinstance(event, e.MeasureTaken) and event.part == 1 and silent:
+                said, silent = replace(event, parts=1, done=()), False
+            orders += made.take(said, event_id)
+    assert made.case is not None
+    (row,) = made.case.claims["objection"].coverage
+    assert (row.state, row.outcome.reason) == ("open", "no_outcome")
+    made.roles = ("reviewer",)
+    by_hand = e.ItemSettled(
+        case=CASE,
+        by="dpo",
+        at=made.now,
+        right="objection",
+        system=row.system,
+        kind=row.kind,
+        was=row.outcome,
+        how="done",
+    )
+    made.settle(made.take(by_hand, uuid5(CASE, "by hand")))
+    assert [verb for verb, _, _ in ordered(made)] == ["object_to", "object_to"]
+    (row,) = made.case.claims["objection"].coverage
+    assert (row.state, row.outcome.kind) == ("proved", "suppressed")
+
+
+def test_each_decision_of_a_machine_is_reviewed_by_a_person() -> None:
+    """GDPR Art. 22(3)."""
+    known = told_nobody()
+    scoring = Automated(
+        id="credit", says="Whether you may pay later.", logic="A score.", meaning=""
+    )
+    made = Run(
+        small_world(),
+        rules=replace(known, policy=replace(known.policy, automated=(scoring,))),
+    )
+    case = made.go("automated_decision")
+    (row,) = case.claims["automated_decision"].coverage
+    assert (row.system, row.state, row.outcome.reason) == ("credit", "open", "human_review")
+    items = [it.says for it in waiting(case, made.rules)]
+    assert items == [
+        "automated_decision: credit, the whole system is open (needs_human: human_review)"
+    ]
