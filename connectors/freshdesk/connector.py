@@ -9,16 +9,18 @@ What it can never find is in `BEYOND`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from connectors.sdk.http import Ceilings, Http, UnauthorisedError, as_json, basic
+from connectors.sdk.http import Ceilings, Http, as_json, basic
 from connectors.sdk.interface import (
+    MARKETING,
     Capabilities,
     Category,
     Connector,
+    Datum,
     Erased,
     Expires,
     Failed,
@@ -32,7 +34,9 @@ from connectors.sdk.interface import (
     Record,
     RetryableError,
     Right,
+    Standing,
     Subject,
+    Suppressed,
     TerminalError,
 )
 from connectors.sdk.kinds import Reads, categories, tables
@@ -40,19 +44,22 @@ from connectors.sdk.pages import Row, row_of
 
 from . import contact
 from .catalogue import BEYOND, REASONS
+from .changes import Changes, LockedError, TakenError, answered
 from .kinds import CONTACT, CONTACTS, TICKET
 from .look import LAST_CONTACT, Look
 
+T = TypeVar("T")
 TRASH = timedelta(days=30)
 """After which Freshdesk empties its trash."""
 
 
-class _LockedError(TerminalError):
-    """The contact is blocked or deleted, or the ticket is spam or deleted."""
-
-
-def _classify(status: int, _body: Any) -> Exception | None:
-    return _LockedError("locked") if status == HTTPStatus.METHOD_NOT_ALLOWED else None
+def _classify(status: int, body: Any) -> Exception | None:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return LockedError("locked")
+    errors = body.get("errors") if isinstance(body, dict) else None
+    found = errors if isinstance(errors, list) else []
+    codes = [it.get("code") for it in found if isinstance(it, dict)]
+    return TakenError("taken") if "duplicate_value" in codes else None
 
 
 class Freshdesk(Connector):
@@ -63,16 +70,18 @@ class Freshdesk(Connector):
         """`url` is `https://<account>.freshdesk.com`; `limits` are those of its plan.
 
         `settles_within` is how many seconds a hard delete may take, if it is known better.
+        `restricted_field` is a checkbox of contacts, ticked besides a tag if the account has it.
         """
 
         url: str
         api_key: str = field(repr=False)
         limits: tuple[str, ...] = ()
         settles_within: int = 600
+        restricted_field: str = contact.FIELD
 
     capabilities = Capabilities(
         system="freshdesk",
-        rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
+        rights=frozenset(Right) - {Right.AUTOMATED_DECISION},
         # Contacts first: to delete one for good is the only way to purge its tickets.
         kinds=categories((CONTACT, TICKET)),
         fields=tables((CONTACT, TICKET)),
@@ -80,6 +89,7 @@ class Freshdesk(Connector):
             Limit(calls=700, per=timedelta(minutes=1)),
             Limit(calls=200, per=timedelta(minutes=1), route="GET /api/v2/contacts"),
             Limit(calls=200, per=timedelta(minutes=1), route="GET /api/v2/tickets"),
+            Limit(calls=280, per=timedelta(minutes=1), route="PUT /api/v2/tickets/{id}"),
         ),
         settles_within=timedelta(minutes=10),  # of a hard delete; Freshdesk does not say how long
         asked_by=frozenset({"email", "phone"}),
@@ -92,8 +102,10 @@ class Freshdesk(Connector):
         key = basic(settings.api_key, "X")
         self._http = Http(settings.url, authorization=key, classify=_classify, ceilings=settings)
         asked_by = self.capabilities.asked_by
-        kinds = (CONTACT, TICKET)
+        self._fields = replace(contact.FIELDS, ticked=settings.restricted_field)
+        kinds = (replace(CONTACT, fields=self._fields), TICKET)
         self._reads = Reads(self._http, kinds, asked_by=asked_by, missing="not_fetched")
+        self._changes = Changes(self._http, self._reads, settings.restricted_field)
 
     async def check(self) -> None:
         """Reads a contact and a ticket, and that the key's owner sees the tickets of all groups."""
@@ -123,16 +135,43 @@ class Freshdesk(Connector):
     ) -> Outcome | Mapping[Category, Outcome]:
         """A contact goes at once and takes its tickets with it; a ticket goes into the trash."""
         keep &= self.capabilities.kinds.get(holding.kind, frozenset())
-        try:
-            if holding.kind == "ticket":
-                return NotSupported("indivisible") if keep else await self._trash(holding)
-            return await self._blank(holding, keep) if keep else await self._purge(holding)
-        except UnauthorisedError:
-            raise
-        except _LockedError:
-            return NeedsHuman("spam" if holding.kind == "ticket" else "unblock")
-        except TerminalError as refused:
-            return Failed(refused.reason)
+        if holding.kind == "ticket":
+            if keep:
+                return NotSupported("indivisible")
+            return await answered(self._trash(holding), NeedsHuman("spam"))
+        work = self._blank(holding, keep) if keep else self._purge(holding)
+        return await answered(work, NeedsHuman("unblock"))
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        """By its own tags; a contact's by the account's field too."""
+        return await self._changes.standing(holding)
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        """A tag, and where the account has a field for it, that of a contact."""
+        locked = NeedsHuman("in_trash" if holding.kind == "ticket" else "unblock")
+        return await answered(self._changes.restrict(holding, lift=lift), locked)
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        """A contact's fields; what is written in a ticket stays as it was written."""
+        if holding.kind == "ticket":
+            return NotSupported("text_of_theirs")
+        return await answered(self._changes.rectify(holding, data), NeedsHuman("unblock"))
+
+    async def object_to(self, subject: Subject, purpose: str) -> Outcome:
+        """A tag on every contact of theirs; where there is none, nothing of theirs is used."""
+        asked = Subject(self.usable(subject))
+        if purpose != MARKETING or not asked.identifiers:
+            return NotSupported("other_purpose" if asked.identifiers else "no_identifier")
+        said = await answered(self._changes.stop(asked), NeedsHuman("unblock"))
+        return said or Suppressed()
+
+    async def objected(self, subject: Subject, purpose: str) -> bool:
+        """Whether no contact of theirs that is in use is without the tag."""
+        asked = Subject(self.usable(subject))
+        is_asked = purpose == MARKETING and bool(asked.identifiers)
+        return is_asked and await self._changes.is_stopped(asked)
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.__aexit__()
@@ -158,16 +197,13 @@ class Freshdesk(Connector):
         if found is None:
             return Erased()
         _, row = found
-        due = (holding.categories | contact.FIELDS.of(row)) - keep
+        due = (holding.categories | self._fields.of(row)) - keep
         blanks, said = contact.blanks(row, due, keep)
         if blanks and row.get("deleted"):  # restored for it, it would be live if that is all
             return NeedsHuman("restore")
         if blanks:
-            await self._write(blanks, holding.id)
+            await self._http.put(f"{CONTACTS}/{{id}}", as_json(blanks), id=holding.id)
         return said
-
-    async def _write(self, changes: Row, id_: str) -> None:
-        await self._http.put(f"{CONTACTS}/{{id}}", as_json(changes), id=id_)
 
 
 def _purged_at(row: Row) -> datetime:

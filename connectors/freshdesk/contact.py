@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sdk.fields import Fields, filled
 from connectors.sdk.interface import (
+    NOT_OFFERED,
     Borne,
     Category,
+    Datum,
     Identifier,
+    NeedsHuman,
     NotSupported,
     Outcome,
     RetryableError,
 )
 from connectors.sdk.spelling import cleaned, normal
 
-Row = Mapping[str, Any]
+from . import marks
 
-FIELDS = Fields(
+Row = Mapping[str, Any]
+FIELD = "processing_restricted"
+"""A checkbox of contacts, if the account has it and calls it by this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFields(Fields):
+    """Those of a contact: what it is marked with is no content."""
+
+    ticked: str = field(default=FIELD, kw_only=True)
+    """What the account calls the checkbox."""
+
+    def of(self, row: Row) -> frozenset[Category]:
+        """The categories that have content now."""
+        return Fields.of(self, marks.bare(row, self.ticked))
+
+
+FIELDS = ContactFields(
     {
         "name": Category.IDENTITY,
         "avatar": Category.IDENTITY,
@@ -61,6 +82,15 @@ BORNE = {
 """Which field is which kind of identifier, on contacts and on the tickets that show their
 requester's.
 """
+DATA = {
+    Datum.NAME: "name",
+    Datum.EMAIL: "email",
+    Datum.PHONE: "phone",
+    Datum.MOBILE: "mobile",
+    Datum.JOB_TITLE: "job_title",
+    Datum.STREET: "address",
+}
+"""The address is in one piece, and is shown as that."""
 NAMELESS = FIELDS.blank["name"]
 ANCHORS = ("email", "unique_external_id", "phone", "mobile", "twitter_id", "social_handler")
 """A contact must have one of these."""
@@ -93,6 +123,28 @@ def _kind(name: str, value: str) -> str:
         return "email"
     is_number = any(map(str.isdigit, value)) and not any(map(str.isalpha, value))
     return "phone" if kind == "name" and is_number else kind
+
+
+def refusal(datum: Datum) -> Outcome | None:
+    """Why a datum is not corrected here; None if it is."""
+    if datum is Datum.STREET:
+        return NeedsHuman("address_in_one")
+    return None if datum in DATA else NotSupported(NOT_OFFERED)
+
+
+def corrected(row: Row, data: Mapping[Datum, str]) -> dict[str, str]:
+    """What to write so that a contact says this; nothing of what it says already."""
+    return {
+        DATA[datum]: value
+        for datum, value in data.items()
+        if _plain(datum, row.get(DATA[datum])) != _plain(datum, value)
+    }
+
+
+def _plain(datum: Datum, value: Any) -> str:
+    """Freshdesk has addresses in lower case."""
+    said = "" if value is None else str(value)
+    return normal("email", said) if datum is Datum.EMAIL else said
 
 
 def blanks(

@@ -75,6 +75,7 @@ CONTACT: Final = Kind(
     ),
     listed="id",  # its rows lack further addresses, tags, devices and the picture
     files=avatar,
+    data=contact.DATA,
     passing=frozenset({"avatar_url"}),
 )
 TICKET: Final = Kind(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -12,6 +12,8 @@ from connectors.sdk.fields import at
 from connectors.sdk.interface import Fact, Holding, Page, RetryableError, Subject
 from connectors.sdk.kinds import Kind, Reads
 from connectors.sdk.pages import Row
+
+from .kinds import CONTACT
 
 LAST_CONTACT: Final = "last_contact"
 TOUCHED: Final = ("created_at", "stats.requester_responded_at", "stats.agent_responded_at")
@@ -60,6 +62,23 @@ class Look(kinds.Look):
             yield Fact(LAST_CONTACT, day, f"ticket.{field}")
         elif not self.found:
             yield Fact(LAST_CONTACT, value=False, read="contact")
+
+
+class Contacts(kinds.Look):
+    """Contacts that bear an identifier, each as its own page shows it."""
+
+    def __init__(self, reads: Reads, asked: Subject) -> None:
+        super().__init__(reads, asked)
+        self.rows: dict[Holding, Row] = {}
+
+    def take(self, it: Holding, row: Row) -> None:
+        self.rows[it] = row
+
+    async def read(self) -> Mapping[Holding, Row]:
+        """All of them, in every state."""
+        async for _ in self.asked_by(CONTACT):
+            pass
+        return self.rows
 
 
 def _touched(row: Row) -> tuple[date, str]:

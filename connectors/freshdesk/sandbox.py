@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -37,6 +38,20 @@ EXPIRES = timedelta(minutes=5)
 
 STATES = frozenset({"verified", "unverified", "blocked", "deleted"})
 UPDATABLE = CONTACT.keys() - {"active", "avatar", "contact_type", "devices"}
+UPDATABLE_OF_TICKET = frozenset(
+    {
+        "custom_fields",
+        "description",
+        "priority",
+        "responder_id",
+        "status",
+        "subject",
+        "tags",
+        "type",
+    }
+)
+LONGEST_TAG = 32
+ADDRESS = re.compile(r"[^@\s,;<>\x00-\x20\x7f]{1,64}@[^@\s,;<>\x00-\x20\x7f]{1,255}")
 NOT_LISTED = frozenset({"avatar", "devices", "other_emails", "tags", "unique_external_id"})
 """Fields of a contact that only its own page shows."""
 CONTACT_FILTERS = ("email", "mobile", "phone", "company_id", "contact_type")
@@ -60,6 +75,8 @@ class FreshdeskSandbox(Sandbox):
     public = (rf"^{STORE}/",)
     combines_filters = True
     """Whether `filter=spam|deleted` and `requester_id` narrow each other: undocumented."""
+    contact_fields: Sequence[str] = ()
+    """The account's own: every contact shows them, empty or not."""
 
     # What tests and the demo use.
 
@@ -92,6 +109,8 @@ class FreshdeskSandbox(Sandbox):
         if kind == "contact":
             if row.get("avatar"):
                 row["avatar"] = self._stored(row["avatar"])
+            own = dict.fromkeys(self.contact_fields)
+            row["custom_fields"] = {**own, **(row.get("custom_fields") or {})}
             self.table(kind)[id_] = _contact(row)
             return id_
         conversations = row.pop("conversations", ())
@@ -157,6 +176,7 @@ class FreshdeskSandbox(Sandbox):
                 for base in (archived, ticket)
                 for route in (
                     web.get(f"{base}/{{id}}", self._get_ticket),
+                    *([] if base == archived else [web.put(f"{base}/{{id}}", self._put_ticket)]),
                     web.delete(f"{base}/{{id}}", self._delete_ticket),
                     web.get(f"{base}/{{id}}/conversations", self._conversations),
                 )
@@ -197,25 +217,30 @@ class FreshdeskSandbox(Sandbox):
         row = self._contact(request)
         if row["_state"] in {"blocked", "deleted"}:
             return self.refusal(HTTPStatus.METHOD_NOT_ALLOWED)
-        try:
-            given = json.loads(await request.read())
-        except ValueError:
-            return _invalid("", "invalid_json")
-        objection = self._objection(row, given)
-        if objection is not None:
-            return objection
+        given = await _given(request)
+        objection = _invalid("", "invalid_json") if given is None else self._objection(row, given)
+        if given is None or objection is not None:
+            return objection or _invalid("", "invalid_json")
         email = _lower(given.get("email", row["email"]))
-        row |= {**given, "email": email, "updated_at": _stamp(self.now())}
+        own = {**row["custom_fields"], **(given.get("custom_fields") or {})}
+        row |= {**given, "email": email, "custom_fields": own, "updated_at": _stamp(self.now())}
         self.changed("update", "contact", str(row["id"]))
         return web.json_response(self._shown_whole(row))
 
     def _objection(self, row: Row, given: Row) -> web.Response | None:
         changed = row | given
         unknown = sorted(given.keys() - UPDATABLE)
+        unknown += sorted((given.get("custom_fields") or {}).keys() - row["custom_fields"].keys())
         if unknown:
             return _invalid(unknown[0], "invalid_field")
-        if not changed["name"]:
-            return _invalid("name", "invalid_value")
+        valid = {
+            "name": bool(changed["name"]),
+            "email": not given.get("email") or ADDRESS.fullmatch(given["email"]),
+            "tags": all(len(it) <= LONGEST_TAG for it in changed["tags"]),
+        }
+        wrong = [name for name, is_valid in valid.items() if not is_valid]
+        if wrong:
+            return _invalid(wrong[0], "invalid_value")
         if not any(changed[name] for name in IDENTIFYING):
             return _invalid("email", "missing_field")
         if self._is_taken(changed):
@@ -328,6 +353,22 @@ class FreshdeskSandbox(Sandbox):
             said["requester"] = {name: requester.get(name) for name in shown}
         return web.json_response(said)
 
+    async def _put_ticket(self, request: web.Request) -> web.Response:
+        row = self._ticket(request)
+        if row["spam"] or row.get("deleted"):
+            return self.refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+        given = await _given(request)
+        if given is None:
+            return _invalid("", "invalid_json")
+        unknown = sorted(given.keys() - UPDATABLE_OF_TICKET)
+        if unknown:
+            return _invalid(unknown[0], "invalid_field")
+        if any(len(it) > LONGEST_TAG for it in given.get("tags", ())):
+            return _invalid("tags", "invalid_value")
+        row |= {**given, "updated_at": _stamp(self.now())}
+        self.changed("update", "ticket", str(row["id"]))
+        return web.json_response(self._shown_whole(row))
+
     async def _delete_ticket(self, request: web.Request) -> web.Response:
         row = self._ticket(request)
         if row["spam"] or row.get("deleted"):
@@ -413,6 +454,15 @@ class FreshdeskSandbox(Sandbox):
                 yield from row.get("attachments") or ()
                 if row.get("avatar"):
                     yield row["avatar"]
+
+
+async def _given(request: web.Request) -> Row | None:
+    """The body; None if it is no object of JSON."""
+    try:
+        given = json.loads(await request.read())
+    except ValueError:
+        return None
+    return given if isinstance(given, dict) else None
 
 
 def _contact(fields: Row) -> Row:

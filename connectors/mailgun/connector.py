@@ -4,64 +4,54 @@ https://documentation.mailgun.com/docs/mailgun/api-reference
 
 Everything is per sending domain, and there is no lookup over all of them: each domain and each list
 is asked for the address. Every entry bears the address that it is under; a member also what its
-name and variables say. What it can never find is in `BEYOND`.
+name and variables say. What it can never find is in `BEYOND`; what stops mail is in `marks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote, unquote
+from typing import TypeVar
 
-from connectors.sdk.fields import at
 from connectors.sdk.http import Ceilings, Http, UnauthorisedError, as_form, basic
 from connectors.sdk.interface import (
+    MARKETING,
+    NOT_OFFERED,
     Capabilities,
     Category,
     Connector,
+    Datum,
     Erased,
     Expires,
     Failed,
     Holding,
     Identifier,
     Limit,
+    NeedsHuman,
+    NotSupported,
     Outcome,
     Page,
     Record,
+    Rectified,
     Right,
+    Standing,
     Subject,
+    Suppressed,
     TerminalError,
 )
-from connectors.sdk.pages import Link, Number, Row, first, pages, row_of
+from connectors.sdk.pages import Row
 from connectors.sdk.registry import SettingsError, variable
 from connectors.sdk.spelling import cleaned
 
-from . import entry
+from . import entry, marks
 from .catalogue import BEYOND, REASONS
-from .entry import EVENTS, KINDS, OF_DOMAINS, TABLES
-from .events import Events, following
+from .entry import EVENTS, KINDS, MEMBERS, OF_DOMAINS, TABLES
+from .places import Places, TakenError, classify, holding_of, moved, parts
+from .stopping import Stopping
 
-DOMAINS, BY_ROWS = (
-    "/v4/domains",
-    Number(rows="items", key="name", parameter="skip", first=0, by_rows=True),
-)
-LISTS, BY_ADDRESS = "/v3/lists/pages", Link(rows="items", key="address", size=100, after=following)
+T = TypeVar("T")
 MOST_DAYS = 30
-
-
-class _NoDomainError(TerminalError):
-    """There is no such domain, or none of this account."""
-
-
-def _classify(status: int, body: Any) -> Exception | None:
-    """A 404 is absence only where the vendor says that the address is not there."""
-    said = str(body.get("message", "")) if isinstance(body, dict) else ""
-    if status == HTTPStatus.NOT_FOUND and said.lower().startswith("domain"):
-        return _NoDomainError("no such domain")
-    return None
 
 
 class Mailgun(Connector):
@@ -71,16 +61,19 @@ class Mailgun(Connector):
     class Settings(Ceilings):
         """`url` is `https://api.mailgun.net`, or `https://api.eu.mailgun.net`.
 
-        `retention_days` is how long the plan keeps events (30 at most).
+        `retention_days` is how long the plan keeps events (30 at most). The
+        `transactional_domains` send receipts and answers, and no marketing: an objection to that
+        leaves them open, since Mailgun stops a domain as a whole.
         """
 
         url: str
         api_key: str = field(repr=False)
         retention_days: int = 30
+        transactional_domains: tuple[str, ...] = ()
 
     capabilities = Capabilities(
         system="mailgun",
-        rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
+        rights=frozenset(Right) - {Right.AUTOMATED_DECISION},
         kinds=KINDS,
         fields={kind: it.fields for kind, it in TABLES.items()},
         limits=(Limit(calls=100, per=timedelta(seconds=1)),),  # ours: none is published for these
@@ -92,19 +85,14 @@ class Mailgun(Connector):
         if not 0 < settings.retention_days <= MOST_DAYS:
             raise SettingsError(f"{variable('mailgun', 'retention_days')} is not 1 to {MOST_DAYS}")
         key = basic("api", settings.api_key)
-        self._http = Http(settings.url, authorization=key, classify=_classify, ceilings=settings)
-        self._events = Events(self._http)
+        self._http = Http(settings.url, authorization=key, classify=classify, ceilings=settings)
+        self._places = Places(self._http)
+        self._stopping = Stopping(self._places, frozenset(settings.transactional_domains))
         self._keeps = timedelta(days=settings.retention_days)
 
     async def check(self) -> None:
         """Reads a list, and of the first domain one of each table and an event."""
-        await first(self._http, LISTS, BY_ADDRESS)
-        async for domain in self._domains():
-            for table in OF_DOMAINS.values():
-                by = replace(BY_ADDRESS, key=table.address)
-                await first(self._http, table.route.removesuffix("/{address}"), by, of=domain)
-            await self._events.check(domain)
-            return
+        await self._places.check()
 
     def usable(self, subject: Subject) -> tuple[Identifier, ...]:
         """E-mail addresses, if a mailbox can be called so."""
@@ -114,23 +102,22 @@ class Mailgun(Connector):
         """What every list and every domain has under an address, in every spelling of it."""
         seen = set(known)
         for holding in known:
-            row = await self._again(holding)
+            row = await self._places.again(holding)
             if row is None:
                 yield Page(gone=(holding,))
             else:
                 seen.add(_found(holding, row))
                 yield _page(replace(_found(holding, row), kind=holding.kind, id=holding.id), row)
-        asked = Subject(self.usable(subject)).forms("email")
-        addresses = sorted(it for it in asked if entry.is_address(it))
+        addresses = self._addresses(subject)
         if not addresses:
             return
-        places = [("member", it) async for it in self._lists()]
-        async for domain in self._domains():
+        places = [("member", it) async for it in self._places.lists()]
+        async for domain in self._places.domains():
             places += [(kind, domain) for kind in (*OF_DOMAINS, EVENTS)]
         for kind, of in places:
             for address in addresses:
-                asked_for = _holding(kind, of, address)
-                row = await self._read(asked_for)
+                asked_for = holding_of(kind, of, address)
+                row = await self._places.read(asked_for)
                 # Mailgun may fold case: one thing that is found under two spellings is one.
                 if row is not None and (found := _found(asked_for, row)) not in seen:
                     seen.add(found)
@@ -138,12 +125,12 @@ class Mailgun(Connector):
 
     async def export(self, holding: Holding) -> AsyncIterator[Record]:
         """Events, a page of them at a time, and their messages; all else came whole."""
-        of, address = _parts(holding)
+        of, address = parts(holding)
         if holding.kind == EVENTS:
-            async for record in self._events.records(of, address, holding):
+            async for record in self._places.events.records(of, address, holding):
                 yield record
             return
-        row = await self._read(holding)
+        row = await self._places.read(holding)
         if row is not None:
             yield Record.of(holding, row)
 
@@ -151,90 +138,139 @@ class Mailgun(Connector):
         self, holding: Holding, keep: frozenset[Category] = frozenset()
     ) -> Outcome | Mapping[Category, Outcome]:
         """An entry goes by its address, never a collection; events expire with the last of them."""
-        of, address = _parts(holding)
         keep &= KINDS.get(holding.kind, frozenset())
-        try:
-            row = await self._again(holding)
-            if row is None:
-                return Erased()
-            if holding.kind == EVENTS:
-                last = await self._events.last(of, address, self._keeps)
-                return Expires(last) if last else Erased()
-            if keep:
-                return await self._blank(holding, row, keep)
-            await self._http.delete(TABLES[holding.kind].route, of=of, address=address)
-            return Erased()
-        except UnauthorisedError:
-            raise
-        except TerminalError as refused:
-            return Failed(refused.reason)
+        return await _said(self._erase(holding, *parts(holding), keep))
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        """Restricted if it bears our mark: see `marks`."""
+        row = await self._places.again(holding)
+        if row is None:
+            return None
+        is_restricted = marks.is_restricted(holding.kind, row)
+        return Standing(restricted=is_restricted, data=entry.says(holding.kind, row))
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        """A mark inside the entry, where it has room for one; a list's member gets no mail then."""
+        return await _said(self._stopping.restrict(holding, lift=lift))
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        """A member's name and address; all else is about an address as it was."""
+        if TABLES.get(holding.kind) is not MEMBERS:
+            return NotSupported("of_the_address")
+        return await _said(self._rectify(holding, data))
+
+    def refiled(self, holding: Holding, data: Mapping[Datum, str]) -> Holding:
+        """A member lies under its address."""
+        is_moved = TABLES.get(holding.kind) is MEMBERS and Datum.EMAIL in data
+        return moved(holding, data[Datum.EMAIL]) if is_moved else holding
+
+    async def object_to(self, subject: Subject, purpose: str) -> Outcome:
+        """Opts out in every domain that markets, seen there or not, and of every list."""
+        addresses = self._addresses(subject)
+        if purpose != MARKETING or not addresses:
+            return NotSupported("other_purpose" if addresses else "no_address")
+        return await _said(self._stopping.stop(addresses)) or Suppressed()
+
+    async def objected(self, subject: Subject, purpose: str) -> bool:
+        """Whether every domain that markets has stopped it, and every list."""
+        addresses = self._addresses(subject)
+        is_asked = purpose == MARKETING and bool(addresses)
+        return is_asked and await self._stopping.is_stopped(addresses)
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.__aexit__()
 
+    async def _erase(
+        self, holding: Holding, of: str, address: str, keep: frozenset[Category]
+    ) -> Outcome | Mapping[Category, Outcome]:
+        row = await self._places.again(holding)
+        if row is None:
+            return Erased()
+        if holding.kind == EVENTS:
+            last = await self._places.events.last(of, address, self._keeps)
+            return Expires(last) if last else Erased()
+        if keep:
+            return await self._blank(holding, row, keep)
+        await self._http.delete(TABLES[holding.kind].route, of=of, address=address)
+        return Erased()
+
+    async def _rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        row = await self._places.again(holding)
+        if row is None:
+            return await self._rectified_before(holding, data)
+        now = entry.says(holding.kind, row)
+        said: dict[Datum, Outcome | None] = {
+            it: None if it in now else NotSupported(NOT_OFFERED) for it in data
+        }
+        due = {it: value for it, value in data.items() if value != now.get(it, value)}
+        for it in sorted(due, key=lambda it: it is Datum.EMAIL):  # under another one it is gone
+            said[it] = await _said(self._corrected(holding, it, due[it]))
+        return {it: refused or Rectified() for it, refused in said.items()}
+
+    async def _corrected(self, holding: Holding, datum: Datum, value: str) -> Outcome | None:
+        """Why it was not written; None if it was."""
+        of, address = parts(holding)
+        if datum is Datum.EMAIL and not entry.is_one(value):
+            return Failed("no_address")
+        if datum is Datum.EMAIL and await self._stopping.is_stopped_anywhere(address):
+            return NeedsHuman("has_opted_out")
+        new = as_form({entry.DATA[datum]: value})
+        try:
+            is_there = await self._http.put(MEMBERS.route, new, of=of, address=address)
+        except TakenError:
+            return NeedsHuman("taken")
+        return None if is_there else Failed("not_found")
+
+    async def _rectified_before(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Mapping[Datum, Outcome]:
+        """What is gone may lie under its new address already, corrected."""
+        at = self.refiled(holding, data)
+        row = None if at == holding else await self._places.again(at)
+        now = {} if row is None else entry.says(at.kind, row)
+        return {
+            it: Rectified() if now.get(it) == value else Failed("not_found")
+            for it, value in data.items()
+        }
+
+    def _addresses(self, subject: Subject) -> list[str]:
+        """Every form to ask with."""
+        asked = Subject(self.usable(subject)).forms("email")
+        return sorted(it for it in asked if entry.is_address(it))
+
     async def _blank(
         self, holding: Holding, row: Row, keep: frozenset[Category]
     ) -> Mapping[Category, Outcome]:
-        table, (of, address) = TABLES[holding.kind], _parts(holding)
-        blanks = table.fields.blanks(row, keep) if table.can_blank else {}
+        table, (of, address) = TABLES[holding.kind], parts(holding)
+        bare = marks.bare(row)
+        blanks = table.fields.blanks(bare, keep) if table.can_blank else {}
+        if "vars" in blanks:
+            blanks["vars"] = marks.blanked(row)
         if blanks:
             await self._http.put(table.route, as_form(blanks), of=of, address=address)
-        return table.fields.outcomes(row, (holding.categories or KINDS[holding.kind]) - keep)
-
-    async def _again(self, holding: Holding) -> Row | None:
-        """What was found once; None if it is gone, or its whole domain."""
-        try:
-            return await self._read(holding)
-        except _NoDomainError:
-            of, _ = _parts(holding)
-            if of in [it async for it in self._domains()]:
-                raise
-            return None
-
-    async def _read(self, holding: Holding) -> Row | None:
-        """An entry, by its own id, or of events the newest; None if there is none."""
-        of, address = _parts(holding)
-        if holding.kind == EVENTS:
-            return await self._events.newest(of, address)
-        table = TABLES[holding.kind]
-        answer = await self._http.get(table.route, of=of, address=address)
-        if answer is None:
-            return None
-        body = at(answer.body, table.inside) if table.inside else answer.body
-        row = row_of(body, f"GET {table.route}", table.address)
-        return row if entry.same(row[table.address], address) else None
-
-    async def _domains(self) -> AsyncIterator[str]:
-        async for rows in pages(self._http, DOMAINS, BY_ROWS, {"limit": "1000"}):
-            for it in rows:
-                yield str(it["name"])
-
-    async def _lists(self) -> AsyncIterator[str]:
-        async for rows in pages(self._http, LISTS, BY_ADDRESS):
-            for it in rows:
-                yield str(it["address"])
+        return table.fields.outcomes(bare, (holding.categories or KINDS[holding.kind]) - keep)
 
 
-def _holding(kind: str, of: str, address: str) -> Holding:
-    """`of` is the list's address, or the sending domain."""
-    return Holding(kind, f"{quote(of, safe='@', errors='surrogatepass')}/{address}")
-
-
-def _parts(holding: Holding) -> tuple[str, str]:
-    quoted, _, address = holding.id.partition("/")
-    of = unquote(quoted, errors="surrogatepass")
-    # An empty one would name the whole collection.
-    if holding.kind not in KINDS or not of or not entry.is_address(address):
-        raise TerminalError("not the id of a holding")
-    return of, address
+async def _said(work: Awaitable[T]) -> T | Outcome:
+    """What comes of it: a refusal is an outcome, but for one of the key."""
+    try:
+        return await work
+    except UnauthorisedError:
+        raise
+    except TerminalError as refused:
+        return Failed(refused.reason)
 
 
 def _found(asked: Holding, row: Row) -> Holding:
     """A holding by what its row says, as that spells the address, if anybody can ask so."""
-    of, address = _parts(asked)
+    of, address = parts(asked)
     field_ = TABLES[asked.kind].address if asked.kind in TABLES else "recipient"
     spelt, kind = cleaned(str(row[field_])), entry.kind_of(asked.kind, row)
-    handle = _holding(kind, of, spelt if entry.is_address(spelt) else address)
+    handle = holding_of(kind, of, spelt if entry.is_address(spelt) else address)
     return replace(handle, categories=entry.categories(kind, row), bears=entry.bears(row))
 
 

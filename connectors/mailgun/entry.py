@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.sdk.fields import Fields
-from connectors.sdk.interface import Borne, Category
+from connectors.sdk.interface import Borne, Category, Datum
 from connectors.sdk.pages import Row
 from connectors.sdk.spelling import cleaned, normal
+
+from . import marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ MEMBERS = Table(
     inside="member",
     can_blank=True,
 )
+DATA = {Datum.NAME: "name", Datum.EMAIL: "address"}
 OPTED_OUT = "opted_out_member"
 """A member still on a list, and not subscribed: without it, the next import subscribes it."""
 TABLES: Mapping[str, Table] = {
@@ -84,6 +87,8 @@ KINDS: Mapping[str, frozenset[Category]] = {
     **{kind: it.fields.every for kind, it in TABLES.items()},
     EVENTS: OF_EVENTS,
 }
+LONGEST = 254
+"""Characters of an address."""
 BORNE = {"address": "email", "value": "email", "recipient": "email", "name": "name"}
 VARIABLES = ("email", "user_id", "phone", "name")
 """A member's variables are the account's own: by these plain names it says who it is of."""
@@ -118,22 +123,35 @@ def _says_something(value: object) -> bool:
     return is_number or (isinstance(value, str) and bool(cleaned(value)))
 
 
+def says(kind: str, row: Row) -> dict[Datum, str]:
+    """What of the person can be corrected: on a list, all else is about an address that was."""
+    if TABLES.get(kind) is not MEMBERS:
+        return {}
+    return {datum: str(row.get(name) or "") for datum, name in DATA.items()}
+
+
 def kind_of(kind: str, row: Row) -> str:
-    """Whether a list still writes to a member; of all else its own kind."""
+    """Whether a list writes to a member, but for a restriction; of all else its own kind."""
     if TABLES.get(kind) is not MEMBERS:
         return kind
-    return OPTED_OUT if row.get("subscribed") is False else "member"
+    return "member" if marks.is_written_to(row) else OPTED_OUT
 
 
 def categories(kind: str, row: Row) -> frozenset[Category]:
     """Those that have content now."""
-    return TABLES[kind].fields.of(row) if kind in TABLES else OF_EVENTS
+    return TABLES[kind].fields.of(marks.bare(row)) if kind in TABLES else OF_EVENTS
 
 
 def is_address(text: str) -> bool:
     """Something that a mailbox can be called; no lookup with anything else, whatever it means."""
     local, at, domain = text.rpartition("@")
     return bool(local and at and domain) and text.isprintable() and " " not in text
+
+
+def is_one(text: str) -> bool:
+    """An address to enter: one, no list of them, and as long as one may be (RFC 5321)."""
+    is_single = text.count("@") == 1 and not set(text) & set(',;<>"')
+    return is_address(text) and is_single and len(text) <= LONGEST
 
 
 def same(one: object, other: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from email.utils import format_datetime
@@ -33,6 +34,10 @@ DEFAULTS: Mapping[str, Row] = {
     "unsubscribe": {"tags": ["*"]},
     "complaint": {},
 }
+GIVEN = ("code", "created_at", "error", "tags")
+"""Of what is entered, all that is taken besides the address."""
+MOST_ENTRIES = 1000
+ADDRESS = re.compile(r"[^@\s,;<>\"\x00-\x20\x7f]+@[^@\s,;<>\"\x00-\x20\x7f]+")
 STORED = frozenset({"accepted", "delivered", "failed", "stored"})
 """The events that tell where their message is stored."""
 KEPT = timedelta(days=3)
@@ -66,9 +71,10 @@ class MailgunSandbox(Sandbox):
             self.table(f"_{kind}")[id_] = row
             return id_
         of = str(row.pop("list" if kind == "member" else "domain"))
-        self.table("_list" if kind == "member" else "_domain").setdefault(
-            of, {"address": of} if kind == "member" else {"name": of}
-        )
+        domain = of.rpartition("@")[2]  # a list is at a domain of the account
+        self.table("_domain").setdefault(domain, {"name": domain})
+        if kind == "member":
+            self.table("_list").setdefault(of, {"address": of})
         return self._plant(kind, of, row)
 
     def _plant(self, kind: str, of: str, row: Row) -> str:
@@ -164,7 +170,7 @@ class MailgunSandbox(Sandbox):
             )
             made += [
                 web.get(f"/v3/{{of}}/{name}", self._suppressed(kind)),
-                web.post(f"/v3/{{of}}/{name}", self._suppress(kind)),
+                web.post(f"/v3/{{of}}/{name}", self._suppress(kind, name)),
                 web.delete(f"/v3/{{of}}/{name}", self._wipe(kind)),
                 web.get(f"/v3/{{of}}/{name}/{{address}}", self._get(kind, missing)),
                 web.delete(f"/v3/{{of}}/{name}/{{address}}", self._remove(kind, "Removed")),
@@ -198,7 +204,10 @@ class MailgunSandbox(Sandbox):
         if row is None:
             return _missing("Member not found")
         given = {name: str(value) for name, value in (await request.post()).items()}
-        row.update({name: value for name, value in given.items() if name == "name"})
+        objection = self._objection(request, row, given.get("address") or row["address"])
+        if objection is not None:
+            return objection
+        row.update({name: value for name, value in given.items() if name in {"name", "address"}})
         if "vars" in given:
             row["vars"] = json.loads(given["vars"])
         if "subscribed" in given:
@@ -206,6 +215,15 @@ class MailgunSandbox(Sandbox):
         self.changed("update", "member", row["_id"])
         said = {"member": _shown(row), "message": "Mailing list member has been updated"}
         return web.json_response(said)
+
+    def _objection(self, request: web.Request, row: Row, address: str) -> web.Response | None:
+        """To the address that a member is to have."""
+        if not ADDRESS.fullmatch(address):
+            return _refused(f"'address' parameter is not a valid address: {address!r}")
+        others = (it for it in self._rows("member", request) if it is not row)
+        if any(_address(it) == address.lower() for it in others):
+            return _refused(f"Address already exists '{address}'")
+        return None
 
     # Suppressions.
 
@@ -217,16 +235,35 @@ class MailgunSandbox(Sandbox):
 
         return answer
 
-    def _suppress(self, kind: str) -> Callable[..., Any]:
+    def _suppress(self, kind: str, name: str) -> Callable[..., Any]:
+        """Enter addresses. What is there already is replaced, as far as something is given."""
+
         async def answer(request: web.Request) -> web.Response:
-            json_body = request.content_type == "application/json"
-            given = await request.json() if json_body else [dict(await request.post())]
-            field = "value" if kind == "allowlisted" else "address"
-            for it in given if isinstance(given, list) else [given]:
-                self._plant(kind, request.match_info["of"], {field: str(it["address"])})
-            return web.json_response({"message": f"{len(given)} addresses have been added"})
+            of, is_json = request.match_info["of"], request.content_type == "application/json"
+            if of not in self.table("_domain"):
+                return _missing("Domain not found: " + of)
+            given = await request.json() if is_json else [_form(await request.post())]
+            if len(given) > MOST_ENTRIES:
+                return _refused("Batch size should be less than 1000")
+            for it in given:
+                self._enter(kind, of, it)
+            what = f"added to the {name} table"
+            said = {"message": f"{len(given)} addresses have been {what}"}
+            single = {"address": given[0]["address"], "message": f"Address has been {what}"}
+            return web.json_response(said if is_json else single)
 
         return answer
+
+    def _enter(self, kind: str, of: str, given: Row) -> None:
+        address = str(given["address"])
+        field = "value" if kind == "allowlisted" else "address"
+        known = {it: given[it] for it in GIVEN if given.get(it) is not None}
+        there = (it for it in self.table(kind).values() if it["_of"] == of)
+        row = next((it for it in there if _address(it) == address.lower()), None)
+        if row is not None:
+            row.update(known)
+        id_ = row["_id"] if row is not None else self._plant(kind, of, {field: address, **known})
+        self.changed("enter", kind, id_)
 
     def _wipe(self, kind: str) -> Callable[..., Any]:
         async def answer(request: web.Request) -> web.Response:
@@ -354,6 +391,17 @@ def _shown(row: Row) -> Row:
 
 def _missing(said: str) -> web.Response:
     return web.json_response({"message": said}, status=HTTPStatus.NOT_FOUND)
+
+
+def _refused(said: str) -> web.Response:
+    return web.json_response({"message": said}, status=HTTPStatus.BAD_REQUEST)
+
+
+def _form(given: Mapping[str, Any]) -> Row:
+    """One entry as a form says it: `tag` is the older name of `tags`."""
+    row = {name: str(value) for name, value in given.items()}
+    tags = row.pop("tags", row.pop("tag", None))
+    return row if tags is None else row | {"tags": [tags]}
 
 
 def _stamp(sandbox: Sandbox) -> str:

@@ -110,8 +110,12 @@ def as_json(value: Any) -> Payload:
 
 
 def as_form(fields: Mapping[str, str]) -> Payload:
-    """`fields` as an HTML form would send them."""
-    return Payload(urlencode(fields).encode(), "application/x-www-form-urlencoded")
+    """`fields` as an HTML form would send them. `TerminalError` if one is not text."""
+    try:
+        content = urlencode(fields).encode()
+    except UnicodeError:
+        raise TerminalError("a form: not text") from None  # the cause quotes the value
+    return Payload(content, "application/x-www-form-urlencoded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,10 @@
     python pipeline/demo/audit.py EXPECTED BEFORE AFTER [QUIET]
 
 EXPECTED says of every object (system → `kind/id`) what must be true of it: `gone`, `binned`,
-`blank` in some `fields`, or `same`. The others are snapshots: `states` and `ledger`, each by
-system, as the sandboxes tell them. QUIET was taken while only people had asked whom nobody vouches
-for: until then no vendor may have been called.
+`blank` in some `fields`, or `same`; of what is kept, also which field must have been `marked`, and
+with what. The others are snapshots: `states` and `ledger`, each by system, as the sandboxes tell
+them. QUIET was taken while only people had asked whom nobody vouches for: until then no vendor may
+have been called.
 
 Stands alone: it needs Python's own library and nothing of what it audits. A difference is one line
 that names system, object and field, and never a value. Exit: 0 none, 1 some, 2 not compared.
@@ -79,7 +80,8 @@ def quiet(before: Mapping[str, Row], later: Mapping[str, Row]) -> list[str]:
 
 def changing(expected: Mapping[str, Table]) -> int:
     """How many objects must be different afterwards."""
-    return sum(it["then"] != SAME for table in expected.values() for it in table.values())
+    rows = [it for table in expected.values() for it in table.values()]
+    return sum(it["then"] != SAME or "marked" in it for it in rows)
 
 
 def _named(*given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -111,8 +113,13 @@ def _object(system: str, wanted: Row, was: Row, now: Row | None) -> Iterator[str
         yield f" {BIN[system]}: should lie in the recycle bin"
     if then == BLANK:
         yield from (f" {it}: should be blank" for it in wanted["fields"] if _filled(now, it))
+    marked = wanted.get("marked", {})
+    yield from (
+        f" {it}: should be marked" for it in marked if marked[it] not in (now.get(it) or ())
+    )
     for field in sorted({*was, *now} - may_change):
-        if (field in was) != (field in now) or was[field] != now[field]:
+        is_there = field in was and field in now
+        if not is_there or was[field] != _unmarked(now[field], marked.get(field)):
             yield f" {field}: should be the same"
 
 
@@ -129,6 +136,15 @@ def _may_change(system: str, wanted: Row) -> frozenset[str]:
             raise AuditError(f"{system}: what is expected cannot be understood")
 
 
+def _unmarked(value: Any, mark: str | None) -> Any:
+    """A list or an object without the mark in it."""
+    if mark is None or not isinstance(value, dict | list):
+        return value
+    if isinstance(value, dict):
+        return {name: it for name, it in value.items() if name != mark}
+    return [it for it in value if it != mark]
+
+
 def _filled(row: Row, field: str) -> bool:
     return _says(row.get(field))
 
@@ -143,7 +159,8 @@ def _says(value: Any) -> bool:
 def _touched(system: str, wanted: Table, ledger: Row) -> Iterator[str]:
     """Effects on what was not to change, even if they cannot be seen any more."""
     for it in ledger["mutations"]:
-        if wanted.get(it["key"], {"then": SAME})["then"] == SAME:
+        of = wanted.get(it["key"], {"then": SAME})
+        if of["then"] == SAME and "marked" not in of:
             yield f"{system} {it['key']}: was touched ({it['operation']})"
 
 

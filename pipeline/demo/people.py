@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,8 @@ class Then:
     state: Literal["gone", "binned", "blank", "same"] = "same"
     fields: tuple[str, ...] = ()
     """Those that must be `blank`; all others are the same."""
+    marked: Mapping[str, str] = field(default_factory=dict)
+    """A field of what is kept, and what must have come into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,11 +288,18 @@ def _then(key: str, said: Any, fields: Mapping[str, Any]) -> Then:
     match said:
         case "gone" | "binned" | "same":
             return Then(state=said)
+        case {"marked": {**marked}} if marked:
+            rest = {name: it for name, it in said.items() if name != "marked"}
+            mark = {str(name): str(it) for name, it in marked.items()}
+            return replace(_then(key, rest or "same", fields), marked=mark)
         case {"blank": [_, *_] as names} if len(said) == 1:
             _need(key, all(fields.get(it) for it in names), "what is to be blank is not filled")
             return Then(state="blank", fields=tuple(names))
         case _:
-            raise CastError(f'{key}: `then` is "gone", "binned", "same" or {{ blank = [...] }}')
+            raise CastError(
+                f'{key}: `then` is "gone", "binned", "same", or {{ blank = [...] }}'
+                " and { marked = {...} }"
+            )
 
 
 def _need(key: str, holds: object, otherwise: str) -> None:

@@ -12,8 +12,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from .people import Cast, Held, Somebody, meant
 
 Expected = dict[str, dict[str, dict[str, Any]]]
-"""System → `kind/id` → `then`, for `blank` its `fields`, `person`: whose it is, by key, and `as`
-where the cast gives it a name."""
+"""System → `kind/id` → `then`, for `blank` its `fields`, what it is `marked` with, `person`:
+whose it is, by key, and `as` where the cast gives it a name."""
 
 CONTROL = "/_sandbox"
 PATIENCE = ClientTimeout(total=30)
@@ -85,6 +85,8 @@ async def _plant(
             expected[key] = {"person": one.key, "then": it.then.state}
             if it.then.fields:
                 expected[key]["fields"] = list(it.then.fields)
+            if it.then.marked:
+                expected[key]["marked"] = dict(it.then.marked)
             if it.later.state != "same":
                 fields = {"fields": list(it.later.fields)} if it.later.fields else {}
                 expected[key]["later"] = {"then": it.later.state, **fields}

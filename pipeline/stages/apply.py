@@ -112,7 +112,7 @@ class _Measure:
                 return dict.fromkeys(row.categories, Failed("unknown_kind"))
             before = await self._vendor.standing(holding)
             if before is None:
-                return dict.fromkeys(row.categories, NOTHING)
+                return await self._gone(holding, row)
             if self._order.verb == Verb.RECTIFY:
                 return await self._rectified(holding, row, before)
             if self._order.verb in {Verb.RESTRICT, Verb.LIFT}:
@@ -145,8 +145,22 @@ class _Measure:
                 said = await self._vendor.rectify(holding, due)
             crash.passing("host.after-measure")
             each = said if isinstance(said, Mapping) else dict.fromkeys(due, said)
-            after = await self._vendor.standing(holding)
+            done = {it: due[it] for it in due if isinstance(each.get(it), Rectified)}
+            after = await self._vendor.standing(self._vendor.refiled(holding, done))
             became |= {it: _shown(it, each.get(it, NO_OUTCOME), due[it], after) for it in due}
+        return _by_category(row, became)
+
+    async def _gone(self, holding: Holding, row: MeasureRow) -> Became:
+        """It may lie where a correction has put it: an order that came twice writes nothing."""
+        if self._order.verb != Verb.RECTIFY:
+            return dict.fromkeys(row.categories, NOTHING)
+        moved = self._vendor.refiled(holding, {datum: it.to for datum, it in self._changes})
+        now = None if moved == holding else await self._vendor.standing(moved)
+        shown = now.data if now is not None else {}
+        became: dict[Datum, Outcome] = {
+            datum: Rectified() if _is_same(datum, shown.get(datum, ""), it.to) else NOTHING
+            for datum, it in self._changes
+        }
         return _by_category(row, became)
 
     async def _objected(self) -> Outcome:

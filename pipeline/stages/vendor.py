@@ -139,6 +139,11 @@ class Vendor:
         with self._trying():
             return await self.connector.rectify(holding, data)
 
+    def refiled(self, holding: Holding, data: Mapping[Datum, str]) -> Holding:
+        """How a holding is read once these values are written."""
+        with self._trying():
+            return self.connector.refiled(holding, data)
+
     async def object_to(self, subject: Subject, purpose: str) -> Outcome:
         """Stop a use of all that is the subject's."""
         with self._trying():

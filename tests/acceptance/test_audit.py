@@ -21,7 +21,15 @@ from zipfile import ZipFile
 import pytest
 
 from connectors.sdk import registry
-from connectors.sdk.interface import Category, Connector, Holding, Identifier, Record, Subject
+from connectors.sdk.interface import (
+    Category,
+    Connector,
+    Holding,
+    Identifier,
+    Record,
+    Right,
+    Subject,
+)
 from connectors.sdk.sandbox import Sandbox
 from connectors.sdk.spelling import normal
 from pipeline.case.whose import NAMES, OURS, Bearing, People, judged
@@ -163,7 +171,7 @@ def named(system: str, it: Holding) -> bytes:
 async def answer(
     connectors: Mapping[str, Connector], request: Request, expected: Expected
 ) -> dict[str, list[Record]]:
-    """By hand what the pipeline does: find, export, and erase but for what the policy keeps."""
+    """By hand what the pipeline does: find, export, erase, and mark what the policy keeps."""
     held = await find(connectors, request, expected)
     told: dict[str, list[Record]] = {}
     if "access" in request.claims:
@@ -184,6 +192,9 @@ async def answer(
                     keep = frozenset({Category.CONTACT, Category.MARKETING})
                 if it.categories - keep and (system, it.kind) not in whole:
                     await connector.erase(it, keep)
+                is_kept = bool(keep) or (system, it.kind) in whole
+                if is_kept and Right.RESTRICTION in connector.capabilities.rights:
+                    await connector.restrict(it)
     return told
 
 
@@ -696,6 +707,27 @@ def test_an_expectation_that_cannot_be_understood_is_not_a_pass(wanted: dict[str
     ledger: dict[str, Any] = {"freshdesk": {"mutations": [], "calls": {}}}
     with pytest.raises(audit.AuditError):
         audit.compare({"freshdesk": {"contact/1": wanted}}, states, states, ledger)
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        (["vip", "ours"], []),
+        (["vip"], ["freshdesk contact/1 tags: should be marked"]),
+        (["ours"], ["freshdesk contact/1 tags: should be the same"]),
+        (["vip", "ours", "new"], ["freshdesk contact/1 tags: should be the same"]),
+    ],
+)
+def test_what_is_kept_bears_its_mark_and_is_the_same_beside_it(
+    tags: list[str], said: list[str]
+) -> None:
+    wanted = {"then": "same", "marked": {"tags": "ours"}}
+    before, after = ({"freshdesk": {"contact/1": {"tags": it}}} for it in (["vip"], tags))
+    made = [{"key": "contact/1", "operation": "update"}]
+    ledger: dict[str, Any] = {"freshdesk": {"mutations": made, "calls": {}}}
+    expected = {"freshdesk": {"contact/1": wanted}}
+    assert audit.compare(expected, before, after, ledger) == said
+    assert audit.changing(expected) == 1
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ class FreshdeskWorld(SandboxWorld):
     """A contact for each identifier; what more is asked for are the first one's tickets."""
 
     searched_by = ("email", "phone")
+    stamps = ("updated_at",)
     states: ClassVar = {
         "a deleted contact": some("contact", deleted=True),
         "a ticket in the trash": some("ticket", deleted=True),
@@ -73,6 +74,14 @@ class FreshdeskWorld(SandboxWorld):
             row["company_id"] = 7
         return True
 
+    async def markets_to(self, subject: Subject) -> bool:
+        return any(
+            "no-marketing" not in row["tags"] and not row.get("deleted")
+            for row in self.sandbox.table("contact").values()
+            if subject.bears("email", row["email"])
+            or any(subject.bears("phone", row[it]) for it in ("phone", "mobile"))
+        )
+
     async def beside(self, subject: Subject, other: Identifier) -> bool:
         room: dict[str, object] = (
             {"other_emails": [other.value]}
@@ -86,6 +95,7 @@ class FreshdeskWorld(SandboxWorld):
 @asynccontextmanager
 async def world_of(connector: type[Connector] = Freshdesk) -> AsyncIterator[FreshdeskWorld]:
     async with FreshdeskSandbox() as sandbox:
+        sandbox.contact_fields = ("processing_restricted",)
         yield FreshdeskWorld(sandbox, connector)
 
 

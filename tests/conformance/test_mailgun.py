@@ -13,15 +13,16 @@ from connectors.sdk.conformance import ConnectorConformance, SandboxWorld, more,
 from connectors.sdk.interface import Category, Connector, Identifier, Subject
 from connectors.sdk.spelling import lower
 
-DOMAINS = ("mail.example.com", "news.example.com")
+DOMAINS = ("mail.example.com", "lists.example.com")
 PAGE = 300
 MORE = ("bounce", "allowlisted", "unsubscribe", "complaint", "event")
 
 
 class MailgunWorld(SandboxWorld):
-    """A member of a list for each address; what more is asked for are lists of the first."""
+    """A member of a list for each address; what more is asked for are lists of the last one."""
 
     searched_by = ("email",)
+    changes_by = ("DELETE", "POST", "PUT")
     states: ClassVar = {
         "a member who opted out": some("member", subscribed=False),
         "more events than a page": more(PAGE, "event", "_of"),
@@ -47,7 +48,22 @@ class MailgunWorld(SandboxWorld):
                 self.sandbox.plant(kind, at | {"event": "opened"})
             made += 1
         for n in range(holdings - made):
-            self._member(f"list-{n:04d}@lists.example.com", emails[0], {"subscribed": n != 1})
+            said = {"subscribed": n not in {1, 2}, **({"vars": {}} if n == 2 else {})}
+            self._member(f"list-{n:04d}@lists.example.com", emails[-1], said)
+
+    async def markets_to(self, subject: Subject) -> bool:
+        """Unless every domain has stopped it, and every list."""
+        tables = self.sandbox.tables
+        stopped = {
+            (row["_of"], lower(row["address"]))
+            for row in tables.get("unsubscribe", {}).values()
+            if "*" in row["tags"]
+        }
+        due = {(of, lower(it)) for of in tables["_domain"] for it in subject.of("email")}
+        return bool(due - stopped) or any(
+            row["subscribed"] and subject.bears("email", row["address"])
+            for row in tables.get("member", {}).values()
+        )
 
     async def share(self, subject: Subject, other: Subject) -> bool:
         for it in (subject, other):  # on one list, and under one domain
@@ -62,10 +78,9 @@ class MailgunWorld(SandboxWorld):
     def _member(
         self, of: str, email: str, said: Mapping[str, object] = MappingProxyType({})
     ) -> None:
-        content = {
-            "name": self.mark(Category.IDENTITY),
-            "vars": {"plan": self.mark(Category.PROFILE)},
-        }
+        content: dict[str, object] = {"name": self.mark(Category.IDENTITY)}
+        if "vars" not in said:
+            content["vars"] = {"plan": self.mark(Category.PROFILE)}
         self.sandbox.plant("member", {"list": of, "address": email, **content, **said})
 
     def _content(self, kind: str) -> dict[str, object]:

@@ -27,12 +27,14 @@ from connectors.sdk import registry
 from connectors.sdk.conformance import look
 from connectors.sdk.interface import (
     Category,
+    Datum,
     Erased,
     Expires,
     Holding,
     Identifier,
     Limit,
     Redacted,
+    Restricted,
     Subject,
 )
 
@@ -282,3 +284,29 @@ async def test_what_the_connector_kept_is_there_for_the_client(
         *("Ann", "ann@example.org"),
         ["old@example.org"],
     )
+
+
+async def test_what_is_tagged_by_one_is_so_to_the_other(
+    account: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """Of a contact's own fields, those that are not given stay as they are."""
+    account.contact_fields = ("processing_restricted", "department")
+    own = {"department": "Sales"}
+    ann = account.add_contact(email="ann@example.org", custom_fields=own)
+    held = Holding("contact", ann)
+    ticket = Holding("ticket", account.add_ticket(ann, "Help"))
+    said = await client(
+        account, lambda it: it.tickets.update_ticket(int(ticket.id), tags=["urgent"])
+    )
+    assert (said.tags, said.subject) == (["urgent"], "Help")
+    for it in (held, ticket):
+        assert await freshdesk.restrict(it) == Restricted()
+    seen = await client(account, lambda it: it.tickets.get_ticket(int(ticket.id)))
+    assert seen.tags == ["urgent", "processing-restricted"]
+    seen = await client(account, lambda it: it.contacts.get_contact(int(ann)))
+    assert seen.custom_fields == {**own, "processing_restricted": True}
+    no = {"processing_restricted": False}
+    await client(account, lambda it: it.contacts.update_contact(int(ann), custom_fields=no))
+    now = await freshdesk.standing(held)
+    assert now is not None
+    assert (now.restricted, now.data[Datum.EMAIL]) == (False, "ann@example.org")

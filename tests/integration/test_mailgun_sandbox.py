@@ -20,7 +20,9 @@ from connectors.mailgun import sandbox as sandbox_module
 from connectors.sdk import registry
 from connectors.sdk.http import Http, basic
 from connectors.sdk.interface import (
+    MARKETING,
     Category,
+    Datum,
     Erased,
     Expires,
     Holding,
@@ -68,7 +70,7 @@ async def found(connector: Mailgun, *known: Holding) -> list[Holding]:
 
 async def test_mailguns_sdk_reads_lists_and_deletes(sandbox: MailgunSandbox) -> None:
     status, said = await sdk(sandbox, lambda it: it.domains.get())
-    assert (status, [it["name"] for it in said["items"]]) == (200, [DOMAIN])
+    assert (status, [it["name"] for it in said["items"]]) == (200, [DOMAIN, "lists.example.com"])
     member = {"domain": DOMAIN, "address": LIST, "member_address": ANN}
     status, said = await sdk(sandbox, lambda it: it.lists_members.get(**member))
     assert (status, said["member"]["name"]) == (200, "Ann")
@@ -442,7 +444,7 @@ async def test_a_domain_that_a_list_passes_over_is_asked_for(
 
     monkeypatch.setattr(sandbox, "_answer", shifting)
     async with connected(sandbox) as it:
-        asked = [one async for one in it._domains()]
+        asked = [one async for one in it._places.domains()]
     assert set(asked) >= set(names) - {"3.example.com"}
     assert len(asked) == len(set(asked))
 
@@ -506,6 +508,11 @@ async def test_nothing_in_an_answer_raises_anything_but_the_two_errors(
                 found(it),
                 *(found(it, one) for one in held),
                 *(_all(it.export(one)) for one in held),
+                *(it.standing(one) for one in held),
+                *(it.restrict(one, lift=lift) for one in held for lift in (False, True)),
+                *(it.rectify(one, {Datum.NAME: "Ann", Datum.EMAIL: "a@x.org"}) for one in held),
+                it.objected(WHO, MARKETING),
+                it.object_to(WHO, MARKETING),
                 *(it.erase(one, frozenset({Category.MARKETING})) for one in held),
                 *(it.erase(one) for one in held),
             ):

@@ -83,6 +83,19 @@ class Rectifying:
             assert now is not None
             assert done.items() <= now.data.items(), "said to be corrected, and not read"
 
+    async def test_one_value_that_is_refused_hides_no_other(self, world: World) -> None:
+        """Each datum has its own outcome: what is said not to be corrected is not, beside it."""
+        for at in one_of_each(await targets(world, "ann", RECTIFY)):
+            given = {**{datum: value(datum) for datum in at.shown}, **_wrong(at)}
+            async with world.connector() as it:
+                spelt = _spelt(await it.rectify(at.holding, given), given)
+                done = {datum for datum, one in spelt.items() if did(one, RECTIFY.done)}
+                now = await it.standing(it.refiled(at.holding, {d: given[d] for d in done}))
+            assert now is not None
+            for datum in (d for d in given if not is_open(spelt[d])):
+                is_so = now.data.get(datum) == given[datum]
+                assert is_so is (datum in done), f"{datum} of a {at.holding.kind}"
+
     async def test_to_correct_nothing_is_to_do_nothing(self, world: World) -> None:
         """What is so already is `Rectified`, and is not written again."""
         found = one_of_each(await targets(world, "ann", RECTIFY))
@@ -123,6 +136,12 @@ async def _is_as_said(
         now = await it.standing(at.holding)
     assert now is not None, f"{what}: it is gone"
     assert now.data.get(datum) == text, f"{what}: is said to be corrected, and reads otherwise"
+
+
+def _wrong(at: Target) -> Mapping[Datum, str]:
+    """A value that hardly any vendor takes, of one datum."""
+    datum = Datum.EMAIL if Datum.EMAIL in at.shown else max(at.shown)
+    return {datum: "\x00"}
 
 
 def _spelt(said: Said, given: Mapping[Datum, str]) -> Mapping[Datum, Outcome]:

@@ -17,6 +17,7 @@ from connectors.sdk.calls import caller
 from connectors.sdk.interface import (
     Category,
     ConnectorError,
+    Datum,
     Erased,
     Expires,
     Fact,
@@ -27,11 +28,13 @@ from connectors.sdk.interface import (
     Page,
     Record,
     Redacted,
+    Restricted,
     RetryableError,
+    Standing,
     Subject,
     TerminalError,
 )
-from tests.conformance.mutants.mutant import written
+from tests.conformance.mutants.mutant import Text, written
 from tests.conformance.test_freshdesk import world_of
 
 Said = Outcome | Mapping[Category, Outcome]
@@ -680,7 +683,119 @@ class LeavesASessionOpen(Freshdesk):
         return None
 
 
+# Restrictions, corrections, objections.
+
+
+class SaysThatItIsMarked(Freshdesk):
+    """Says that it is restricted, and marks nothing."""
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        return Restricted()
+
+
+class RemembersWhatItRestricted(Freshdesk):
+    """Tells how things stand from what it did itself."""
+
+    def __init__(self, settings: Freshdesk.Settings) -> None:
+        super().__init__(settings)
+        self.marked: set[Holding] = set()
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        said = await super().restrict(holding, lift=lift)
+        (self.marked.discard if lift else self.marked.add)(holding)
+        return said
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        now = await super().standing(holding)
+        return now and replace(now, restricted=holding in self.marked)
+
+
+class MarksWhatHangsOnIt(Freshdesk):
+    """Restricts whoever is in the same list as well."""
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        for row in (await self._http.require("/api/v2/contacts")).body:
+            await super().restrict(Holding("contact", str(row["id"])), lift=lift)
+        return await super().restrict(holding, lift=lift)
+
+
+class CorrectsByHeart(Freshdesk):
+    """Says what it was told to write, and logs it."""
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        logging.getLogger("mutant").info("rectified %s", list(data.values()))
+        return await super().rectify(holding, data)
+
+
+FRESHDESK = Text(world_of, "connectors.freshdesk", "Freshdesk")
+READ = "test_what_is_said_to_be_done_is_read_from_the_vendor"
 MUTANTS = [
+    written(SaysThatItIsMarked, world_of, f"{READ}[restrict]"),
+    written(RemembersWhatItRestricted, world_of, "test_a_standing_is_read_anew"),
+    written(MarksWhatHangsOnIt, world_of, "test_nobody_else_is_changed[restrict]"),
+    written(CorrectsByHeart, world_of, "test_a_verb_names_nobody[rectify]"),
+    FRESHDESK.but(
+        "takes off every tag when it lifts",
+        "marks",
+        "[it for it in _tags(row) if it != mark], **back}",
+        "[], **back}",
+        "test_lifting_gives_back_what_was_there[False]",
+    ),
+    FRESHDESK.but(
+        "unticks a field that nobody had ticked",
+        "marks",
+        "{field: BEFORE[mark]}",
+        "{field: False}",
+        "test_lifting_gives_back_what_was_there[False]",
+    ),
+    FRESHDESK.but(
+        "takes a ticket that cannot be changed for a marked one",
+        "connector",
+        """NeedsHuman("in_trash" if holding.kind == "ticket" else "unblock")
+        return await""",
+        """Restricted()
+        return await""",
+        f"{READ}[restrict]",
+        ("    Record,\n", "    Record,\n    Restricted,\n"),
+    ),
+    FRESHDESK.but(
+        "writes a contact's tags when it corrects the name",
+        "changes",
+        "changes = contact.corrected(row, {it: data[it] for it in part})",
+        """changes = contact.corrected(row, {it: data[it] for it in part})
+            changes = {**changes, "tags": []} if changes else {}""",
+        "test_only_what_is_named_is_corrected",
+    ),
+    FRESHDESK.but(
+        "says that nothing was corrected when one value is refused",
+        "changes",
+        """await answered(work, NeedsHuman("unblock"))""",
+        "await work",
+        "test_one_value_that_is_refused_hides_no_other",
+    ),
+    FRESHDESK.but(
+        "says that an address was corrected, and it is another contact's",
+        "changes",
+        """return NeedsHuman("taken")""",
+        "return None",
+        "test_a_hostile_value_is_carried_as_it_is_or_refused",
+    ),
+    FRESHDESK.but(
+        "marks one contact of those who object",
+        "changes",
+        "in (await self._marketed(subject)).items():",
+        "in list((await self._marketed(subject)).items())[:1]:",
+        "test_an_objection_stops_all_of_it",
+    ),
+    FRESHDESK.but(
+        "takes whoever cannot be asked for as not used",
+        "connector",
+        "is_asked = purpose == MARKETING and bool(asked.identifiers)\n        return is_asked and",
+        "return True or",
+        "test_an_objection_stops_all_of_it",
+    ),
     written(TakesAnyAmount, world_of, "test_an_answer_that_is_too_large_is_given_up[locate]"),
     written(LosesIdentifiers, world_of, "test_everything_is_located_across_pages"),
     written(SearchesWithTheWeak, world_of, "test_a_weak_identifier_is_not_searched_with"),
