@@ -75,14 +75,14 @@ MUTANTS = [
     ),
     STRIPE.but(
         "detaches a card, and leaves what it says",
-        "connector",
+        "erasing",
         """await self._blank("payment_method", card, due - {Category.TRANSACTION})""",
         "pass",
         "test_what_is_kept_stays_and_the_rest_goes",
     ),
     STRIPE.but(
         "says of a charge that it is blank",
-        "connector",
+        "erasing",
         """            case _:
                 return NotSupported("record_stays")
 """,
