@@ -48,7 +48,7 @@ MUTANTS: list[Mutant] = [
     ),
     SALESFORCE.but(
         "calls what lies in the bin erased",
-        "connector",
+        "recycle_bin",
         'return Expires(datetime.fromisoformat(row["SystemModstamp"]) + IN_BIN)',
         "return Erased()",
         GONE,
