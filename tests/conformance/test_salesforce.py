@@ -46,7 +46,7 @@ class SalesforceWorld(SandboxWorld):
                 Nickname__c=self.mark(Category.PROFILE),
                 LeadSource=self.mark(Category.MARKETING),
                 HasOptedOutOfEmail=True,
-                **(self._binned() if n else {}),
+                **(self._binned() if n < len(people) - 1 else {}),
                 **borne,
             )
             for n, borne in enumerate(people)
@@ -90,8 +90,9 @@ class SalesforceWorld(SandboxWorld):
             case "note":
                 org.plant(kind, {"ParentId": owner, "Body": mark(Category.PROFILE)})
             case _:
+                became = None if len(org.table("lead")) % 2 else owner
                 org.add_lead(
-                    ConvertedContactId=owner,
+                    ConvertedContactId=became,
                     FirstName=mark(Category.IDENTITY),
                     City=mark(Category.CONTACT),
                     Description=mark(Category.PROFILE),
