@@ -18,9 +18,7 @@ from .marks import LINK
 from .org import Org
 from .rest import Rest
 from .search import asked_of
-from .tables import INDIVIDUAL, OPT_OUTS, SOLICITED
-
-KINDS = ("lead", "contact")
+from .tables import INDIVIDUAL, OPT_OUTS, PEOPLE, SOLICITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Objection:
     async def used(self, usable: Subject) -> AsyncIterator[Used]:
         """What is not opted out of everything, read anew."""
         schemas, people = await self._org.schemas(), dict[str, None]()
-        for kind in KINDS:
+        for kind in PEOPLE:
             async for rows in self._org.find(kind, asked_of(schemas[kind], usable)):
                 for row in rows:
                     if row["IsDeleted"] or row.get("IsConverted"):
@@ -69,16 +67,21 @@ class Objection:
                         yield Used(schemas[kind].table.name, row["Id"], lacks)
                     if row.get(LINK):
                         people[row[LINK]] = None
-        if "individual" in schemas:
-            async for used in self._people(people):
-                yield used
+        if people and "individual" not in schemas:
+            raise TerminalError(f"{INDIVIDUAL.name}: hidden", reason="forbidden")
+        async for used in self._people(people):
+            yield used
 
     async def _people(self, ids: dict[str, None]) -> AsyncIterator[Used]:
-        fields = ["Id", "IsDeleted", *SOLICITED]
+        """Those of some Individuals. One that the user may not see may be used."""
+        fields, unseen = ["Id", "IsDeleted", *SOLICITED], set(ids)
         for condition in soql.any_of({"Id": ids}, fields):
             query = soql.select(fields, INDIVIDUAL.name, f"WHERE {condition}")
             async for rows in self._rest.query(query):
                 for row in rows:
+                    unseen.discard(row["Id"])
                     lacks = tuple(it for it in SOLICITED if row.get(it) is not True)
                     if lacks and not row.get("IsDeleted"):
                         yield Used(INDIVIDUAL.name, row["Id"], lacks)
+        if unseen:
+            raise TerminalError(f"{INDIVIDUAL.name}: hidden", reason="forbidden")

@@ -1,8 +1,8 @@
 """The objects of the sandbox's org: fields by Salesforce's types, ids, what hangs on what.
 
 Objects and fields are those of a new org of Enterprise Edition, as the object reference has them
-for API v68.0, but for a few dozen that say nothing of a person. Of the custom fields, nobody tells
-the connector of `Nickname__c`.
+for API v68.0, but for a few dozen that say nothing of a person. Data Protection and Privacy is on.
+Of the custom fields, nobody tells the connector of `Nickname__c`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from .recycle_bin import unchangeable
 from .rest import Rest
 from .schema import Row, Schema
 from .search import owner
-from .tables import LINKED, TABLES
+from .tables import LINKED, PEOPLE, TABLES
 
 IS_CONVERTED: Final = "IsConverted"
 
@@ -106,10 +106,10 @@ class Standings:
         schemas = await self._org.schemas()
         if self._checkbox:
             return self._checkbox if self._restriction_field in schemas[kind].names else None
-        if "individual" not in schemas or LINK not in schemas[kind].names:
+        linked = {it: schemas[it] for it in PEOPLE if LINK in schemas[it].names}
+        if "individual" not in schemas or kind not in linked:
             return None
-        linked = [schemas[it].table.name for it in TABLES if LINK in schemas[it].names]
-        return Flag(self._rest, tuple(linked))
+        return Flag(self._rest, tuple(it.table.name for it in linked.values()))
 
     async def _is_restricted(self, it: Holding, row: Row) -> bool:
         """By its own mark, or by that of what it is part of."""
@@ -124,7 +124,7 @@ class Standings:
         """Why it cannot be marked by itself."""
         if owner(await self.schema(it.kind), row) is not None:
             return NotSupported("follows")
-        return NotSupported("no_owner") if TABLES[it.kind].owners else NeedsHuman("no_mark")
+        return NeedsHuman("no_mark") if it.kind in PEOPLE else NotSupported("no_owner")
 
 
 def _kept(mark: Mark, row: Row, *, lift: bool) -> Outcome | None:

@@ -151,6 +151,8 @@ TABLES: Final[Mapping[str, Table]] = {  # in the order of erasing: children firs
         bears={**_PERSON, "Other_Email__c": "email", **dict.fromkeys(_PHONES, "phone")},
     ),
 }
+PEOPLE: Final = ("lead", "contact")
+"""The kinds that stand for themselves, and may be linked to an Individual."""
 PROCESSING: Final = "HasOptedOutProcessing"
 SOLICITED: Final = ("HasOptedOutSolicit", "HasOptedOutProfiling")
 """Of an Individual: no marketing, and no guesses about them."""

@@ -286,6 +286,11 @@ async def test_an_individual_that_the_user_may_not_see_is_unknown(
         with pytest.raises(TerminalError) as hidden:
             await ask(contact)
         assert hidden.value.reason == "forbidden"
+    with pytest.raises(TerminalError):
+        await salesforce.object_to(ANN, MARKETING)
+    assert org.table("contact")[contact.id]["DoNotCall"] is True, "what can be stopped is stopped"
+    with pytest.raises(TerminalError):
+        await salesforce.objected(ANN, MARKETING)
 
 
 async def test_a_lead_that_became_a_contact_is_said_not_to_change(
