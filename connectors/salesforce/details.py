@@ -87,10 +87,15 @@ class Details:
                 due[datum] = change
             else:
                 told[datum] = change
-        if not due:
-            return told
-        said = await self._write(schema, row, due)
-        return None if said is None else told | said
+        with_parts = {it for it in due if not due[it]}
+        written = {it: change for it, change in due.items() if change}
+        said = await self._write(schema, row, written) if written else {}
+        if said is None:
+            return None
+        said |= told
+        parts = [said[it] for it in data if it in _NAMES]
+        name = next((it for it in parts if it != Rectified()), Rectified())
+        return said | dict.fromkeys(with_parts, name)
 
     async def _write(
         self, schema: Schema, row: Row, due: Mapping[Datum, dict[str, Any]]
@@ -98,9 +103,7 @@ class Details:
         """All at once; where one may be what is refused, one after the other."""
         fields = {name: value for change in due.values() for name, value in change.items()}
         try:
-            is_there = await self._rest.update(
-                schema.table.name, row["Id"], fields, allows_duplicates=True
-            )
+            is_there = await self._rest.update(schema.table.name, row["Id"], fields)
         except TerminalError as error:
             if error.reason not in REASONS:
                 raise
@@ -145,7 +148,10 @@ def _stays(schema: Schema, name: str, value: str) -> str:
 
 
 def _parts(schema: Schema, row: Row, name: str, data: Mapping[Datum, str]) -> dict[str, str] | None:
-    """A whole name in Salesforce's two parts, where there is no doubt which is which; else None."""
+    """A whole name in Salesforce's two parts, where there is no doubt which is which; else None.
+
+    None of them has to be written for it where those that are given make it.
+    """
     first = data.get(Datum.GIVEN_NAME, row.get("FirstName") or "")
     last = data.get(Datum.FAMILY_NAME, row.get("LastName") or "")
     if f"{first} {last}".strip() == name:

@@ -11,10 +11,10 @@ https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_r
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any, Final
 
-from connectors.sdk.http import UnauthorisedError
-from connectors.sdk.interface import RetryableError, TerminalError
+from connectors.sdk.interface import ConnectorError, RetryableError, TerminalError
 
 from . import soql
 from .rest import Rest
@@ -96,10 +96,9 @@ class Flag(Mark):
         made = await self._rest.create(OBJECT, {"LastName": MADE, PROCESSING: True})
         try:
             is_there = await self._rest.update(name, id_, {LINK: made})
-        except UnauthorisedError:
-            raise
-        except TerminalError:
-            await self._rest.delete(OBJECT, made)
+        except ConnectorError:
+            with suppress(ConnectorError):
+                await self._rest.delete(OBJECT, made)
             raise
         if not is_there:
             await self._rest.delete(OBJECT, made)

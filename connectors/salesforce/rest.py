@@ -174,19 +174,17 @@ class Rest:
             case _:
                 raise RetryableError("POST /sobjects/{name}: no id")
 
-    async def update(
-        self, name: str, id_: str, fields: Mapping[str, Any], *, allows_duplicates: bool = False
-    ) -> bool:
+    async def update(self, name: str, id_: str, fields: Mapping[str, Any]) -> bool:
         """Set fields of a record; false if it is deleted.
 
-        `allows_duplicates` says that a record is to be saved that an org's rules only warn of.
+        One that looks like another is saved all the same, where the org's rules only warn of that.
         """
         http = await self._open()
         answer = await http.send(
             "PATCH",
             "/sobjects/{name}/{id}",
             payload=as_json(fields),
-            headers={"Sforce-Duplicate-Rule-Header": "allowSave=true"} if allows_duplicates else {},
+            headers={"Sforce-Duplicate-Rule-Header": "allowSave=true"},
             parts={"name": name, "id": id_},
         )
         return answer is not None

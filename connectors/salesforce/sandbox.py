@@ -82,6 +82,9 @@ class SalesforceSandbox(Records):
     others' files.
     """
 
+    warns_of_duplicates = False
+    """Whether a duplicate rule warns of every contact and lead that is written."""
+
     def __init__(self, **where: Any) -> None:
         super().__init__(**where)
         self._errors: dict[str, str] = {}
@@ -330,6 +333,9 @@ class SalesforceSandbox(Records):
             raise _Refusal("JSON_PARSER_ERROR") from error
         given = {_field(schema, name, it): value for it, value in said}
         _refuse(problems(schema, given))
+        allows = "allowSave=true" in request.headers.get("Sforce-Duplicate-Rule-Header", "")
+        if self.warns_of_duplicates and name in {"Contact", "Lead"} and not allows:
+            raise _Refusal("DUPLICATES_DETECTED", "Use one of these records?")
         person = given.get("IndividualId")
         people = self.table("individual")
         if person and not any(same(it, person) and not people[it]["IsDeleted"] for it in people):

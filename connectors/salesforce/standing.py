@@ -78,8 +78,10 @@ class Standings:
 
     async def row(self, it: Holding) -> Row | None:
         """What is to be known of a record: one query. Those in the bin are found as well."""
-        id_, _, linked = it.id.partition("/")  # of a file, the record that it hangs on
-        check_ids(filter(None, (id_, linked)))
+        id_, *linked = it.id.split("/")
+        if len(linked) != (it.kind == "file"):  # of which the record follows that it hangs on
+            raise TerminalError("not the id of a holding")
+        check_ids((id_, *linked))
         schema, mark = await self.schema(it.kind), await self._mark(it.kind)
         fields = {
             *("Id", "IsDeleted", "SystemModstamp"),
@@ -93,7 +95,7 @@ class Standings:
         if not all(row.keys() >= {name.partition(".")[0] for name in asked} for row in found):
             raise RetryableError(f"GET /queryAll: not a {schema.table.name}")
         found = [row for row in found if row["Id"] == id_]
-        return found[0] | ({LINKED: linked} if linked else {}) if found else None
+        return found[0] | ({LINKED: linked[0]} if linked else {}) if found else None
 
     async def schema(self, kind: str) -> Schema:
         """Raises `TerminalError` for what is no kind of ours."""

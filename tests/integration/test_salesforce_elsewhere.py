@@ -316,6 +316,14 @@ async def test_what_the_connector_corrected_is_right_for_the_client(
         *("LastName", "Name", "MailingCity", "MailingAddress", "SystemModstamp")
     }
     assert (after["Name"], after["MailingCity"]) == ("Berg", "Graz")
+    org.warns_of_duplicates = True
+    refused = await elsewhere(lambda it: it.Contact.update(contact, {"Title": "CTO"}))
+    assert refused == (SalesforceMalformedRequest, 400, "DUPLICATES_DETECTED")
+    allowed = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
+    assert (
+        await elsewhere(lambda it: it.Contact.update(contact, {"Title": "CTO"}, headers=allowed))
+        == 204
+    )
     await salesforce.object_to(ANN, MARKETING)
     after = await elsewhere(lambda it: it.Contact.get(contact))
     assert (after["HasOptedOutOfEmail"], after["DoNotCall"]) == (True, True)

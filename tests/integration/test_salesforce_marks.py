@@ -317,7 +317,11 @@ async def test_what_is_in_the_bin_goes_by_itself_and_what_is_gone_is_gone(
     assert await salesforce.rectify(gone, right) == Failed("not_found")
     assert await restricted(salesforce, binned) == [False]
     assert await salesforce.standing(gone) is None
-    for it in (Holding("contact", "' OR Id != '"), Holding("cat", gone.id)):
+    for it in (
+        *(Holding("contact", id_) for id_ in ("", "' OR Id != '", f"{gone.id}/{gone.id}")),
+        *(Holding("file", id_) for id_ in ("", "/", gone.id, f"{gone.id}/", f"/{gone.id}")),
+        Holding("cat", gone.id),
+    ):
         with pytest.raises(TerminalError):
             await salesforce.standing(it)
     assert not org.ledger
@@ -443,6 +447,28 @@ async def test_a_whole_name_comes_of_its_parts_or_contradicts_them(
     other = {**parts, Datum.NAME: "Ann Lee"}
     said = await salesforce.rectify(contact, other)
     assert said == {**dict.fromkeys(parts, Rectified()), Datum.NAME: NotSupported("name_parts")}
+
+
+async def test_a_whole_name_is_no_better_than_its_parts(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    org.fields["Contact"]["FirstName"] = "locked"
+    contact = contact_of(org, FirstName="Ann", LastName="Lee")
+    data = {Datum.GIVEN_NAME: "Anna", Datum.NAME: "Anna Lee"}
+    fixed = dict.fromkeys(data, NotSupported("fixed"))
+    assert await salesforce.rectify(contact, data) == fixed
+    assert not org.ledger
+
+
+async def test_a_warning_of_duplicates_is_passed_by(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    contact = contact_of(org)
+    org.warns_of_duplicates = True
+    right = {Datum.CITY: "Graz"}
+    assert await salesforce.rectify(contact, right) == {Datum.CITY: Rectified()}
+    assert await salesforce.restrict(contact) == Restricted()
+    assert await salesforce.object_to(ANN, MARKETING) == Suppressed()
 
 
 async def test_what_a_description_forbids_is_not_tried(
