@@ -51,10 +51,9 @@ from .erasing import Erasing
 from .facts import NAMES
 from .finder import Finder
 from .kinds import FIELDS, INSIDE, KINDS, OBJECTED, RESTRICTED, ROUTES, fields_of, has_its_lists
-from .marks import Marks, is_marked
+from .marks import GONE, Marks, is_marked
 
 PDF: Final = "application/pdf"
-GONE: Final = Failed("not_found")
 
 
 class Stripe(Connector):

@@ -26,6 +26,7 @@ from connectors.sdk.pages import Row
 
 from .client import Client
 from .kinds import ROUTES
+from .marks import GONE
 
 _STREET: Final = ("line1", "line2")
 """What people write as one, in as many lines."""
@@ -76,7 +77,8 @@ class Details:
         if due:
             try:
                 change = _changes(kind, row, due)
-                await self._client.post(ROUTES[kind], str(row["id"]), change)
+                is_there = await self._client.post(ROUTES[kind], str(row["id"]), change)
+                done = Rectified() if is_there else GONE
             except UnauthorisedError:
                 raise
             except TerminalError as refused:
@@ -107,10 +109,12 @@ def _changes(kind: str, row: Row, data: Mapping[Datum, str]) -> dict[str, str]:
     prefix = _PREFIXES[kind]
     change = {f"{prefix}{it}": value for it, value in data.items() if it not in _ADDRESS}
     if not _ADDRESS.isdisjoint(data):
-        whole = {**says(kind, row), **data}
-        address = {part: whole[it] for it, part in _PARTS.items()}
-        address["line1"], _, address["line2"] = whole[Datum.STREET].partition("\n")
-        change |= {f"{prefix}address.{part}": value for part, value in address.items()}
+        parts = (*_STREET, *_PARTS.values())
+        whole = {part: _text(row, f"{prefix}address.{part}") for part in parts}
+        whole |= {part: data[it] for it, part in _PARTS.items() if it in data}
+        if Datum.STREET in data:
+            whole["line1"], _, whole["line2"] = data[Datum.STREET].partition("\n")
+        change |= {f"{prefix}address.{part}": value for part, value in whole.items()}
     return {_parameter(name): value for name, value in change.items()}
 
 

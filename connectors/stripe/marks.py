@@ -17,6 +17,7 @@ from connectors.sdk.pages import Row
 from .client import Client
 from .kinds import ROUTES
 
+GONE: Final = Failed("not_found")
 SET: Final = "true"
 MOST_KEYS: Final = 50
 """In the metadata of one object."""
@@ -46,12 +47,12 @@ class Marks:
             return NotSupported("card_stays")
         change = {f"metadata[{mark}]": said}
         try:
-            await self._client.post(ROUTES[kind], str(row["id"]), change)
+            is_there = await self._client.post(ROUTES[kind], str(row["id"]), change)
         except UnauthorisedError:
             raise
         except TerminalError as refused:
             return Failed(refused.reason)
-        return done
+        return done if is_there else GONE
 
 
 def _metadata(row: Row) -> Mapping[str, object]:

@@ -166,6 +166,15 @@ async def test_a_card_of_nobody_takes_no_mark_and_what_is_gone_is_gone(
             await it.standing(Holding("cat", "cat_1"))
 
 
+async def test_what_goes_meanwhile_is_gone(sandbox: StripeSandbox) -> None:
+    *_, customer = one_of_each(sandbox)
+    async with connected(sandbox) as it:
+        sandbox.faults.append(Fault(status=404, method="POST", times=2))
+        assert await it.restrict(customer) == Failed("not_found")
+        said = await it.rectify(customer, {Datum.NAME: "Anna"})
+        assert said == {Datum.NAME: Failed("not_found")}
+
+
 async def test_a_refused_change_is_an_outcome(sandbox: StripeSandbox) -> None:
     *_, customer = one_of_each(sandbox)
     async with connected(sandbox) as it:
@@ -210,6 +219,17 @@ async def test_a_street_loses_the_lines_that_it_no_longer_has(sandbox: StripeSan
     row = sandbox.table("customer")[customer.id]
     assert row["address"] == {**GRAZ, "line1": "Gasse 5", "line2": None, "state": None}
     assert row["phone"] is None
+
+
+async def test_a_city_is_corrected_and_the_street_stays_as_it_is_written(
+    sandbox: StripeSandbox,
+) -> None:
+    address = {**GRAZ, "line1": None}
+    customer = Holding("customer", sandbox.plant("customer", {"address": address}))
+    async with connected(sandbox) as it:
+        await it.rectify(customer, {Datum.CITY: "Wien"})
+    row = sandbox.table("customer")[customer.id]
+    assert row["address"] == {**address, "city": "Wien", "state": None}
 
 
 async def test_what_was_made_stays_as_it_was_made(sandbox: StripeSandbox) -> None:

@@ -136,8 +136,8 @@ MUTANTS = [
     STRIPE.but(
         "corrects a country, and forgets the street",
         "details",
-        "whole = {**says(kind, row), **data}",
-        'whole = {**dict.fromkeys(says(kind, row), ""), **data}',
+        'whole = {part: _text(row, f"{prefix}address.{part}") for part in parts}',
+        'whole = dict.fromkeys(parts, "")',
         "test_only_what_is_named_is_corrected",
     ),
     STRIPE.but(
