@@ -241,11 +241,19 @@ def _read(operation: str, due: str, given: Mapping[str, Any], said: Row) -> Row 
         if "Key" in given and _is_absent(said):
             return None
         raise _refused(operation, said)
-    if due and due not in said:  # boto3 takes some gateway's page for an empty answer
+    # boto3 takes some gateway's page for an empty answer.
+    if (due and due not in said) or (not due and _is_page(said)):
         raise RetryableError(f"{operation}: unreadable")
     if operation == QUOTED and said.get("EncodingType") == "url":
         return _unquoted(said)
     return said
+
+
+def _is_page(said: Row) -> bool:
+    """Whether an answer that has no body in S3's model came with one: S3 itself sends no page."""
+    headers = said.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    is_empty = _told(said)[0] == HTTPStatus.NO_CONTENT or headers.get("content-length") == "0"
+    return not is_empty and str(headers.get("content-type", "")).startswith("text/html")
 
 
 def _unquoted(page: Row) -> Row:

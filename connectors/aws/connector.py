@@ -24,6 +24,7 @@ from connectors.sdk.interface import (
     Category,
     Connector,
     Credentials,
+    Datum,
     Erased,
     Failed,
     Holding,
@@ -36,6 +37,7 @@ from connectors.sdk.interface import (
     Record,
     RetryableError,
     Right,
+    Standing,
     Subject,
     TerminalError,
 )
@@ -45,6 +47,7 @@ from .catalogue import BEYOND, REASONS
 from .client import ABSENT, LATER, S3, Row, S3Error, due
 from .files import PIECE, Files
 from .places import Place, Template, bears, is_usable, prefixes
+from .tags import GONE, Tags, is_restricted
 
 FILE = frozenset({Category.PROFILE, Category.USAGE})
 """A file is one whole: what the person gave us (profile), and that they did (usage)."""
@@ -74,7 +77,7 @@ class Aws(Connector):
 
     capabilities = Capabilities(
         system="aws",
-        rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
+        rights=frozenset({Right.ACCESS, Right.PORTABILITY, Right.ERASURE, Right.RESTRICTION}),
         kinds=KINDS,
         limits=(Limit(calls=3500, per=timedelta(seconds=1)),),  # deletions; reads may be more
         credentials=Credentials(live=("AKIA", "ASIA")),  # IAM's unique ids: users, and STS
@@ -96,6 +99,7 @@ class Aws(Connector):
             settings,
         )
         self._files = Files(self._s3)
+        self._tags = Tags(self._s3, self._files)
 
     async def check(self) -> None:
         """Lists versions and uploads under each prefix, and reads an object that is not there.
@@ -157,6 +161,39 @@ class Aws(Connector):
             raise
         except TerminalError as refused:
             return Failed(refused.reason)
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        """By a version's tags: what has none bears no mark. What a file says, S3 cannot tell."""
+        place = Place.of(holding)
+        tags = await self._tags.of(place) if holding.kind == "object" else None
+        if tags is not None:
+            return Standing(restricted=is_restricted(tags))
+        if await self._there(holding.kind, place) is None:
+            return None
+        if holding.kind == "object":
+            raise RetryableError("get_object_tagging: not there, and the version is")
+        return Standing()
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        """A tag of the version; neither an unfinished upload nor a delete marker can have any."""
+        place = Place.of(holding)
+        try:
+            if holding.kind == "object":
+                return await self._tags.restrict(place, lift=lift)
+            there = await self._there(holding.kind, place)
+        except UnauthorisedError:
+            raise
+        except TerminalError as refused:
+            return Failed(refused.reason)
+        return GONE if there is None else NotSupported("no_tags")
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        """A file is corrected by whoever writes it."""
+        del data
+        Place.of(holding)
+        return NotSupported("written")
 
     async def __aexit__(self, *_: object) -> None:
         await self._s3.close()

@@ -158,6 +158,32 @@ async def dispatch(request: web.Request, by: Mapping[tuple[str, str], Handler]) 
         return problem.answer()
 
 
+MOST_TAGS, LONGEST_NAME, LONGEST_VALUE = 10, 128, 256
+"""Of one version, and the characters of each."""
+_TAG = re.compile(r"[\w\s+=.:/@-]*")
+
+
+def tags_of(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Tags by name. Raises `Problem` for what S3 does not take.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+    """
+    pairs = list(given)
+    tags = dict(pairs)
+    if len(pairs) > MOST_TAGS:
+        raise Problem("BadRequest", HTTPStatus.BAD_REQUEST)
+    fits = all(
+        0 < len(name) <= LONGEST_NAME
+        and len(value) <= LONGEST_VALUE
+        and _TAG.fullmatch(name + value)
+        and not name.lower().startswith("aws:")
+        for name, value in pairs
+    )
+    if not fits or len(tags) < len(pairs):
+        raise Problem("InvalidTag", HTTPStatus.BAD_REQUEST)
+    return tags
+
+
 async def xml_of(request: web.Request) -> ET.Element:
     """The body, without S3's namespace. Raises `Problem`."""
     try:

@@ -16,6 +16,7 @@ from .sandbox_answers import (
     document,
     etag,
     part_of,
+    tags_of,
     target,
     xml_of,
 )
@@ -44,6 +45,8 @@ class Keys:
             ("PUT", ""): self._put,
             ("DELETE", ""): self._delete,
             ("GET", "tagging"): self._tagging,
+            ("PUT", "tagging"): self._put_tagging,
+            ("DELETE", "tagging"): self._delete_tagging,
             ("GET", "retention"): self._retention,
             ("PUT", "retention"): self._put_retention,
             ("GET", "legal-hold"): self._legal_hold,
@@ -91,7 +94,7 @@ class Keys:
             "StorageClass": headers.get("x-amz-storage-class", "STANDARD"),
             "CustomerKey": headers.get(CUSTOMER_KEY, ""),
             **{name: headers[it] for it, name in ABOUT.items() if it in headers},
-            "Tags": dict(parse_qsl(headers.get("x-amz-tagging", ""))),
+            "Tags": tags_of(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)),
             "Metadata": {
                 name.lower().removeprefix(META): it
                 for name, it in headers.items()
@@ -116,9 +119,26 @@ class Keys:
         return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
 
     async def _tagging(self, request: web.Request) -> web.Response:
-        tags = self._row(request)["Tags"]
-        said: Tree = [("Tag", [("Key", name), ("Value", it)]) for name, it in tags.items()]
-        return document("Tagging", [("TagSet", said)])
+        row = self._row(request)
+        said: Tree = [("Tag", [("Key", name), ("Value", it)]) for name, it in row["Tags"].items()]
+        return document("Tagging", [("TagSet", said)], headers=_version(row))
+
+    async def _put_tagging(self, request: web.Request) -> web.Response:
+        """Replaces all of them."""
+        row, asked = self._row(request), await xml_of(request)
+        if asked.tag != "Tagging" or asked.find("TagSet") is None:
+            raise Problem("MalformedXML", HTTPStatus.BAD_REQUEST)
+        given = [
+            (it.findtext("Key", ""), it.findtext("Value", ""))
+            for it in asked.iterfind("TagSet/Tag")
+        ]
+        self._store.tag(row, tags_of(given))
+        return web.Response(headers=_version(row))
+
+    async def _delete_tagging(self, request: web.Request) -> web.Response:
+        row = self._row(request)
+        self._store.tag(row, {})
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers=_version(row))
 
     async def _retention(self, request: web.Request) -> web.Response:
         row = self._lockable(request)
@@ -190,6 +210,10 @@ class Keys:
     async def _abort(self, request: web.Request) -> web.Response:
         self._store.abort(*target(request), request.query["uploadId"])
         return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _version(row: Row) -> dict[str, str]:
+    return {"x-amz-version-id": row["VersionId"]}
 
 
 def _text(content: bytes) -> str:

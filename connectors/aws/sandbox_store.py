@@ -96,6 +96,12 @@ class Store:
         self._sandbox.changed("put", "object", id_)
         return str(self._sandbox.table("object")[id_]["VersionId"])
 
+    def tag(self, row: Row, tags: Mapping[str, str]) -> None:
+        """Let a version have these tags, and no other; a lock does not keep them."""
+        row["Tags"] = dict(tags)
+        id_ = next(id_ for id_, it in self._sandbox.table("object").items() if it is row)
+        self._sandbox.changed("tag", "object", id_)
+
     def remove(self, bucket: str, key: str, version: str) -> str | None:
         """Delete one version for good: its kind; None if it is not there. Raises `Problem`."""
         for kind, id_, row in self.versions(bucket, key):

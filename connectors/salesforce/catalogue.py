@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from connectors.sdk.fields import FIXED, INDIVISIBLE, REQUIRED
+from connectors.sdk.interface import NOT_OFFERED
 
 REASONS: Final[Mapping[str, str]] = {
     "forbidden": "The integration user may not change or delete this record.",
@@ -14,10 +15,25 @@ REASONS: Final[Mapping[str, str]] = {
     "rule": "A validation rule or a trigger of this org refuses the change.",
     "converted": "A converted lead can be deleted, but not changed.",
     REQUIRED: "Salesforce needs a last name, a company and the like while the record stays.",
-    FIXED: "A field of the record cannot be emptied by us: it stays as long as the record.",
+    FIXED: "A field of the record cannot be changed by us: it stays as long as the record.",
     INDIVISIBLE: "This can be deleted as a whole only, and something of it is to be kept.",
     "shared": "It is part of somebody else's record too, or of a library: decide in Salesforce.",
     "no_file": "The file cannot be had: it lies in the bin or elsewhere, is too large, or locked.",
+    "duplicate": "A duplicate rule of this org refuses the change.",
+    "value": "Salesforce does not take this value: too long, not of the form, or not in its list.",
+    "name_parts": "Salesforce keeps given and family name apart: say which is which.",
+    "not_found": "Salesforce no longer has this.",
+    "whose_flag": (
+        "Ask whether the person themselves wished not to be processed; if not, untick Don't"
+        " Process on their Individual in Salesforce."
+    ),
+    "follows": "It is marked through the contact or lead that it is part of, and not by itself.",
+    "no_owner": "It is part of no contact and no lead that could bear the mark.",
+    "no_mark": (
+        "In Setup, turn on Data Protection and Privacy, or give contacts and leads a checkbox and"
+        " name it in the connector's restriction_field; then order the task again."
+    ),
+    NOT_OFFERED: "Salesforce has no field or means for this.",
     "still_there": "Salesforce said that it deleted the record, and it is still there.",
 }
 BEYOND: Final[Mapping[str, str]] = {

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import timedelta
 
 from connectors.sdk.http import Ceilings
 from connectors.sdk.interface import (
+    MARKETING,
+    NOT_OFFERED,
     Capabilities,
     Category,
     Connector,
-    Erased,
-    Expires,
+    Datum,
     Failed,
     Holding,
     Identifier,
     Limit,
     NeedsHuman,
+    NotSupported,
     Outcome,
     Page,
     Record,
-    RetryableError,
     Right,
+    Standing,
     Subject,
     TerminalError,
 )
@@ -36,16 +37,17 @@ from connectors.sdk.spelling import cleaned
 from . import soql
 from .catalogue import BEYOND, REASONS
 from .contact_dates import LAST_CONTACT
+from .details import Details
 from .files import Files
+from .objection import Objection
 from .org import Org
+from .recycle_bin import gone, unchangeable
 from .rest import Rest
 from .schema import OwnFields, Row
 from .search import BY_PIECES, Search
 from .search import holding as holding_of
+from .standing import Standings
 from .tables import TABLES
-
-IN_BIN: Final = timedelta(days=16)
-"""The recycle bin is emptied after 15 days, and shows what was in it for about one more."""
 
 
 class Salesforce(Connector):
@@ -62,12 +64,21 @@ class Salesforce(Connector):
         """The `__c` fields of `tables.py` that the org has, and others with their category:
         `Birthplace__c=identity`; `Score__c=none` for what says nothing of the person.
         """
+        restriction_field: str = ""
+        """The checkbox that marks a record as not to be used, `Processing_Restricted__c`, on those
+        objects that have it. Without one, Individuals are flagged.
+        """
         limits: tuple[str, ...] = ()
         answer_seconds: int = 130  # Salesforce itself gives a query up after 120
 
     capabilities = Capabilities(
         system="salesforce",
-        rights=frozenset({Right.ACCESS, Right.PORTABILITY, Right.ERASURE}),
+        rights=frozenset(
+            {
+                *(Right.ACCESS, Right.PORTABILITY, Right.ERASURE),
+                *(Right.RECTIFICATION, Right.RESTRICTION, Right.OBJECTION),
+            }
+        ),
         kinds={kind: frozenset(table.content) for kind, table in TABLES.items()},
         fields={kind: table.fields for kind, table in TABLES.items()},
         limits=(Limit(calls=100_000, per=timedelta(hours=24)),),
@@ -79,9 +90,12 @@ class Salesforce(Connector):
 
     def __init__(self, settings: Settings) -> None:
         self._rest = Rest(settings.url, settings.client_id, settings.client_secret, settings)
-        self._own = OwnFields.read(settings.custom_fields)
+        self._own = OwnFields.read(settings.custom_fields, settings.restriction_field)
         self._org = Org(self._rest, self._own)
         self._files = Files(self._org, self._rest)
+        self._standings = Standings(self._org, self._rest, settings.restriction_field)
+        self._details = Details(self._rest)
+        self._objection = Objection(self._org, self._rest)
 
     async def check(self) -> None:
         """Read each object's description: one that the user may not see is an error."""
@@ -128,7 +142,7 @@ class Salesforce(Connector):
     ) -> Outcome | Mapping[Category, Outcome]:
         row = await self._row(holding)
         if row is None or row.get("IsDeleted"):
-            return _gone(row)
+            return gone(row)
         table = TABLES[holding.kind]
         try:
             if not keep.isdisjoint(table.content):
@@ -144,7 +158,36 @@ class Salesforce(Connector):
                 raise
             return Failed(error.reason)
         row = await self._row(holding)
-        return _gone(row) if row is None or row.get("IsDeleted") else Failed("still_there")
+        return gone(row) if row is None or row.get("IsDeleted") else Failed("still_there")
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        return await self._standings.of(holding)
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        return await self._standings.restrict(holding, lift=lift)
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        row = await self._standings.row(holding)
+        if row is None or row["IsDeleted"]:
+            return unchangeable(row)
+        said = await self._details.write(await self._standings.schema(holding.kind), row, data)
+        return unchangeable(await self._standings.row(holding)) if said is None else said
+
+    async def object_to(self, subject: Subject, purpose: str) -> Outcome:
+        usable = Subject(self.usable(subject))
+        if purpose != MARKETING or not usable.identifiers:
+            return NotSupported(NOT_OFFERED)
+        return await self._objection.make(usable)
+
+    async def objected(self, subject: Subject, purpose: str) -> bool:
+        usable = Subject(self.usable(subject))
+        if purpose != MARKETING or not usable.identifiers:
+            return await super().objected(subject, purpose)
+        async for _ in self._objection.used(usable):
+            return False
+        return True
 
     async def __aexit__(self, *_: object) -> None:
         await self._rest.close()
@@ -178,13 +221,3 @@ class Salesforce(Connector):
             return await self._files.is_shared(row["Id"])
         people = row.get("WhoCount")  # only where an org lets activities have several
         return isinstance(people, int) and people > 1
-
-
-def _gone(row: Row | None) -> Erased | Expires:
-    """What became of a row that is deleted: its last change was the deletion."""
-    if row is None:
-        return Erased()
-    try:
-        return Expires(datetime.fromisoformat(row["SystemModstamp"]) + IN_BIN)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise RetryableError("GET /queryAll: no date of a deletion") from None

@@ -15,10 +15,10 @@ from connectors.sdk.spelling import normal
 from . import soql
 from .rest import Rest
 from .schema import OwnFields, Row, Schema
-from .tables import BESIDE, TABLES
+from .tables import BESIDE, INDIVIDUAL, TABLES
 
 LASTS: Final = 60.0
-"""Seconds for which a description is believed: it is thirteen calls. What is hidden meanwhile is
+"""Seconds for which a description is believed: it is fourteen calls. What is hidden meanwhile is
 missed by the query that names it.
 """
 _ID: Final = re.compile(r"[0-9A-Za-z]{18}")
@@ -56,10 +56,25 @@ class Org:
         if absent:
             names = ", ".join(sorted(absent))
             raise TerminalError(f"check: custom_fields: the org has no {names}", reason="settings")
+        self._check_checkbox([described[kind] for kind in TABLES])
+        people = await self._rest.description(INDIVIDUAL.name)
+        if people is not None:
+            described["individual"] = Schema("individual", INDIVIDUAL, people, self._own)
         self._schemas, self._described = described, monotonic()
 
+    def _check_checkbox(self, schemas: Iterable[Schema]) -> None:
+        name = self._own.checkbox
+        found = [it.field(name) for it in schemas if name in it.names]
+        if name and not found:
+            wrong = f"the org has no {name}"
+        elif any(it is None or it.type != "boolean" for it in found):
+            wrong = f"{name} is no checkbox"
+        else:
+            return
+        raise TerminalError(f"check: restriction_field: {wrong}", reason="settings")
+
     async def schemas(self) -> Mapping[str, Schema]:
-        """What the last description said."""
+        """What the last description said, by kind; `individual` where the org has those."""
         if not self._schemas:
             await self.described()
         return self._schemas

@@ -42,6 +42,17 @@ _NEVER: Final = {
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": "rule",
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "rule",
     "CANNOT_UPDATE_CONVERTED_LEAD": "converted",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "forbidden",
+    "REQUIRED_FIELD_MISSING": "required",
+    "DUPLICATES_DETECTED": "duplicate",
+    **dict.fromkeys(
+        (
+            *("INVALID_EMAIL_ADDRESS", "STRING_TOO_LONG", "JSON_PARSER_ERROR"),
+            *("FIELD_INTEGRITY_EXCEPTION", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+            *("INVALID_TYPE_ON_FIELD_IN_RECORD", "NUMBER_OUTSIDE_VALID_RANGE"),
+        ),
+        "value",
+    ),
 }
 
 
@@ -140,17 +151,43 @@ class Rest:
 
     async def describe(self, name: str) -> Any:
         """An object's description. What is not there or not to be seen is a `TerminalError`."""
+        body = await self.description(name)
+        if body is None:
+            raise TerminalError(f"check: not there or hidden: {name}", reason="forbidden")
+        return body
+
+    async def description(self, name: str) -> Any | None:
+        """An object's description; None if it is not there, or not to be seen."""
         http = await self._open()
         answer = await http.get("/sobjects/{name}/describe", name=name)
-        if answer is None:
-            raise TerminalError(f"check: not there or hidden: {name}", reason="forbidden")
-        return answer.body
+        return None if answer is None else answer.body
 
-    async def update(self, name: str, id_: str, fields: Mapping[str, None]) -> bool:
-        """Set fields of a record; false if it is deleted."""
+    async def create(self, name: str, fields: Mapping[str, Any]) -> str:
+        """A new record; its id."""
         http = await self._open()
-        route = "/sobjects/{name}/{id}"
-        return await http.patch(route, as_json(fields), name=name, id=id_) is not None
+        answer = await http.post("/sobjects/{name}", as_json(fields), name=name)
+        match answer and answer.body:
+            case {"id": str(id_), "success": True}:
+                return id_
+            case None:
+                raise TerminalError("POST /sobjects/{name}: hidden", reason="forbidden")
+            case _:
+                raise RetryableError("POST /sobjects/{name}: no id")
+
+    async def update(self, name: str, id_: str, fields: Mapping[str, Any]) -> bool:
+        """Set fields of a record; false if it is deleted.
+
+        One that looks like another is saved all the same, where the org's rules only warn of that.
+        """
+        http = await self._open()
+        answer = await http.send(
+            "PATCH",
+            "/sobjects/{name}/{id}",
+            payload=as_json(fields),
+            headers={"Sforce-Duplicate-Rule-Header": "allowSave=true"},
+            parts={"name": name, "id": id_},
+        )
+        return answer is not None
 
     async def delete(self, name: str, id_: str) -> None:
         """Move a record, and the children that cannot be without it, to the recycle bin."""

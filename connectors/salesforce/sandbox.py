@@ -17,7 +17,7 @@ import binascii
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from aiohttp import BasicAuth, web
 from connectors.sdk.sandbox import Handler
 
 from . import soql
+from .sandbox_changes import Problem, missing, problems
 from .sandbox_objects import (
     DATA,
     NAMES,
@@ -35,7 +36,6 @@ from .sandbox_objects import (
     Row,
     described,
     is_filterable,
-    is_writable,
     new_id,
     same,
     shown,
@@ -81,6 +81,9 @@ class SalesforceSandbox(Records):
     """What the user with the restricted key may not see: contacts, their e-mail, others' rows, or
     others' files.
     """
+
+    warns_of_duplicates = False
+    """Whether a duplicate rule warns of every contact and lead that is written."""
 
     def __init__(self, **where: Any) -> None:
         super().__init__(**where)
@@ -144,6 +147,8 @@ class SalesforceSandbox(Records):
             web.get(f"{DATA}/sobjects/{{name}}/describe", self._api(self._describe)),
             web.get(row, self._api(self._get)),
             web.get(f"{row}/{{field}}", self._api(self._bytes)),
+            web.post(f"{DATA}/sobjects/{{name}}", self._api(self._create)),
+            web.post(f"{DATA}/sobjects/{{name}}/", self._api(self._create)),
             web.patch(row, self._api(self._patch)),
             web.delete(row, self._api(self._delete)),
         ]
@@ -217,7 +222,8 @@ class SalesforceSandbox(Records):
         told: Row = {}
         for name, field in asked:
             it = self.table(NAMES[name]).get(row[f"{name}Id"])
-            told[name] = it and shown(name, self.fields[name], it, [field])
+            of = it and shown(name, self.fields[name], it, [field])
+            told[name] = of and {**(told.get(name) or {}), **of}
         return told
 
     async def _more(self, request: web.Request) -> web.Response:
@@ -296,28 +302,45 @@ class SalesforceSandbox(Records):
             body = str(row[field]).encode()
         return web.Response(body=body, content_type="application/octet-stream")
 
+    async def _create(self, request: web.Request) -> web.Response:
+        name, schema = self._schema(request, request.match_info["name"])
+        given = await self._given(request, name, schema)
+        _refuse(missing(schema, given))
+        id_ = self.plant(NAMES[name], given)
+        at = stamp(self.now())
+        self.table(NAMES[name])[id_] |= {"CreatedDate": at, "SystemModstamp": at}
+        self.changed("create", NAMES[name], id_)
+        said: Row = {"id": id_, "success": True, "errors": []}
+        return web.json_response(said, status=HTTPStatus.CREATED)
+
     async def _patch(self, request: web.Request) -> web.Response:
         kind, row = self._one(request)
         name, schema = self._schema(request, request.match_info["name"])
-        try:
-            given = {
-                _field(schema, name, k): v for k, v in json.loads(await request.read()).items()
-            }
-        except (ValueError, AttributeError) as error:
-            raise _Refusal("JSON_PARSER_ERROR") from error
         if kind == "email" and row["Status"] != "5":
             raise _Refusal("INSUFFICIENT_ACCESS_OR_READONLY", "a sent e-mail cannot be changed")
         if row.get("IsConverted"):
             raise _Refusal("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
-        for it, value in given.items():
-            if not is_writable(schema[it]):
-                raise _Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to update", it)
-            if not TYPES[schema[it]].get("nillable", True) and value in (None, ""):
-                raise _Refusal("REQUIRED_FIELD_MISSING", "Required fields are missing", it)
-        row |= {k: v if v != "" else None for k, v in given.items()}
+        row |= await self._given(request, name, schema)
         row["SystemModstamp"] = stamp(self.now())
         self.changed("update", kind, row["Id"])
         return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _given(self, request: web.Request, name: str, schema: Mapping[str, str]) -> Row:
+        """What is to be written, by the fields' own names. Raises `_Refusal`."""
+        try:
+            said = json.loads(await request.read()).items()
+        except (ValueError, AttributeError) as error:
+            raise _Refusal("JSON_PARSER_ERROR") from error
+        given = {_field(schema, name, it): value for it, value in said}
+        _refuse(problems(schema, given))
+        allows = "allowSave=true" in request.headers.get("Sforce-Duplicate-Rule-Header", "")
+        if self.warns_of_duplicates and name in {"Contact", "Lead"} and not allows:
+            raise _Refusal("DUPLICATES_DETECTED", "Use one of these records?")
+        person = given.get("IndividualId")
+        people = self.table("individual")
+        if person and not any(same(it, person) and not people[it]["IsDeleted"] for it in people):
+            raise _Refusal("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        return {it: None if value == "" else value for it, value in given.items()}
 
     async def _delete(self, request: web.Request) -> web.Response:
         kind, row = self._one(request)
@@ -350,6 +373,11 @@ def _client(request: web.Request, form: Mapping[str, Any]) -> tuple[Any, Any]:
     except ValueError:
         return form.get("client_id"), form.get("client_secret")
     return basic.login, basic.password
+
+
+def _refuse(found: Iterable[Problem]) -> None:
+    for code, message, field in found:
+        raise _Refusal(code, message, field)
 
 
 def _denied(error: str, description: str) -> web.Response:

@@ -1,8 +1,8 @@
 """The objects of the sandbox's org: fields by Salesforce's types, ids, what hangs on what.
 
 Objects and fields are those of a new org of Enterprise Edition, as the object reference has them
-for API v68.0, but for a few dozen that say nothing of a person. Of the custom fields, nobody tells
-the connector of `Nickname__c`.
+for API v68.0, but for a few dozen that say nothing of a person. Data Protection and Privacy is on.
+Of the custom fields, nobody tells the connector of `Nickname__c`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ NAMES: Final[Mapping[str, str]] = {
     "ContentVersion": "version",
     "ContentDocumentLink": "link",
     "Campaign": "campaign",
+    "Individual": "individual",
 }
 """Object → what a table of the sandbox's is called."""
 PREFIXES: Final = {
@@ -49,6 +50,7 @@ PREFIXES: Final = {
     "version": "068",
     "link": "06A",
     "campaign": "701",
+    "individual": "0PK",
 }
 USER: Final = "0055e0000000001AAA"
 """Who owns every record; the sandbox has no other user."""
@@ -224,6 +226,18 @@ FIELDS: Final[Mapping[str, Fields]] = {
         **_texts("ContentDocumentId", "LinkedEntityId", type_="parent"),
     },
     "Campaign": {**_SYSTEM, "Name": "due", "Description": "long"},
+    "Individual": {
+        **_SYSTEM,
+        **_texts("HasOptedOutProcessing", "HasOptedOutProfiling", type_="flag"),
+        **_texts("HasOptedOutSolicit", "HasOptedOutTracking", type_="flag"),
+        **_texts("HasOptedOutGeoTracking", "ShouldForget", "SendIndividualData", type_="flag"),
+        "CanStorePiiElsewhere": "flag",
+        "Salutation": "pick",
+        "FirstName": "text",
+        "LastName": "due",
+        "Name": "system",
+        "BirthDate": "date",
+    },
     "UserPermissionAccess": {
         "Id": "id",
         "PermissionsViewAllData": "boolean",
@@ -232,6 +246,7 @@ FIELDS: Final[Mapping[str, Fields]] = {
 }
 DEFAULTS: Final[Mapping[str, Row]] = {
     "contact": {"LastName": "Subject", "CleanStatus": "Pending"},
+    "individual": {"LastName": "Subject"},
     "lead": {"LastName": "Subject", "Company": "[not provided]", "Status": "Open"},
     "case": {"Status": "New", "Origin": "Web", "Priority": "Medium"},
     "email": {"Status": "1", "Incoming": True},

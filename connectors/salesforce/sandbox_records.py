@@ -69,6 +69,12 @@ class Records(Sandbox):
             self.plant("link", {"ContentDocumentId": file, "LinkedEntityId": it})
         return file
 
+    def turn_off_privacy(self) -> None:
+        """An org without Data Protection and Privacy has no Individuals, and no links to any."""
+        del self.fields["Individual"]
+        for fields in self.fields.values():
+            fields.pop("IndividualId", None)
+
     def plant(self, kind: str, fields: Mapping[str, Any]) -> str:
         """Put a record there. Raises `KeyError` for a kind or a field that the org has not."""
         schema = self.fields[next(name for name, it in NAMES.items() if it == kind)]
@@ -112,6 +118,9 @@ class Records(Sandbox):
         for of, field in (*CASCADES.get(kind, ()), *HANGS_ON_ANY):
             for it in self.children(of, field, row):
                 self.bin(of, it)
+        for of in ("contact", "lead") if kind == "individual" else ():
+            for it in self.children(of, "IndividualId", row):
+                it["IndividualId"] = None
 
     def children(self, kind: str, field: str, parent: Row) -> list[Row]:
         """The records of `kind` that refer to one, and are not in the bin."""

@@ -72,15 +72,20 @@ class OwnFields:
     unread: frozenset[str]
     """Those with something for a category that is none."""
 
+    checkbox: str
+    """What marks a record as not to be used; empty if no field does."""
+
     @classmethod
-    def read(cls, texts: Iterable[str]) -> OwnFields:
-        """Read what is separated by commas in the setting."""
+    def read(cls, texts: Iterable[str], checkbox: str = "") -> OwnFields:
+        """Read what is separated by commas in the setting. A `checkbox` is of no category."""
         said = {name.strip(): it.strip() for name, _, it in (text.partition("=") for text in texts)}
         meant: dict[str, Category | None] = {"none": None, **{it.value: it for it in Category}}
+        categories = {name: meant[it] for name, it in said.items() if it in meant}
         return cls(
             frozenset(said),
-            {name: meant[it] for name, it in said.items() if it in meant},
+            categories | ({checkbox: None} if checkbox else {}),
             frozenset(name for name, it in said.items() if it not in {"", *meant}),
+            checkbox,
         )
 
 
@@ -104,6 +109,10 @@ class Schema:
         self._refers = frozenset(it.name for it in every.values() if it.type in _REFERS)
         self._bears = dict(self._bearing(own))
         self.fields = self._told(own)
+
+    def field(self, name: str) -> Field | None:
+        """A field that is no whole of others, as it is described; None if there is none."""
+        return self._selected.get(name)
 
     def asked(self, kind: str) -> tuple[str, ...]:
         """Every field that can hold an identifier of `kind`, and be searched by."""

@@ -89,11 +89,7 @@ class Search:
 
     def _who(self, kind: str) -> dict[str, Iterable[str]]:
         """What is asked for, in each field that can hold it."""
-        schema = self._schemas[kind]
-        return {
-            **dict.fromkeys(schema.asked("email"), self._usable.forms("email")),
-            **dict.fromkeys(schema.asked("user_id"), self._usable.forms("user_id")),
-        }
+        return asked_of(self._schemas[kind], self._usable)
 
     def _hint(self, it: Holding, row: Row) -> None:
         """What a record that bears what was asked for says of a contact.
@@ -103,9 +99,9 @@ class Search:
         became = row.get(CONVERTED)
         if isinstance(became, str) and became:
             self._converted.add(became)
-        owner = it.part_of
-        names_one = became or row.get("IsConverted") or (owner and owner not in self._found)
-        is_of_one = owner is not None and owner.kind == "contact"
+        of = it.part_of
+        names_one = became or row.get("IsConverted") or (of and of not in self._found)
+        is_of_one = of is not None and of.kind == "contact"
         self._may_have_one |= bool(names_one or is_of_one or not self._is_theirs(it))
 
     def _followed(self, kind: str) -> set[str]:
@@ -114,10 +110,10 @@ class Search:
 
     def _is_followed(self, it: Holding) -> bool:
         """A known record that bears nothing any more was blanked, perhaps by us."""
-        owner = None if it.part_of is None else self._found.get(it.part_of)
+        of = None if it.part_of is None else self._found.get(it.part_of)
         return (
             self._bears_asked(it)
-            or (owner is not None and self._is_followed(owner))
+            or (of is not None and self._is_followed(of))
             or (it in self._known and not strong(it))
         )
 
@@ -128,6 +124,12 @@ class Search:
         """Whether it bears what was asked for, and nothing of anybody else's."""
         asked = [self._subject.bears(one.kind, one.value) for one in strong(it)]
         return bool(asked) and all(asked)
+
+
+def asked_of(schema: Schema, usable: Subject) -> dict[str, Iterable[str]]:
+    """What is asked for, in each field of an object that can hold it."""
+    kinds = ("email", "user_id")
+    return {field: usable.forms(kind) for kind in kinds for field in schema.asked(kind)}
 
 
 def holding(schema: Schema, row: Row) -> Holding:
@@ -141,15 +143,16 @@ def holding(schema: Schema, row: Row) -> Holding:
         f"{id_}/{row[LINKED]}" if kind == "file" else id_,
         schema.fields.of(row),
         tuple(schema.bears(row)),
-        _owner(schema, row),
+        owner(schema, row),
     )
 
 
-def _owner(schema: Schema, row: Row) -> Holding | None:
+def owner(schema: Schema, row: Row) -> Holding | None:
+    """What a row is part of: by the first of its references that leads to one of our kinds."""
     for reference in TABLES[schema.kind].owners:
         match row.get(reference):
-            case str(owner) if owner[:3] in PREFIXES:
-                return Holding(PREFIXES[owner[:3]], owner)
+            case str(id_) if id_[:3] in PREFIXES:
+                return Holding(PREFIXES[id_[:3]], id_)
             case _:
                 pass
     return None

@@ -53,7 +53,7 @@ _PHONES = ("Phone", "MobilePhone", "HomePhone", "OtherPhone")
 
 # Who objected must stay known as long as the record stays (GDPR Art. 21(3)): a blanked opt-out
 # would be a consent that nobody gave.
-_OPT_OUTS = ("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall")
+OPT_OUTS = ("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall")
 _PERSON = {"Email": "email", "User_Id__c": "user_id"}
 _ADDRESS = ("Street", "City", "State", "PostalCode", "Country", "Latitude", "Longitude")
 _WHOLE: Mapping[Category, tuple[str, ...]] = {Category.PROFILE: ()}
@@ -132,7 +132,7 @@ TABLES: Final[Mapping[str, Table]] = {  # in the order of erasing: children firs
             Category.PROFILE: ("Description", "Industry"),
             Category.MARKETING: ("LeadSource", "Marketing_Interests__c"),
         },
-        also=("Status", "IsConverted", CONVERTED, "EmailBouncedReason", *_OPT_OUTS),
+        also=("Status", "IsConverted", CONVERTED, "EmailBouncedReason", *OPT_OUTS),
         bears={**_PERSON, "Phone": "phone", "MobilePhone": "phone"},
     ),
     "contact": Table(
@@ -147,10 +147,17 @@ TABLES: Final[Mapping[str, Table]] = {  # in the order of erasing: children firs
             Category.PROFILE: ("Description",),
             Category.MARKETING: ("LeadSource", "Marketing_Interests__c"),
         },
-        also=("AccountId", "EmailBouncedReason", *_OPT_OUTS),
+        also=("AccountId", "EmailBouncedReason", *OPT_OUTS),
         bears={**_PERSON, "Other_Email__c": "email", **dict.fromkeys(_PHONES, "phone")},
     ),
 }
+PEOPLE: Final = ("lead", "contact")
+"""The kinds that stand for themselves, and may be linked to an Individual."""
+PROCESSING: Final = "HasOptedOutProcessing"
+SOLICITED: Final = ("HasOptedOutSolicit", "HasOptedOutProfiling")
+"""Of an Individual: no marketing, and no guesses about them."""
+INDIVIDUAL: Final = Table(name="Individual", content={}, also=("LastName", PROCESSING, *SOLICITED))
+"""Whom contacts and leads are records of, in orgs where Data Protection and Privacy is on."""
 VERSIONS: Final = "Versions"
 """Where a file's row has those of its versions."""
 BESIDE: Final[Mapping[str, Table]] = {

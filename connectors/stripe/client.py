@@ -114,8 +114,10 @@ class Client:
 
     async def post(
         self, route: str, id_: str, fields: Mapping[str, str], *, action: str = ""
-    ) -> None:
+    ) -> bool:
         """Change an object, or do with it what has a route of its own: `action` is `/detach`.
+
+        False if Stripe has no such object any more.
 
         Stripe answers a repeated key with what it said first, be it a 500: then, if the object can
         be read, the change is sent once more under a key that was never used.
@@ -125,11 +127,11 @@ class Client:
         change = f"{route}/{{id}}{action}"
         key = idempotency_key(change, id_, *said)
         try:
-            await self._post(change, id_, fields, key)
+            return await self._post(change, id_, fields, key)
         except _BrokenError:
             await self.get(route, id_)
             try:
-                await self._post(change, id_, fields, uuid4().hex)
+                return await self._post(change, id_, fields, uuid4().hex)
             except _BrokenError as error:
                 raise RetryableError(str(error)) from None
 
@@ -142,14 +144,15 @@ class Client:
         await self._http.__aexit__()
         await self._changes.__aexit__()
 
-    async def _post(self, route: str, id_: str, fields: Mapping[str, str], key: str) -> None:
-        await self._changes.send(
+    async def _post(self, route: str, id_: str, fields: Mapping[str, str], key: str) -> bool:
+        answer = await self._changes.send(
             "POST",
             route,
             payload=as_form(fields),
             headers={"Idempotency-Key": key},
             parts={"id": id_},
         )
+        return answer is not None
 
 
 def _expanded(names: Sequence[str]) -> dict[str, str]:

@@ -18,35 +18,40 @@ from typing import Final
 from connectors.sdk.download import filed
 from connectors.sdk.http import Ceilings, UnauthorisedError
 from connectors.sdk.interface import (
+    MARKETING,
+    NOT_OFFERED,
     Capabilities,
     Category,
     Connector,
     Credentials,
+    Datum,
     Erased,
     Failed,
     Holding,
     Identifier,
     Limit,
-    NeedsHuman,
     NotFoundError,
     NotSupported,
     Outcome,
     Page,
     Record,
-    Redacted,
+    Restricted,
     Right,
+    Standing,
     Subject,
+    Suppressed,
     TerminalError,
 )
-from connectors.sdk.kinds import reference
 from connectors.sdk.pages import Row
 
-from .active import ENDED, active, subscribed
 from .catalogue import BEYOND, REASONS
-from .client import Client, Owner
+from .client import Client
+from .details import Details, says
+from .erasing import Erasing
 from .facts import NAMES
 from .finder import Finder
-from .kinds import FIELDS, INSIDE, KINDS, ROUTES, fields_of, has_its_lists, parameter
+from .kinds import FIELDS, INSIDE, KINDS, OBJECTED, RESTRICTED, ROUTES, fields_of, has_its_lists
+from .marks import GONE, Marks, is_marked
 
 PDF: Final = "application/pdf"
 
@@ -70,7 +75,12 @@ class Stripe(Connector):
 
     capabilities = Capabilities(
         system="stripe",
-        rights=frozenset({Right.ACCESS, Right.ERASURE, Right.PORTABILITY}),
+        rights=frozenset(
+            {
+                *(Right.ACCESS, Right.PORTABILITY, Right.ERASURE),
+                *(Right.RECTIFICATION, Right.RESTRICTION, Right.OBJECTION),
+            }
+        ),
         kinds=KINDS,
         fields=FIELDS,
         limits=(
@@ -89,6 +99,9 @@ class Stripe(Connector):
         self._client = Client(settings.url, settings.api_key, settings)
         self._user_id_key = settings.user_id_key
         self._finder = Finder(self._client, settings.user_id_key, has_search=settings.search)
+        self._erasing = Erasing(self._client, self._finder, settings.user_id_key)
+        self._marks = Marks(self._client)
+        self._details = Details(self._client)
 
     async def check(self) -> None:
         """Reads one of every list, and searches."""
@@ -152,11 +165,54 @@ class Stripe(Connector):
                 return Erased()
             keep &= KINDS[holding.kind]
             there = fields_of(holding.kind, self._user_id_key).of(row)
-            return await self._erase(holding.kind, row, (holding.categories | there) - keep, keep)
+            due = (holding.categories | there) - keep
+            return await self._erasing.erase(holding.kind, row, due, keep)
         except UnauthorisedError:
             raise
         except TerminalError as refused:
             return Failed(refused.reason)
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        """By its own mark. What is part of a customer is marked by itself."""
+        row = await self._row(holding)
+        if row is None:
+            return None
+        data = says(holding.kind, row)
+        return Standing(restricted=is_marked(row, RESTRICTED), data=data)
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        """A mark in its metadata."""
+        row = await self._row(holding)
+        if row is None:
+            return GONE
+        kind, is_set = holding.kind, not lift
+        return await self._marks.write(kind, row, RESTRICTED, is_set=is_set, done=Restricted())
+
+    async def rectify(
+        self, holding: Holding, data: Mapping[Datum, str]
+    ) -> Outcome | Mapping[Datum, Outcome]:
+        """Changes a customer and a payment method; all else is what it was made as."""
+        row = await self._row(holding)
+        if row is None:
+            return GONE
+        return await self._details.write(holding.kind, row, data)
+
+    async def object_to(self, subject: Subject, purpose: str) -> Outcome:
+        """Notes it with every customer who bears what was asked for: Stripe sends no marketing."""
+        if purpose != MARKETING or not self.usable(subject):
+            return NotSupported(NOT_OFFERED)
+        told = [
+            await self._marks.write("customer", row, OBJECTED, is_set=True, done=Suppressed())
+            async for row in self._finder.everyone(subject)
+        ]
+        return next((it for it in told if it != Suppressed()), Suppressed())
+
+    async def objected(self, subject: Subject, purpose: str) -> bool:
+        """Whether all of them bear the note; where there is none, nothing is used."""
+        if purpose != MARKETING or not self.usable(subject):
+            return await super().objected(subject, purpose)
+        noted = [is_marked(row, OBJECTED) async for row in self._finder.everyone(subject)]
+        return all(noted)
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
@@ -181,90 +237,3 @@ class Stripe(Connector):
             pages = self._client.pages(route, query, None, **inside)
             found[name] = {"data": [one async for rows in pages for one in rows]}
         return found
-
-    # Erasing.
-
-    async def _erase(
-        self, kind: str, row: Row, due: frozenset[Category], keep: frozenset[Category]
-    ) -> Outcome | Mapping[Category, Outcome]:
-        match kind:
-            case "customer":
-                return await self._erase_customer(row, due, keep)
-            case "payment_method":
-                return await self._erase_payment_method(row, due)
-            case "invoice" if row.get("status") == "draft" and not keep:
-                await self._client.delete(ROUTES[kind], str(row["id"]))
-                return Erased()
-            case "subscription" if row.get("status") not in ENDED:
-                return NeedsHuman("subscription_active")
-            case _:
-                return NotSupported("record_stays")
-
-    async def _erase_customer(
-        self, row: Row, due: frozenset[Category], keep: frozenset[Category]
-    ) -> Outcome | Mapping[Category, Outcome]:
-        """Deleting would cancel what is active, so it is never done then."""
-        if keep:
-            await self._blank("customer", row, due)
-            return fields_of("customer", self._user_id_key).outcomes(row, due)
-        reason = await active(self._client, row)
-        if reason:
-            return NeedsHuman(reason)
-        customer = str(row["id"])
-        # There is no second chance to blank it, nor what Stripe detaches with it.
-        async for cards in self._finder.cards(customer):
-            for card in cards:
-                await self._let_go(card, KINDS["payment_method"])
-        await self._blank("customer", row, due)
-        await self._client.delete(ROUTES["customer"], customer)
-        return Erased()
-
-    async def _erase_payment_method(
-        self, row: Row, due: frozenset[Category]
-    ) -> Outcome | Mapping[Category, Outcome]:
-        """Once detached it can be neither used nor changed any more, and cannot be deleted."""
-        customer = reference(row.get("customer"))
-        if not customer:
-            left = FIELDS["payment_method"].of(row)
-            return {it: NotSupported("card_stays") if it in left else Redacted() for it in due}
-        if Category.TRANSACTION in due:
-            reason = await subscribed(self._client, customer)
-            if reason:
-                return NeedsHuman(reason)
-        return await self._let_go(row, due)
-
-    async def _let_go(self, card: Row, due: frozenset[Category]) -> Mapping[Category, Outcome]:
-        """Blank a payment method's details, and detach it from its customer."""
-        stays = FIELDS["payment_method"].leftovers(card, frozenset({Category.TRANSACTION}))
-        said: Outcome = Redacted()
-        try:
-            await self._blank("payment_method", card, due - {Category.TRANSACTION})
-        except UnauthorisedError:
-            raise
-        except TerminalError:  # those of some bank accounts are fixed
-            said = NotSupported("details_stay")
-        if Category.TRANSACTION in due:
-            id_ = reference(card)
-            await self._client.post(ROUTES["payment_method"], id_, {}, action="/detach")
-        kept: dict[Category, Outcome] = dict.fromkeys(stays, NotSupported("details_stay"))
-        kept[Category.TRANSACTION] = NotSupported("card_stays")
-        return {it: kept.get(it, said) for it in due}
-
-    async def _blank(self, kind: str, row: Row, due: frozenset[Category]) -> None:
-        """Write nothing into every field of what is due; a tax number is deleted by itself."""
-        fields = fields_of(kind, self._user_id_key)
-        blanks = fields.blanks(row, fields.every - due)
-        if blanks.pop("tax_ids.data", None) is not None:
-            await self._delete_tax_ids(reference(row))
-        if blanks:
-            blank = {parameter(name): "" for name in blanks}
-            await self._client.post(ROUTES[kind], reference(row), blank)
-
-    async def _delete_tax_ids(self, customer: str) -> None:
-        route = INSIDE["customer"]["tax_ids"]
-        of = Owner(ROUTES["customer"], customer)
-        pages = self._client.pages(route, {}, of, id=customer)
-        for it in [it async for rows in pages for it in rows]:
-            await self._client.delete(
-                "/v1/customers/{customer}/tax_ids", str(it["id"]), customer=customer
-            )

@@ -73,6 +73,15 @@ class Finder:
                     if now is not None and search.is_known_by(now):
                         yield [now]
 
+    async def everyone(self, subject: Subject) -> AsyncIterator[Row]:
+        """Each customer who bears what the subject can be asked by, once."""
+        search = self.search(subject)
+        async for rows in self.customers(search):
+            for row in rows:
+                if row["id"] not in search.customers:
+                    search.page("customer", [row])
+                    yield row
+
     async def of_customer(
         self, search: Search, customer: str
     ) -> AsyncIterator[tuple[str, list[Row]]]:

@@ -14,6 +14,12 @@ from connectors.sdk.fields import Fields, at
 from connectors.sdk.interface import Category, RetryableError
 from connectors.sdk.pages import Row
 
+RESTRICTED: Final = "habeas_restricted"
+"""The key in an object's metadata that says that it is not to be used."""
+OBJECTED: Final = "habeas_no_marketing"
+"""The key in a customer's metadata that says that they are not to be sent any marketing."""
+_MARKS: Final = frozenset({f"metadata.{it}" for it in (RESTRICTED, OBJECTED)})
+"""Ours, and never blanked: an objection must be known as long as the record stays."""
 _OBJECT: Final = frozenset({"id", "object", "created", "livemode", "test_clock"})
 _LIST: Final = ("object", "url", "has_more", "total_count")
 _CUSTOMER: Final = Fields(
@@ -36,6 +42,7 @@ _CUSTOMER: Final = Fields(
     own=frozenset(
         {
             *_OBJECT,
+            *_MARKS,
             *("account_balance", "balance", "cash_balance", "invoice_credit_balance", "currency"),
             *("customer_account", "default_currency", "default_source", "delinquent", "discount"),
             *("invoice_prefix", "next_invoice_sequence", "preferred_locales", "subscriptions"),
@@ -58,7 +65,9 @@ _METHOD: Final = Fields(
         "link.email": Category.CONTACT,
         "paypal.payer_email": Category.CONTACT,
     },
-    own=_OBJECT | {"allow_redisplay", "customer", "customer_account", "radar_options", "type"},
+    own=_OBJECT
+    | _MARKS
+    | {"allow_redisplay", "customer", "customer_account", "radar_options", "type"},
     fixed=frozenset({"link.email", "paypal.payer_email"}),
     always=frozenset({Category.TRANSACTION}),
     rest=Category.TRANSACTION,  # what its own type says: a bank, the last digits

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +28,7 @@ from .sandbox_answers import (
     shown,
     updated,
 )
-from .sandbox_objects import planted
+from .sandbox_objects import ENDED, planted
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -47,7 +48,7 @@ LISTS: Mapping[str, tuple[str, frozenset[str]]] = {
     "/v1/payment_intents": ("payment_intent", frozenset({"customer"})),
 }
 """By route: the kind, and what it can be filtered by."""
-BLANKABLE = {
+CHANGEABLE = {
     "customer": frozenset(
         {
             "name",
@@ -64,9 +65,16 @@ BLANKABLE = {
         }
     ),
     "payment_method": frozenset({"billing_details", "metadata"}),
+    "charge": frozenset({"description", "metadata", "receipt_email", "shipping"}),
+    "invoice": frozenset({"description", "footer", "metadata"}),
+    "subscription": frozenset({"description", "metadata"}),
+    "checkout_session": frozenset({"metadata"}),
 }
 """What may be changed here, by kind."""
+UPDATED = tuple(route for route, (kind, _) in LISTS.items() if kind in CHANGEABLE)
 
+TAKEN_OVER = ("name", "email", "phone", "address", "shipping")
+"""What a draft of an invoice shows of its customer, as `customer_name` and the like."""
 
 FILES = "/invoice"
 """Where the papers of invoices lie, on a host of its own (`pay.stripe.com`)."""
@@ -100,6 +108,8 @@ class StripeSandbox(Sandbox):
         self.table(kind)[row["id"]] = row
         if kind == "customer":
             self.table("_index")[row["id"]] = dict(row)
+        if kind == "invoice" and row["status"] == "draft" and row["customer"]:
+            self._take_over(self.table("customer").get(row["customer"], {}))
         if kind == "dispute":
             self.table("charge")[row["charge"]]["disputed"] = True
         return str(row["id"])
@@ -143,8 +153,7 @@ class StripeSandbox(Sandbox):
             web.get("/v1/charges/{id}/refunds", self._answered(self._inside)),
             web.get(f"{FILES}/{{id}}/pdf", self._paper),
             web.get("/v1/subscription_items", self._answered(self._items)),
-            web.post("/v1/customers/{id}", self._once(self._update)),
-            web.post("/v1/payment_methods/{id}", self._once(self._update)),
+            *(web.post(f"{it}/{{id}}", self._once(self._update)) for it in UPDATED),
             web.post("/v1/payment_methods/{id}/detach", self._once(self._detach)),
             web.delete("/v1/customers/{id}", self._answered(self._delete_customer)),
             web.delete("/v1/invoices/{id}", self._answered(self._delete_invoice)),
@@ -260,11 +269,31 @@ class StripeSandbox(Sandbox):
         row = self._of(request, kind)
         if row.get("deleted"):
             raise Problem.missing(kind, row["id"])
-        if kind == "payment_method" and row["customer"] is None:
-            raise Problem("payment_method_not_attached")
-        updated(row, await parameters(request), BLANKABLE[kind])
+        asked = await parameters(request)
+        self._check_state(kind, row, asked)
+        updated(row, asked, CHANGEABLE[kind])
+        if kind == "customer":
+            self._take_over(row)
         self.changed("update", kind, row["id"])
         return web.json_response(self._shown(row))
+
+    def _check_state(self, kind: str, row: Row, asked: Mapping[str, str]) -> None:
+        """Whether an object can be changed as it is now. Raises `Problem`."""
+        beside = [it for it in asked if not it.startswith("metadata")]
+        if kind == "payment_method" and row["customer"] is None:
+            raise Problem("payment_method_not_attached")
+        bank = kind == "payment_method" and row["type"] == "us_bank_account"
+        if bank and any(it.startswith("billing_details") for it in beside):
+            raise Problem("payment_method_billing_details_fixed")
+        if kind == "invoice" and row["status"] != "draft" and beside:
+            raise Problem("invoice_not_editable")
+        if kind == "subscription" and row["status"] in ENDED and beside:
+            raise Problem("subscription_canceled")
+
+    def _take_over(self, customer: Row) -> None:
+        for it in self.table("invoice").values():
+            if it["customer"] == customer.get("id") and it["status"] == "draft":
+                it |= {f"customer_{name}": deepcopy(customer[name]) for name in TAKEN_OVER}
 
     async def _detach(self, request: web.Request) -> web.Response:
         await parameters(request)

@@ -9,10 +9,14 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from .sandbox_objects import ADDRESS
+
 Row = dict[str, Any]
 
 PAGING = frozenset({"limit", "starting_after", "ending_before"})
 LARGEST_PAGE = 100
+LONGEST_KEY, LONGEST_NOTE, MOST_KEYS = 40, 500, 50
+"""Characters of a key in metadata and of what it says; how many keys an object has."""
 INLINE = 10
 """Rows of a list inside an object; the rest is at the list's own route."""
 EXPANDABLE: Mapping[str, frozenset[str]] = {
@@ -159,21 +163,48 @@ def shown(row: Row, expand: Collection[str] = (), files: str = "") -> Row:
 
 
 def updated(row: Row, asked: Mapping[str, str], allowed: frozenset[str]) -> None:
-    """Change fields, `a[b]` inside `a`; an empty value unsets. Raises `Problem` for any other."""
-    for name, value in asked.items():
-        outer, _, inner = name.partition("[")
+    """Change fields, `a[b]` inside `a`; an empty value unsets. Raises `Problem` for any other.
+
+    An address is replaced as a whole.
+    """
+    paths = {name: tuple(re.findall(r"[^\[\]]+", name)) for name in asked}
+    for name, (outer, *_) in paths.items():
         if outer not in allowed:
             raise Problem("parameter_unknown", param=name)
-        if outer == "metadata" and not inner:
+        if name == "email" and asked[name] and "@" not in asked[name]:
+            raise Problem("email_invalid", param=name)
+    _check_metadata(row, {it[1]: asked[name] for name, it in paths.items() if _is_key(it)})
+    for path in {it[: it.index("address") + 1] for it in paths.values() if "address" in it[:-1]}:
+        _set(row, path, dict(ADDRESS))
+    for name, path in paths.items():
+        if path == ("metadata",):
             row["metadata"] = {}
-        elif outer == "metadata" and not value:
-            row["metadata"].pop(inner[:-1], None)
-        elif inner:
-            row[outer][inner[:-1]] = value or _unset(row[outer].get(inner[:-1]))
+        elif _is_key(path) and not asked[name]:
+            row["metadata"].pop(path[1], None)
         else:
-            row[outer] = value or None
+            _set(row, path, asked[name] or None)
 
 
-def _unset(value: Any) -> Any:
-    """An address stays, empty."""
-    return dict.fromkeys(value) if isinstance(value, dict) else None
+def _is_key(path: tuple[str, ...]) -> bool:
+    return path[0] == "metadata" and len(path) > 1
+
+
+def _check_metadata(row: Row, given: Mapping[str, str]) -> None:
+    """https://docs.stripe.com/api/metadata: how many notes there may be, and how long."""
+    for name, value in given.items():
+        if len(name) > LONGEST_KEY or len(value) > LONGEST_NOTE:
+            raise Problem("parameter_invalid_string", param=f"metadata[{name}]")
+    left = {**row["metadata"], **given}
+    if len([it for it in left.values() if it]) > MOST_KEYS:
+        raise Problem("metadata_too_many_keys", param="metadata")
+
+
+def _set(row: Row, path: tuple[str, ...], value: Any) -> None:
+    """An address that is unset stays, empty."""
+    *outer, last = path
+    for name in outer:
+        if row.get(name) is None:
+            row[name] = {}
+        row = row[name]
+    was = row.get(last) if outer else None
+    row[last] = dict.fromkeys(was) if value is None and isinstance(was, dict) else value

@@ -81,6 +81,7 @@ DEFAULTS: Mapping[str, tuple[str, Row]] = {
             "amount_due": 24_000,
             "currency": "eur",
             "customer": None,
+            "customer_address": None,
             "customer_email": None,
             "customer_name": None,
             "customer_phone": None,

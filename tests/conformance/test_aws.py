@@ -18,7 +18,7 @@ class AwsWorld(SandboxWorld):
     """A file for each identifier; then uploads, files and markers in turn, in the same folders."""
 
     searched_by = ("email", "user_id")
-    changes_by = ("POST", "DELETE")
+    changes_by = ("POST", "PUT", "DELETE")
     tells_case_apart = True
     states: ClassVar = {
         "a file under a legal hold": some("object", LegalHold="ON"),

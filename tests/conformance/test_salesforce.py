@@ -1,6 +1,6 @@
 """Salesforce keeps what `Connector` promises."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import cycle, islice, zip_longest
 from typing import ClassVar
@@ -9,6 +9,7 @@ import pytest
 
 from connectors.salesforce import Salesforce, SalesforceSandbox
 from connectors.sdk.conformance import ConnectorConformance, SandboxWorld, more, some
+from connectors.sdk.conformance.world import State
 from connectors.sdk.interface import Category, Connector, Identifier, Subject
 
 FIELDS = {"email": "Email", "user_id": "User_Id__c"}
@@ -24,6 +25,8 @@ class SalesforceWorld(SandboxWorld):
     """A contact for each address and user id; what hangs on them, and leads, in turn."""
 
     searched_by = ("email", "user_id")
+    changes_by = ("POST", "PATCH", "DELETE")
+    stamps = ("SystemModstamp",)
     states: ClassVar = {
         "a contact in the recycle bin": some("contact", IsDeleted=True),
         "a lead that was converted": some("lead", IsConverted=True),
@@ -43,7 +46,7 @@ class SalesforceWorld(SandboxWorld):
                 Nickname__c=self.mark(Category.PROFILE),
                 LeadSource=self.mark(Category.MARKETING),
                 HasOptedOutOfEmail=True,
-                **(self._binned() if n else {}),
+                **(self._binned() if n < len(people) - 1 else {}),
                 **borne,
             )
             for n, borne in enumerate(people)
@@ -87,8 +90,9 @@ class SalesforceWorld(SandboxWorld):
             case "note":
                 org.plant(kind, {"ParentId": owner, "Body": mark(Category.PROFILE)})
             case _:
+                became = None if len(org.table("lead")) % 2 else owner
                 org.add_lead(
-                    ConvertedContactId=owner,
+                    ConvertedContactId=became,
                     FirstName=mark(Category.IDENTITY),
                     City=mark(Category.CONTACT),
                     Description=mark(Category.PROFILE),
@@ -109,10 +113,33 @@ class SalesforceWorld(SandboxWorld):
         self.sandbox.add_contact(Email=subject.of("email")[0], **{room: other.value})
         return True
 
+    async def state(self) -> State:
+        """Without Individuals in the bin: those that were made for a mark name nobody."""
+        state = await super().state()
+        people = {key: it for key, it in state.items() if key.startswith("individual/")}
+        binned = {key for key, it in people.items() if it["IsDeleted"]}
+        return {key: it for key, it in state.items() if key not in binned}
+
+    async def markets_to(self, subject: Subject) -> bool:
+        """By mail, by fax or by telephone; a lead that became a contact and the bin are out."""
+        people = (*self.sandbox.table("contact").values(), *self.sandbox.table("lead").values())
+        return any(
+            not all(row[it] for it in ("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall"))
+            for row in people
+            if not (row["IsDeleted"] or row.get("IsConverted")) and _bears(subject, row)
+        )
+
     async def orphan(self) -> bool:
         self.sandbox.table("contact").clear()
         self.sandbox.table("case").clear()
         return True
+
+
+def _bears(subject: Subject, row: Mapping[str, object]) -> bool:
+    emails = (row["Email"], row.get("Other_Email__c"))
+    return subject.bears("user_id", row["User_Id__c"]) or any(
+        subject.bears("email", it) for it in emails
+    )
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from connectors.sdk.conformance import ConnectorConformance, SandboxWorld, some
 from connectors.sdk.interface import Category, Connector, Identifier, Subject
 from connectors.stripe import Stripe, StripeSandbox
 
+ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 UNDER_WAY = {"subscription": {"status": "active"}, "invoice": {"status": "draft"}}
 
 
@@ -18,6 +19,7 @@ class StripeWorld(SandboxWorld):
     """A customer for each identifier; then what the first and the last one have."""
 
     searched_by = ("email", "user_id")
+    changes_by = ("POST", "DELETE")
     states: ClassVar = {
         "a subscription that goes on": some("subscription", status="active"),
         "an invoice that is a draft": some("invoice", status="draft"),
@@ -35,6 +37,7 @@ class StripeWorld(SandboxWorld):
                 {
                     "name": self.mark(Category.IDENTITY),
                     "phone": self.mark(Category.CONTACT, "+{}"),
+                    "address": {**ADDRESS, "city": self.mark(Category.CONTACT)},
                     "shipping": {"name": self.mark(Category.CONTACT), "phone": None},
                     "description": self.mark(Category.PROFILE),
                     **(
@@ -85,6 +88,15 @@ class StripeWorld(SandboxWorld):
             details = {"customer_details": {"email": email}, "customer_email": other.value}
             self.sandbox.plant("checkout_session", details)
         return True
+
+    async def markets_to(self, subject: Subject) -> bool:
+        """Stripe sends no marketing: whoever does has to find no customer without the note."""
+        return any(
+            row["metadata"].get("habeas_no_marketing") != "true"
+            for row in self.sandbox.table("customer").values()
+            if subject.bears("email", row["email"])
+            or subject.bears("user_id", row["metadata"].get("user_id"))
+        )
 
     async def orphan(self) -> bool:
         for it in self.sandbox.table("customer"):

@@ -36,7 +36,10 @@ from connectors.sdk.interface import (
     Holding,
     Identifier,
     NeedsHuman,
+    NotSupported,
     Outcome,
+    Restricted,
+    Standing,
     Subject,
     TerminalError,
 )
@@ -337,6 +340,69 @@ async def test_of_what_is_empty_or_unfinished_comes_what_is_said_of_it(s3: Serve
 
 
 # Locks.
+
+
+async def tags(s3: Server, bucket: str, name: str, version: str) -> dict[str, str]:
+    at = {"Bucket": bucket, "Key": f"{FOLDER}{name}", "VersionId": version}
+    said = await s3.do("get_object_tagging", **at)
+    return {it["Key"]: it["Value"] for it in said["TagSet"]}
+
+
+@pytest.mark.parametrize("versions", [True, False])
+async def test_every_version_is_marked_beside_its_tags_and_nobody_elses(
+    s3: Server, *, versions: bool
+) -> None:
+    bucket = await s3.bucket(versions=versions)
+    key = f"{FOLDER}cv.txt"
+    before = [
+        (await s3.put(bucket, key, Tagging="team=sales&said=a+b"), {"team": "sales", "said": "a b"})
+    ]
+    if versions:
+        before.append((await s3.put(bucket, key), {}))
+    theirs = await s3.put(bucket, "uploads/bob@example.org/cv.txt")
+    async with s3.connector(bucket) as aws:
+        held = (await look(aws, ANN)).holdings
+        assert len(held) == len(before)
+        for it in held:
+            assert await aws.standing(it) == Standing(restricted=False)
+            assert await aws.restrict(it) == await aws.restrict(it) == Restricted()
+            assert await aws.standing(it) == Standing(restricted=True)
+        for version, had in before:
+            assert await tags(s3, bucket, "cv.txt", version) == {**had, "habeas-restricted": "true"}
+        other = {"Key": "uploads/bob@example.org/cv.txt", "VersionId": theirs}
+        assert (await s3.do("get_object_tagging", Bucket=bucket, **other))["TagSet"] == []
+        for it in held:
+            said = [await aws.restrict(it, lift=True) for _ in range(2)]
+            assert said == [Restricted(), Restricted()]
+            assert await aws.standing(it) == Standing(restricted=False)
+        for version, had in before:
+            assert await tags(s3, bucket, "cv.txt", version) == had
+
+
+async def test_what_has_gone_has_no_standing_and_what_has_no_tags_no_mark(s3: Server) -> None:
+    bucket = await s3.bucket()
+    await crowd(s3, bucket)
+    async with s3.connector(bucket) as aws:
+        held = (await look(aws, ANN)).holdings
+        others = [it for it in held if it.kind != "object"]
+        assert {it.kind for it in others} == {"upload", "delete_marker"}
+        for it in others:
+            assert await aws.standing(it) == Standing()
+            assert await aws.restrict(it) == NotSupported("no_tags")
+        await erased(aws, held)
+        for it in held:
+            assert await aws.standing(it) is None
+            gone = Failed("not_found")
+            assert await aws.restrict(it) == await aws.restrict(it, lift=True) == gone
+
+
+async def test_a_locked_version_can_be_marked(s3: Server) -> None:
+    bucket = await s3.bucket(lock=True)
+    version = await locked(s3, bucket, datetime.now(UTC) + timedelta(days=1))
+    async with s3.connector(bucket) as aws:
+        (held,) = (await look(aws, ANN)).holdings
+        assert await aws.restrict(held) == Restricted()
+    assert await tags(s3, bucket, "contract", version) == {"habeas-restricted": "true"}
 
 
 async def locked(s3: Server, bucket: str, until: datetime, mode: str = "COMPLIANCE") -> str:

@@ -25,16 +25,20 @@ from simple_salesforce.exceptions import (
 )
 
 from connectors.salesforce import Salesforce, SalesforceSandbox
-from connectors.salesforce.connector import IN_BIN
+from connectors.salesforce.recycle_bin import IN_BIN
 from connectors.sdk import registry
 from connectors.sdk.conformance import look
 from connectors.sdk.interface import (
+    MARKETING,
     Category,
     Connector,
+    Datum,
     Expires,
     Failed,
     Identifier,
+    Rectified,
     Redacted,
+    Restricted,
     Subject,
 )
 
@@ -168,7 +172,9 @@ async def test_a_description_says_what_can_be_read_and_written(
     assert some.keys() == {"attributes", "Email", "FirstName"}
 
     free = {it["name"]: it["type"] for it in fields if it["updateable"]}
-    change = {name: True if type_ == "boolean" else "new" for name, type_ in free.items()}
+    person = org.plant("individual", {})
+    odd = {"boolean": True, "email": "new@example.org", "reference": person}
+    change = {name: odd.get(type_, "new") for name, type_ in free.items()}
     assert await elsewhere(lambda it: it.Lead.update(lead, change)) == 204
     assert change.items() <= (await elsewhere(lambda it: it.Lead.get(lead))).items()
     for name in row.keys() - {"attributes"} - free.keys():
@@ -188,7 +194,7 @@ async def test_the_errors_are_the_documented_ones(
     org.add_case(ContactId=contact)
     asked: dict[str, Ask] = {
         "MALFORMED_QUERY": lambda it: it.query("SELECT Id FROM Contact WHERE Email = 'O'Neil'"),
-        "INVALID_TYPE": lambda it: it.query("SELECT Id FROM Individual"),
+        "INVALID_TYPE": lambda it: it.query("SELECT Id FROM Nobody__c"),
         "INVALID_FIELD": lambda it: it.Contact.get(contact, params={"fields": "Nothing__c"}),
         "REQUIRED_FIELD_MISSING": lambda it: it.Contact.update(contact, {"LastName": ""}),
         "DELETE_FAILED": lambda it: it.Contact.delete(contact),
@@ -199,7 +205,7 @@ async def test_the_errors_are_the_documented_ones(
     for ask in (
         lambda it: it.Contact.get("003000000000000AAA"),
         lambda it: it.Contact.delete("003000000000000AAA"),
-        lambda it: it.Individual.describe(),
+        lambda it: it.Nobody__c.describe(),
     ):
         assert await elsewhere(ask) == (SalesforceResourceNotFound, 404, "NOT_FOUND")
 
@@ -257,3 +263,67 @@ async def test_what_the_connector_blanked_is_blank_for_the_client_and_the_rest_i
     after = await elsewhere(lambda it: it.Contact.get(contact))
     assert after == before | {"Description": None, "LeadSource": None}
     assert (after["MailingCity"], after["DoNotCall"]) == ("Graz", True)
+
+
+async def test_the_client_sees_whom_the_connector_marked_and_may_mark_itself(
+    org: SalesforceSandbox, elsewhere: Elsewhere, salesforce: Connector
+) -> None:
+    """An Individual that the client made and linked is flagged; a lead gets one."""
+    contact = org.add_contact(Email="ann@example.org")
+    lead = org.add_lead(Email="ann@example.org")
+    made = await elsewhere(lambda it: it.Individual.create({"LastName": "Berg"}))
+    assert made["success"]
+    linked = {"IndividualId": made["id"]}
+    assert await elsewhere(lambda it: it.Contact.update(contact, linked)) == 204
+    held = (await look(salesforce, ANN)).holdings
+    assert [await salesforce.restrict(it) for it in held] == [Restricted(), Restricted()]
+    people = "SELECT Id, LastName, HasOptedOutProcessing FROM Individual"
+    found = (await elsewhere(lambda it: it.query(people)))["records"]
+    assert {row["HasOptedOutProcessing"] for row in found} == {True}
+    assert {row["Id"] for row in found} > {made["id"]}
+    link = await elsewhere(lambda it: it.Lead.get(lead))
+    assert {link["IndividualId"], made["id"]} == {row["Id"] for row in found}
+
+    freed = {"HasOptedOutProcessing": False}
+    assert await elsewhere(lambda it: it.Individual.update(made["id"], freed)) == 204
+    (standing,) = [await salesforce.standing(it) for it in held if it.kind == "contact"]
+    assert standing is not None
+    assert not standing.restricted
+    for ask, code in (
+        (lambda it: it.Individual.create({"FirstName": "Ann"}), "REQUIRED_FIELD_MISSING"),
+        (lambda it: it.Individual.create({"LastName": "B" * 81}), "STRING_TOO_LONG"),
+        (lambda it: it.Individual.create({"Name": "Ann"}), "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        (
+            lambda it: it.Contact.update(contact, {"IndividualId": contact}),
+            "INVALID_CROSS_REFERENCE_KEY",
+        ),
+        (lambda it: it.Contact.update(contact, {"Birthdate": "1.2.1980"}), "JSON_PARSER_ERROR"),
+        (lambda it: it.Contact.update(contact, {"Email": "at home"}), "INVALID_EMAIL_ADDRESS"),
+    ):
+        assert await elsewhere(ask) == (SalesforceMalformedRequest, 400, code)
+
+
+async def test_what_the_connector_corrected_is_right_for_the_client(
+    org: SalesforceSandbox, elsewhere: Elsewhere, salesforce: Connector
+) -> None:
+    contact = org.add_contact(Email="ann@example.org", LastName="Berk", Title="Dr.")
+    before = await elsewhere(lambda it: it.Contact.get(contact))
+    (held,) = (await look(salesforce, ANN)).holdings
+    right = {Datum.FAMILY_NAME: "Berg", Datum.CITY: "Graz"}
+    assert await salesforce.rectify(held, right) == dict.fromkeys(right, Rectified())
+    after = await elsewhere(lambda it: it.Contact.get(contact))
+    assert {it for it in after if after[it] != before[it]} == {
+        *("LastName", "Name", "MailingCity", "MailingAddress", "SystemModstamp")
+    }
+    assert (after["Name"], after["MailingCity"]) == ("Berg", "Graz")
+    org.warns_of_duplicates = True
+    refused = await elsewhere(lambda it: it.Contact.update(contact, {"Title": "CTO"}))
+    assert refused == (SalesforceMalformedRequest, 400, "DUPLICATES_DETECTED")
+    allowed = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
+    assert (
+        await elsewhere(lambda it: it.Contact.update(contact, {"Title": "CTO"}, headers=allowed))
+        == 204
+    )
+    await salesforce.object_to(ANN, MARKETING)
+    after = await elsewhere(lambda it: it.Contact.get(contact))
+    assert (after["HasOptedOutOfEmail"], after["DoNotCall"]) == (True, True)

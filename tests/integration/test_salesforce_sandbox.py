@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession
 
 from connectors.salesforce import Salesforce, SalesforceSandbox
-from connectors.salesforce.connector import IN_BIN
+from connectors.salesforce.recycle_bin import IN_BIN
 from connectors.salesforce.soql import select
 from connectors.sdk import registry
 from connectors.sdk.http import witnessed
@@ -373,7 +373,7 @@ async def test_a_category_that_the_kind_has_not_keeps_nothing(
     [
         ("INSUFFICIENT_ACCESS_OR_READONLY", "forbidden"),
         ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "rule"),
-        ("STRING_TOO_LONG", "refused"),
+        ("STRING_TOO_LONG", "value"),
     ],
 )
 async def test_a_refused_erasure_is_an_outcome(
@@ -532,7 +532,7 @@ async def test_no_call_names_a_person(org: SalesforceSandbox, salesforce: Connec
         ("SELECT Nothing__c FROM Contact", "INVALID_FIELD"),
         ("SELECT Id FROM Contact WHERE Nothing__c = 'a'", "INVALID_FIELD"),
         ("SELECT Id FROM Contact WHERE Description = 'a'", "INVALID_FIELD"),
-        ("SELECT Id FROM Individual", "INVALID_TYPE"),
+        ("SELECT Id FROM Nobody__c", "INVALID_TYPE"),
         ("SELECT Id FROM Contact WHERE Id = 'nonsense'", "INVALID_QUERY_FILTER_OPERATOR"),
     ],
 )
@@ -692,7 +692,7 @@ async def test_a_description_lists_what_may_be_seen(org: SalesforceSandbox, ask:
         *(True, False, False)
     ]
     assert (fields["Sum__c"]["calculated"], fields["Sum__c"]["custom"]) == (True, True)
-    assert (await ask("GET", "/sobjects/Individual/describe"))[0] == 404
+    assert (await ask("GET", "/sobjects/Nobody__c/describe"))[0] == 404
 
     contact = org.add_contact(FirstName="Ann", LastName="Lee", MailingCity="Graz")
     _, row = await ask("GET", f"/sobjects/Contact/{contact}")

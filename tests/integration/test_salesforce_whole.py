@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from connectors.salesforce import Salesforce, SalesforceSandbox
-from connectors.salesforce.connector import IN_BIN
+from connectors.salesforce.recycle_bin import IN_BIN
 from connectors.sdk import registry
 from connectors.sdk.conformance import Seen, exported, look
 from connectors.sdk.download import PIECE

@@ -291,7 +291,9 @@ async def test_a_plain_address_takes_one_query_for_each_kind(org: SalesforceSand
     org.calls.clear()
     await look(org)
     assert org.calls[QUERY] == 12  # leads twice: those that became one of the contacts
-    described = len(Salesforce.capabilities.kinds) + 2  # and campaigns, and versions of files
+    described = (
+        len(Salesforce.capabilities.kinds) + 3
+    )  # and campaigns, versions of files, Individuals
     assert org.calls[DESCRIBE] == described
 
     org.calls.clear()

@@ -23,10 +23,13 @@ import pytest
 from connectors.sdk.ceilings import Ceilings
 from connectors.sdk.interface import (
     Category,
+    Datum,
     Holding,
     Identifier,
     NotSupported,
+    Rectified,
     Redacted,
+    Restricted,
     Subject,
     TerminalError,
 )
@@ -125,6 +128,11 @@ async def test_stripes_own_mock_takes_every_change(mock: str) -> None:
         | dict.fromkeys(("address", "shipping", "description", "metadata[a b]"), "")
         | {"invoice_settings[custom_fields]": ""},
     )
+    async with Stripe(Stripe.Settings(url=mock, api_key=KEY)) as it:
+        for kind in ROUTES:
+            one = Holding(kind, f"{kind}_1")
+            assert await it.restrict(one) in {Restricted(), NotSupported("card_stays")}
+            await it.rectify(one, dict.fromkeys(Datum, "ann@example.org"))
     async with account(mock) as client:
         await client.post("/v1/payment_methods", "pm_1", blank[0])
         await client.post("/v1/payment_methods", "pm_1", {}, action="/detach")
@@ -187,6 +195,22 @@ async def test_a_customer_at_localstripe_is_blanked_and_then_deleted(local: str)
     listed = {"email": "ann@example.org"}
     async with account(local) as client:
         assert [page async for page in client.pages(ROUTES["customer"], listed)] == [[]]
+
+
+async def test_a_customer_at_localstripe_is_corrected_and_marked(local: str) -> None:
+    customer = Holding("customer", await make_customer(local))
+    right = {Datum.NAME: "Anna", Datum.EMAIL: "anna@example.org", Datum.CITY: "Graz"}
+    async with Stripe(Stripe.Settings(url=local, api_key=KEY)) as it:
+        assert await it.rectify(customer, right) == dict.fromkeys(right, Rectified())
+        assert await it.restrict(customer) == Restricted()
+        standing = await it.standing(customer)
+        assert standing is not None
+        assert (standing.restricted, standing.data) == (True, {**standing.data, **right})
+        assert await it.restrict(customer, lift=True) == Restricted()
+    async with account(local) as client:
+        row = await client.get(ROUTES["customer"], customer.id)
+    assert row is not None
+    assert {name: it for name, it in row["metadata"].items() if it} == {"user_id": "BX-1"}
 
 
 async def test_a_card_at_localstripe_is_detached_and_stays_a_card(

@@ -19,7 +19,9 @@ from aiohttp import web
 from connectors.sdk import registry
 from connectors.sdk.calls import effect
 from connectors.sdk.interface import (
+    MARKETING,
     Category,
+    Datum,
     Erased,
     Fact,
     Holding,
@@ -28,8 +30,10 @@ from connectors.sdk.interface import (
     NotSupported,
     Page,
     Redacted,
+    Restricted,
     RetryableError,
     Subject,
+    Suppressed,
 )
 from connectors.sdk.sandbox import Fault
 from connectors.stripe import Stripe, StripeSandbox
@@ -221,6 +225,10 @@ PARAMETERS = {
         "POST",
         "/v1/payment_methods/{id}/detach",
     ): "_payment_method_detach_params.PaymentMethodDetachParams",
+    ("POST", "/v1/charges/{id}"): "_charge_modify_params.ChargeModifyParams",
+    ("POST", "/v1/invoices/{id}"): "_invoice_modify_params.InvoiceModifyParams",
+    ("POST", "/v1/subscriptions/{id}"): "_subscription_modify_params.SubscriptionModifyParams",
+    ("POST", "/v1/checkout/sessions/{id}"): "checkout._session_modify_params.SessionModifyParams",
 }
 _NAMED = re.compile(r"'([A-Z]\w+)'|\b([A-Z]\w+Params\w*)")
 
@@ -254,8 +262,11 @@ async def test_every_request_is_one_that_stripes_types_allow(sandbox: Recording)
         subject = Subject((*WHO.identifiers, Identifier("user_id", "BX-1")))
         held = await found(it, subject)
         assert {one.kind for one in held.values()} == set(it.capabilities.kinds)
+        assert await it.object_to(subject, MARKETING) == Suppressed()
         for one in held.values():
             assert [record async for record in it.export(one)]
+            assert await it.restrict(one) == Restricted()
+            await it.rectify(one, dict.fromkeys(Datum, "Right"))
             await it.erase(one, KEPT if one.id == customer else frozenset())
     reached = set()
     for method, route, given in asked_of(sandbox):

@@ -215,9 +215,12 @@ def _leaves(path: str, said: Any) -> Iterator[tuple[str, str]]:
 
 
 def beyond(before: State, after: State, given: Sequence[str]) -> list[str]:
-    """The fields that changed, and say none of the values that were given."""
+    """The fields that changed, and say none of the values that were given, nor a part of one.
+
+    A vendor may keep a whole name in two fields.
+    """
     wanted = [it.casefold() for it in given]
-    changed = changes(before, after)
-    return sorted(
-        at for at, now in changed.items() if not any(it in now.casefold() for it in wanted)
-    )
+    changed = {at: now.casefold() for at, now in changes(before, after).items()}
+    said = {at for at, now in changed.items() if any(it in now for it in wanted)}
+    part = {at for at, now in changed.items() if now and any(now in it for it in wanted)}
+    return sorted(changed.keys() - said - part)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ..interface import Connector, ConnectorError, Holding, Right, Subject
+from ..interface import Connector, ConnectorError, Holding, Record, Right, Subject
 from ..sandbox import Mode
 from .looking import (
     Planted,
@@ -204,9 +204,11 @@ def _is_said_missing(said: object, usual: object) -> bool:
     """Whether all that is not in a copy is a file, and named in it."""
     if not isinstance(said, list) or not isinstance(usual, list):
         return False
-    missing = {it.holding for it in said if it.missing}
+    missing = {it.holding for it in said if isinstance(it, Record) and it.missing}
+    if not missing:
+        return False
     rest = [[it for it in of if it.holding not in missing] for of in (said, usual)]
-    return bool(missing) and rest[0] == rest[1]
+    return rest[0] == rest[1]
 
 
 def _less(said: object, usual: object) -> str:

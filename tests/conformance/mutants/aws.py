@@ -8,6 +8,7 @@ from tests.conformance.test_aws import world_of
 AWS = Text(world_of, "connectors.aws", "Aws")
 PAGES = "test_everything_is_located_across_pages"
 GONE = "test_what_is_said_to_be_gone_is_gone_from_the_vendor[False]"
+LIFTED = "test_lifting_gives_back_what_was_there[False]"
 
 MUTANTS = [
     AWS.but(
@@ -84,5 +85,19 @@ MUTANTS = [
         """return await call(partial(self._attempt, operation, due, given))""",
         """return await self._attempt(operation, due, given)""",
         "test_every_call_goes_through_the_host",
+    ),
+    AWS.but(
+        "writes its tag in place of all others",
+        "tags",
+        "meant = others if lift else {**others, RESTRICTED: SET}",
+        "meant = {} if lift else {RESTRICTED: SET}",
+        LIFTED,
+    ),
+    AWS.but(
+        "takes a gateway's page for a tag that was written",
+        "client",
+        "or (not due and _is_page(said))",
+        "",
+        "test_a_verb_whose_route_fails_is_not_done[restrict]",
     ),
 ]

@@ -9,6 +9,8 @@ GONE = "test_what_is_said_to_be_gone_is_gone_from_the_vendor[False]"
 ROUTES = "test_a_route_that_fails_is_never_absence"
 PAGES = "test_everything_is_located_across_pages"
 KEPT = "test_what_is_kept_stays_and_the_rest_goes"
+LIFTED = "test_lifting_gives_back_what_was_there[False]"
+READ = "test_what_is_said_to_be_done_is_read_from_the_vendor[restrict]"
 
 MUTANTS: list[Mutant] = [
     SALESFORCE.but(
@@ -48,7 +50,7 @@ MUTANTS: list[Mutant] = [
     ),
     SALESFORCE.but(
         "calls what lies in the bin erased",
-        "connector",
+        "recycle_bin",
         'return Expires(datetime.fromisoformat(row["SystemModstamp"]) + IN_BIN)',
         "return Erased()",
         GONE,
@@ -112,5 +114,33 @@ MUTANTS: list[Mutant] = [
 """,
         "",
         "test_sockets_are_closed_at_the_end",
+    ),
+    SALESFORCE.but(
+        "leaves the Individual that it made",
+        "marks",
+        "if not await self._is_linked(row[LINK]):",
+        "if not row[LINK]:",
+        LIFTED,
+    ),
+    SALESFORCE.but(
+        "says of a comment that it is marked, whatever its contact is",
+        "standing",
+        'return NotSupported("follows")',
+        "return Restricted()",
+        READ,
+    ),
+    SALESFORCE.but(
+        "opts out of mail, and goes on calling",
+        "objection",
+        "it for it in OPT_OUTS if",
+        "it for it in OPT_OUTS[:1] if",
+        "test_an_objection_stops_all_of_it",
+    ),
+    SALESFORCE.but(
+        "writes a whole name into the last one",
+        "details",
+        'parts = _parts(schema, row, value, data) if name == "Name" else {name: value}',
+        'parts = {"LastName" if name == "Name" else name: value}',
+        "test_only_what_is_named_is_corrected",
     ),
 ]

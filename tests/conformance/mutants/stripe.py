@@ -8,6 +8,8 @@ from tests.conformance.test_stripe import world_of
 STRIPE = Text(world_of, "connectors.stripe", "Stripe")
 WHOLE = "test_everything_planted_is_in_the_copy"
 PAGES = "test_everything_is_located_across_pages"
+LIFTED = "test_lifting_gives_back_what_was_there[False]"
+READ = "test_what_is_said_to_be_done_is_read_from_the_vendor[rectify]"
 
 MUTANTS = [
     STRIPE.but(
@@ -75,14 +77,14 @@ MUTANTS = [
     ),
     STRIPE.but(
         "detaches a card, and leaves what it says",
-        "connector",
+        "erasing",
         """await self._blank("payment_method", card, due - {Category.TRANSACTION})""",
         "pass",
         "test_what_is_kept_stays_and_the_rest_goes",
     ),
     STRIPE.but(
         "says of a charge that it is blank",
-        "connector",
+        "erasing",
         """            case _:
                 return NotSupported("record_stays")
 """,
@@ -116,5 +118,38 @@ MUTANTS = [
         "        yield from ((ours, it) for it in ids)\n",
         "",
         PAGES,
+    ),
+    STRIPE.but(
+        "marks a customer, and throws away all other notes",
+        "marks",
+        'change = {f"metadata[{mark}]": said}',
+        'change = {"metadata": "", f"metadata[{mark}]": said}',
+        LIFTED,
+    ),
+    STRIPE.but(
+        "says of a payment that it is corrected",
+        "details",
+        "told[datum] = NotSupported(fixed)",
+        "told[datum] = Rectified()",
+        READ,
+    ),
+    STRIPE.but(
+        "corrects a country, and forgets the street",
+        "details",
+        'whole = {part: _text(row, f"{prefix}address.{part}") for part in parts}',
+        'whole = dict.fromkeys(parts, "")',
+        "test_only_what_is_named_is_corrected",
+    ),
+    STRIPE.but(
+        "notes an objection with the first customer only",
+        "finder",
+        """                    search.page("customer", [row])
+                    yield row
+""",
+        """                    search.page("customer", [row])
+                    yield row
+                    return
+""",
+        "test_an_objection_stops_all_of_it",
     ),
 ]
