@@ -1,0 +1,31 @@
+"""For whom something was erased: what the erasure memory keeps of a case. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from .case import Case
+from .outcome import CHANGED
+from .rights import ERASURE
+
+GONE = CHANGED | {"attested"}
+"""How what was erased may have ended; a person's word that it was counts as well."""
+
+
+def erased_at(case: Case) -> datetime | None:
+    """When an erasure settled after which less of the person is left, or nothing was; else None.
+
+    So of one that is withdrawn, refused or answered in another case, of a plan that was only
+    observed, and where all that was found is kept.
+    """
+    claim = case.claims.get(ERASURE)
+    if claim is None or claim.settled_at is None or not case.wants(ERASURE):
+        return None
+    gone = any(it.outcome.kind in GONE for it in claim.coverage)
+    return claim.settled_at if gone or not claim.coverage else None
+
+
+def asked_in(case: Case) -> UUID:
+    """The case in which the person asked: what a follow-up erases is of the request before it."""
+    return case.id if case.follow_up is None else case.follow_up.request
