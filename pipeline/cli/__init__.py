@@ -22,6 +22,7 @@ from . import (
     recipients,
     recover,
     run,
+    screen,
     show,
     whose,
 )
@@ -58,6 +59,7 @@ for command in (
     show.report,
     figures.figures,
     hold.hold,
+    screen.screen,
     check.response,
     check.verify,
     check.dead_letters,
