@@ -241,6 +241,22 @@ async def test_a_recovery_remembers_again_what_the_backup_did_not_know(
     assert (sorted(await rows(engine)) == before) is not is_lost
 
 
+async def test_erasures_of_before_there_was_a_memory_are_remembered_once(
+    years: Years, settings: Settings, engine: AsyncEngine
+) -> None:
+    case, files = await asked(years), Place(settings.data).keys
+    async with engine.begin() as connection:
+        await connection.execute(delete(tables.erased))
+        await connection.execute(delete(tables.keys).where(tables.keys.c.id == memory.OWNER))
+    for _ in "12":
+        await remembered.begin(engine, CODEC, years.rules, files.wrapping(), NOW)
+        assert await found(settings, engine, ANN) == [Erasure(case, NOW)]
+    async with engine.begin() as connection:
+        await connection.execute(delete(tables.erased))
+    await remembered.begin(engine, CODEC, years.rules, files.wrapping(), NOW)
+    assert await rows(engine) == []
+
+
 async def test_who_cannot_be_remembered_again_is_said_by_the_case(
     years: Years, settings: Settings, engine: AsyncEngine
 ) -> None:
