@@ -104,6 +104,7 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.FeeSettled,
     e.ItemSettled,
     e.ItemTaken,
+    e.PersonReappeared,
     e.DeadlineExtended,
     e.ClockPaused,
     e.ClockResumed,

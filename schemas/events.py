@@ -356,6 +356,26 @@ class ItemTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonReappeared(Event):
+    """Whom this case erased for is there again: on a list, in a restored backup, with a broker.
+
+    Of one feed it is said once a day, however often that is screened.
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    feed: str
+    """Where, as a code of whoever looked."""
+    count: int
+    """Rows of the person."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiftDecided(Event):
     """The DPO ends a restriction. The person is told why before it is lifted (GDPR Art. 18(3))."""
 

@@ -290,6 +290,15 @@ class Taken:
     """A tag of who that was."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reappeared:
+    """Whom the case erased for was there again."""
+
+    at: datetime
+    count: int
+    """Rows of theirs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """Everything that is known of a case, and nothing of the person."""
@@ -407,6 +416,8 @@ class Case:
     """Other cases of the person that wait for the copy of this one."""
     joined: UUID | None = None
     """The older case of the person in which this one is answered."""
+    reappeared: Mapping[str, Reappeared] = field(default_factory=dict)
+    """When the person was last seen again after the erasure, by feed."""
     told: Mapping[tuple[str, str], Instructed] = field(default_factory=dict)
     """By recipient and right: those who were told something, or said something."""
 

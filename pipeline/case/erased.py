@@ -1,13 +1,17 @@
-"""For whom something was erased: what the erasure memory keeps of a case. Pure."""
+"""For whom something was erased, as the erasure memory keeps it, and who came back. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from .case import Case
+from schemas import events as e
+
+from .case import Case, Reappeared
 from .outcome import CHANGED
 from .rights import ERASURE
+from .rules import Rules
+from .values import replace
 
 GONE = CHANGED | {"attested"}
 """How what was erased may have ended; a person's word that it was counts as well."""
@@ -29,3 +33,9 @@ def erased_at(case: Case) -> datetime | None:
 def asked_in(case: Case) -> UUID:
     """The case in which the person asked: what a follow-up erases is of the request before it."""
     return case.id if case.follow_up is None else case.follow_up.request
+
+
+def reappeared(case: Case, event: e.PersonReappeared, _: Rules) -> Case:
+    """Of one feed the latest time counts."""
+    seen = Reappeared(at=event.at, count=event.count)
+    return replace(case, reappeared={**case.reappeared, event.feed: seen})

@@ -11,6 +11,7 @@ from . import inbox, lifting, recipients
 from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
+from .erased import erased_at
 from .identifiers import proved_by
 from .inbox import About
 from .lifecycle import ASKED
@@ -33,10 +34,17 @@ def stale(case: Case, event: Event, rules: Rules, given: Given) -> str:
             return _of_plan(case, event, given.now)
         case e.IdentityProved() | e.IdentityRejected() | e.WhoseDecided():
             return _of_identity(case, event, rules, given)
-        case e.ItemSettled() | e.ItemTaken() | e.RecipientAcknowledged():
+        case e.ItemSettled() | e.ItemTaken() | e.RecipientAcknowledged() | e.PersonReappeared():
             return _of_inbox(case, event, rules, given)
         case _:
             return _of_request(case, event)
+
+
+def _of_erased(case: Case) -> str:
+    """Why nobody can be there again."""
+    if case.keyless:
+        return "the key of its record is destroyed: nothing more is said of it"
+    return "" if erased_at(case) else "nothing was erased in it"
 
 
 def _of_request(case: Case, event: Event) -> str:
@@ -146,10 +154,12 @@ def _of_proof(case: Case, event: e.IdentityProved) -> str:
 
 def _of_inbox(
     case: Case,
-    event: e.ItemSettled | e.ItemTaken | e.RecipientAcknowledged,
+    event: e.ItemSettled | e.ItemTaken | e.RecipientAcknowledged | e.PersonReappeared,
     rules: Rules,
     given: Given,
 ) -> str:
+    if isinstance(event, e.PersonReappeared):
+        return _of_erased(case)
     if isinstance(event, e.RecipientAcknowledged):
         return _not_told(case, event, rules)
     item = next((it for it in inbox.waiting(case, rules) if _is_meant(it, event)), None)

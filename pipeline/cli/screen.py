@@ -19,11 +19,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.sdk import wall_clock
 from pipeline import app, disk
+from pipeline.intake.decisions import FEED
+from pipeline.keys.key_files import signer_in
 from pipeline.register import memory, subjects
 from pipeline.register.case_keys import CaseKeys
 from pipeline.register.memory import Erasure, memory_key
+from pipeline.settings import Settings
+from schemas.events import PersonReappeared
 
 from . import console, listed
+from .deciding import Who, as_person
 from .listed import KINDS, Columns, ListError, Row, Rows
 
 FOUND = 3
@@ -46,10 +51,64 @@ class Counts:
     cases: Counter[UUID] = field(default_factory=Counter)
     """How many rows are of somebody who was erased in each case."""
 
+    def add(self, row: Row, found: Sequence[Erasure]) -> None:
+        """Count a row with the erasures of whom it names."""
+        self.erased += bool(found)
+        self.others += not found and not row.fault
+        self.unknown += not found and bool(row.fault)
+        self.cases.update({it.case for it in found})
+
     @property
     def code(self) -> int:
         """The exit code: 1 where anything is unknown, or `FOUND`, or 0."""
         return 1 if self.unknown else FOUND if self.erased else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What goes to stderr: sentences, or a line of JSON each."""
+
+    as_json: bool
+    bar: bool
+
+    def fault(self, row: Row) -> None:
+        """Tell a row that could not be looked up, by its line alone."""
+        if self.as_json:
+            console.show_json_line({"line": row.line, "fault": row.fault}, err=True)
+        else:
+            _err(f"line {row.line}: {row.fault}")
+
+    def counts(self, counts: Counts) -> None:
+        """Tell what came of it."""
+        told = {"erased": counts.erased, "others": counts.others, "unknown": counts.unknown}
+        if self.as_json:
+            console.show_json_line(told, err=True)
+            return
+        unknown = f", [red]{counts.unknown} unknown[/]" if counts.unknown else ""
+        _err(
+            f"rows of who was erased: [bold]{counts.erased}[/], of others: {counts.others}{unknown}"
+        )
+
+    def unsaid(self, case: UUID) -> None:
+        """Tell a case in which nothing can be said any more."""
+        fault = "the key of its record is gone: look yourself why the person is there again"
+        if self.as_json:
+            console.show_json_line({"case": case, "fault": fault}, err=True)
+        else:
+            _err(f"[red]not said[/] in case {case}: {fault}")
+
+    @contextmanager
+    def progress(self, size: int) -> Iterator[Callable[[int], None]]:
+        """A bar, told how many bytes were read."""
+        columns = (TextColumn("screening"), BarColumn(), DownloadColumn())
+        hidden = not self.bar
+        with Progress(*columns, console=console.err, transient=True, disable=hidden) as bar:
+            task = bar.add_task("", total=size or None)
+            yield lambda read: bar.update(task, completed=read)
+
+
+def _err(text: str) -> None:
+    console.err.print(text, soft_wrap=True, highlight=False)
 
 
 @click.command()
@@ -66,10 +125,19 @@ class Counts:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to, instead of stdout."
 )
+@click.option("--feed", metavar="NAME", help="What the list is called, such as `crm-import`.")
+@as_person
 @console.as_json
 @console.command
 async def screen(
-    file: str, given: Sequence[str], which: str | None, out: Path | None, *, as_json: bool
+    file: str,
+    given: Sequence[str],
+    which: str | None,
+    out: Path | None,
+    feed: str | None,
+    *,
+    who: Who,
+    as_json: bool,
 ) -> None:
     """Mark the rows of FILE, CSV or NDJSON, whose people were erased: they must not come back.
 
@@ -78,6 +146,7 @@ async def screen(
     habeas screen leads.ndjson --clean > go.ndjson  the others alone, as they were written
     habeas screen - --only < list.csv               those alone who must not come back
     habeas screen crm.csv --column kontakt=email    a column whose name says nothing
+    habeas screen broker.csv --feed acme-data       whoever is there again is on `habeas inbox`
 
     Give it what you restore from a backup, import or buy, before anybody works with it. People are
     known by keyed hashes of their e-mail addresses and user ids, however they are spelt; columns
@@ -88,31 +157,54 @@ async def screen(
     A row that cannot be read, or names nobody who could be looked up, is never called clean: it is
     reported by its line, marked `unknown` if anything can be added to it, and left out by --only
     and --clean. Counts go to stderr. Exit codes: 0 nobody is on the list; 3 somebody is; 1 a row
-    is unknown, or it came to nothing.
+    is unknown, or not all of it could be done.
+
+    With --feed each case that erased somebody who is on the list says so, by the name of the feed
+    and a count, once a day: it waits for a person on `habeas inbox` until they settle it. It is
+    signed by your console, as every decision.
     """
-    settings = console.load()
-    which, counts = which or EVERY, Counts()
-    with _read(file) as stream, _written(out) as target:
-        size = os.fstat(stream.fileno()).st_size or None
-        columns = Columns(dict(map(_column, given)))
-        try:
-            rows, lines = listed.rows(stream, columns, Path(file).suffix)
-            target.write(rows.head(marked=which != CLEAN))
-            with _bar(size, hidden=as_json or (out is None and sys.stdout.isatty())) as bar:
-                async with app.register(settings, reading=True) as engine:
-                    known = await _Known.of(engine, settings.data)
-                    for batch in _batches(rows):
-                        for row, found in await known.looked_up(batch):
-                            _count(counts, row, found, as_json=as_json)
-                            target.write(_line(rows, row, found, which))
-                        bar(lines.read)
-            if counts.erased + counts.others + counts.unknown:
-                columns.refuse_unseen()
-        except ListError as error:
-            raise click.ClickException(str(error)) from None
-        target.flush()
-    _tell(counts, as_json=as_json)
-    click.get_current_context().exit(counts.code)
+    if feed is not None and not FEED.fullmatch(feed):
+        raise click.UsageError("--feed is a code: lower case letters, digits, - and _, 32 at most")
+    settings, columns = console.load(), Columns(dict(map(_column, given)))
+    show = _Shown(as_json=as_json, bar=not as_json and (out is not None or not sys.stdout.isatty()))
+    try:
+        with _read(file) as stream, _written(out) as target:
+            counts = await _screened(settings, stream, target, columns, which or EVERY, show)
+    except ListError as error:
+        raise click.ClickException(str(error)) from None
+    show.counts(counts)
+    unsaid = await _say(settings, who, feed, counts.cases) if feed and counts.cases else ()
+    for case in unsaid:
+        show.unsaid(case)
+    click.get_current_context().exit(1 if unsaid else counts.code)
+
+
+async def _screened(  # noqa: PLR0917  where from, where to, and how
+    settings: Settings,
+    stream: BufferedReader,
+    target: BinaryIO,
+    columns: Columns,
+    which: str,
+    show: _Shown,
+) -> Counts:
+    """Write the rows of a list that are asked for. Raises `ListError`."""
+    counts = Counts()
+    rows, lines = listed.rows(stream, columns, Path(str(stream.name)).suffix)
+    target.write(rows.head(marked=which != CLEAN))
+    with show.progress(os.fstat(stream.fileno()).st_size) as bar:
+        async with app.register(settings, reading=True) as engine:
+            known = await _Known.of(engine, settings.data)
+            for batch in _batches(rows):
+                for row, found in await known.looked_up(batch):
+                    counts.add(row, found)
+                    if row.fault and not found:
+                        show.fault(row)
+                    target.write(_line(rows, row, found, which))
+                bar(lines.read)
+    if lines.read:
+        columns.refuse_unseen()
+    target.flush()
+    return counts
 
 
 class _Known:
@@ -159,20 +251,6 @@ def _batches(rows: Rows) -> Iterator[list[Row]]:
     yield batch
 
 
-def _count(counts: Counts, row: Row, found: Sequence[Erasure], *, as_json: bool) -> None:
-    if found:
-        counts.erased += 1
-        counts.cases.update({it.case for it in found})
-    elif not row.fault:
-        counts.others += 1
-    else:
-        counts.unknown += 1
-        if as_json:
-            console.show_json_line({"line": row.line, "fault": row.fault}, err=True)
-        else:
-            console.err.print(f"line {row.line}: {row.fault}", soft_wrap=True, highlight=False)
-
-
 def _line(rows: Rows, row: Row, found: Sequence[Erasure], which: str) -> bytes:
     """A row as it is written; nothing if it is not."""
     if which == CLEAN:
@@ -184,18 +262,22 @@ def _line(rows: Rows, row: Row, found: Sequence[Erasure], which: str) -> bytes:
     return rows.marked(row, UNKNOWN if row.fault else "")
 
 
-def _tell(counts: Counts, *, as_json: bool) -> None:
-    told = {"erased": counts.erased, "others": counts.others, "unknown": counts.unknown}
-    if as_json:
-        console.show_json_line(told, err=True)
-        return
-    unknown = f", [red]{counts.unknown} unknown[/]" if counts.unknown else ""
-    console.err.print(
-        f"rows of people who were erased: [bold]{counts.erased}[/], of others: {counts.others}"
-        f"{unknown}",
-        soft_wrap=True,
-        highlight=False,
-    )
+async def _say(
+    settings: Settings, who: Who, feed: str, cases: Mapping[UUID, int]
+) -> Sequence[UUID]:
+    """Say in each case that its person is there again; where that cannot be said any more."""
+    async with app.register(settings, reading=True) as engine, engine.connect() as connection:
+        keys = CaseKeys(app.Place(settings.data).keys.wrapping())
+        living = await keys.record_keys(connection, cases.keys())
+    open_ = {case for case, (_, key) in living.items() if key is not None}
+    signer = None if who.key is None else signer_in(who.key)
+    async with app.local_edge(settings, who.name, signer) as sender:
+        for case in sorted(open_):
+            event = PersonReappeared(
+                case=case, by=who.name, at=wall_clock.now(), feed=feed, count=cases[case]
+            )
+            await sender.decision(event, who.login)
+    return sorted(cases.keys() - open_)
 
 
 def _column(said: str) -> tuple[str, str]:
@@ -224,11 +306,3 @@ def _written(out: Path | None) -> Iterator[BinaryIO]:
         raise click.ClickException(f"--out: there is no folder {out.parent}")
     with disk.writing("out", out.parent), disk.drafted(out) as target:
         yield target
-
-
-@contextmanager
-def _bar(size: int | None, *, hidden: bool) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("screening"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console.err, transient=True, disable=hidden) as bar:
-        task = bar.add_task("", total=size)
-        yield lambda read: bar.update(task, completed=read)
