@@ -105,6 +105,7 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.ItemSettled,
     e.ItemTaken,
     e.PersonReappeared,
+    e.ErasureReplayed,
     e.DeadlineExtended,
     e.ClockPaused,
     e.ClockResumed,

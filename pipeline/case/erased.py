@@ -27,7 +27,8 @@ def erased_at(case: Case) -> datetime | None:
     if claim is None or claim.settled_at is None or not case.wants(ERASURE):
         return None
     gone = any(it.outcome.kind in GONE for it in claim.coverage)
-    return claim.settled_at if gone or not claim.coverage else None
+    nothing_was = not claim.coverage and case.follow_up is None
+    return claim.settled_at if gone or nothing_was else None
 
 
 def asked_in(case: Case) -> UUID:

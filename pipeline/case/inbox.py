@@ -211,7 +211,8 @@ def _open(case: Case) -> Iterator[Item]:
     what comes back by itself on a later day.
     """
     follow_up = case.follow_up
-    if follow_up is not None and all(how_ended(case, it) for it in follow_up.rows):
+    rows = () if follow_up is None else follow_up.rows
+    if rows and all(how_ended(case, it) for it in rows):
         return
     busy = {(right, *_place(case, row)) for right, row in case.checking}
     groups: dict[tuple[str, str, str, OutcomeRow], int] = {}

@@ -7,7 +7,7 @@ from datetime import datetime
 from schemas import events as e
 from schemas.events import Event
 
-from . import inbox, lifting, recipients
+from . import inbox, lifting, recipients, replays
 from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
@@ -34,20 +34,13 @@ def stale(case: Case, event: Event, rules: Rules, given: Given) -> str:
             return _of_plan(case, event, given.now)
         case e.IdentityProved() | e.IdentityRejected() | e.WhoseDecided():
             return _of_identity(case, event, rules, given)
-        case e.ItemSettled() | e.ItemTaken() | e.RecipientAcknowledged() | e.PersonReappeared():
+        case e.ItemSettled() | e.ItemTaken() | e.RecipientAcknowledged():
             return _of_inbox(case, event, rules, given)
         case _:
-            return _of_request(case, event)
+            return _of_request(case, event, rules)
 
 
-def _of_erased(case: Case) -> str:
-    """Why nobody can be there again."""
-    if case.keyless:
-        return "the key of its record is destroyed: nothing more is said of it"
-    return "" if erased_at(case) else "nothing was erased in it"
-
-
-def _of_request(case: Case, event: Event) -> str:
+def _of_request(case: Case, event: Event, rules: Rules) -> str:
     match event:
         case e.RefusalProposed() if not case.is_open:
             return NOTHING_OPEN
@@ -55,8 +48,8 @@ def _of_request(case: Case, event: Event) -> str:
             return _not_confirmed(case, event)
         case e.FeeSettled() if not event.proposal or event.proposal != case.fee_awaited:
             return "no such fee is waited for"
-        case e.LiftDecided():
-            return lifting.objection(case)
+        case e.LiftDecided() | e.PersonReappeared() | e.ErasureReplayed():
+            return _afterwards(case, event, rules)
         case e.ClaimWithdrawn():
             return _not_withdrawn(case, event.right)
         case _:
@@ -67,6 +60,19 @@ def _not_withdrawn(case: Case, right: str) -> str:
     if not case.wants(right):
         return NO_LONGER_ASKED
     return "" if case.claims[right].active else "that is answered already"
+
+
+def _afterwards(
+    case: Case, event: e.LiftDecided | e.PersonReappeared | e.ErasureReplayed, rules: Rules
+) -> str:
+    """Of what was done for a right."""
+    if isinstance(event, e.LiftDecided):
+        return lifting.objection(case)
+    if isinstance(event, e.ErasureReplayed):
+        return replays.refused(case, event.systems, rules)
+    if case.keyless:
+        return "the key of its record is destroyed: nothing more is said of it"
+    return "" if erased_at(case) else "nothing was erased in it"
 
 
 def _not_confirmed(case: Case, event: e.RequestRefused | e.FeeAsked) -> str:
@@ -154,12 +160,10 @@ def _of_proof(case: Case, event: e.IdentityProved) -> str:
 
 def _of_inbox(
     case: Case,
-    event: e.ItemSettled | e.ItemTaken | e.RecipientAcknowledged | e.PersonReappeared,
+    event: e.ItemSettled | e.ItemTaken | e.RecipientAcknowledged,
     rules: Rules,
     given: Given,
 ) -> str:
-    if isinstance(event, e.PersonReappeared):
-        return _of_erased(case)
     if isinstance(event, e.RecipientAcknowledged):
         return _not_told(case, event, rules)
     item = next((it for it in inbox.waiting(case, rules) if _is_meant(it, event)), None)

@@ -166,7 +166,8 @@ async def screen(
     if feed is not None and not FEED.fullmatch(feed):
         raise click.UsageError("--feed is a code: lower case letters, digits, - and _, 32 at most")
     settings, columns = console.load(), Columns(dict(map(_column, given)))
-    show = _Shown(as_json=as_json, bar=not as_json and (out is not None or not sys.stdout.isatty()))
+    rows_are_shown = out is None and sys.stdout.isatty()
+    show = _Shown(as_json=as_json, bar=sys.stderr.isatty() and not (as_json or rows_are_shown))
     try:
         with _read(file) as stream, _written(out) as target:
             counts = await _screened(settings, stream, target, columns, which or EVERY, show)
@@ -271,12 +272,13 @@ async def _say(
         living = await keys.record_keys(connection, cases.keys())
     open_ = {case for case, (_, key) in living.items() if key is not None}
     signer = None if who.key is None else signer_in(who.key)
-    async with app.local_edge(settings, who.name, signer) as sender:
-        for case in sorted(open_):
-            event = PersonReappeared(
-                case=case, by=who.name, at=wall_clock.now(), feed=feed, count=cases[case]
-            )
-            await sender.decision(event, who.login)
+    if open_:
+        async with app.local_edge(settings, who.name, signer) as sender:
+            for case in sorted(open_):
+                event = PersonReappeared(
+                    case=case, by=who.name, at=wall_clock.now(), feed=feed, count=cases[case]
+                )
+                await sender.decision(event, who.login)
     return sorted(cases.keys() - open_)
 
 

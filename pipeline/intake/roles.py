@@ -49,6 +49,7 @@ MAY: Mapping[Role, frozenset[type[Event]]] = {
         e.LiftDecided,
         e.RecipientAcknowledged,
         e.PersonReappeared,
+        e.ErasureReplayed,
     },
     Role.REVIEWER: OF_PLANS | OF_ITEMS | {e.ClaimWithdrawn, e.RefusalProposed, e.PersonReappeared},
     Role.AUDITOR: frozenset(),

@@ -8,6 +8,7 @@ from hashlib import sha256
 from uuid import UUID, uuid5
 
 from pipeline import flow
+from pipeline.case import replays
 from pipeline.case.dues import Due
 from pipeline.crypto.proofs import Slot
 from pipeline.intake import bounds
@@ -44,6 +45,7 @@ DECISIONS = (
     | e.ItemSettled
     | e.ItemTaken
     | e.PersonReappeared
+    | e.ErasureReplayed
     | e.WhoseDecided
     | e.PlanApproved
     | e.PlanChanged
@@ -127,13 +129,15 @@ def read_answer(record: Incoming, slot: Slot, codec: Codec) -> Input:
 def event_id(event: Event) -> UUID:
     """The id of what came in from an edge: a case has one request, and a decision is its words.
 
-    That somebody is there again is said once a day and feed.
+    That somebody is there again is said once a day and feed, that all is done again once a day.
     """
     name = event_name(type(event))
     if isinstance(event, e.RequestReceived):
         return uuid5(event.case, name)
     if isinstance(event, e.PersonReappeared):
         return uuid5(event.case, f"{name}/{event.feed}/{event.at.astimezone(UTC):%Y-%m-%d}")
+    if isinstance(event, e.ErasureReplayed):
+        return replays.follow_up_of(event)
     return uuid5(event.case, f"{name}/{sha256(before_sealed(event)).hexdigest()}")
 
 

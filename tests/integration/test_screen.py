@@ -8,6 +8,7 @@ import asyncio
 import csv
 import io
 import json
+import tracemalloc
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +19,21 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
+from sqlalchemy import select
 
-from pipeline.cli import main
-from pipeline.cli.listed import LONGEST, MARK
+from pipeline.cli import listed, main
+from pipeline.cli.listed import LONGEST, MARK, Columns
 from pipeline.cli.screen import AT_ONCE, FOUND, UNKNOWN
+from pipeline.register.case_keys import RECORD, destroy
 from pipeline.register.engine import connect, migrate, url_of
+from pipeline.register.tables import keys
 from pipeline.settings import Settings
-from tests.fakes.deciders import set_up
+from tests.fakes.deciders import NOW, set_up
 from tests.fakes.years import Years
 
 ANN, ZOE, KIM = "ann@example.org", "zoë@bücher.example", "kim.o'neil@xn--bcher-kva.example"
+LITTLE = 1024 * 1024
+"""Bytes."""
 ERASED = (ANN, ZOE, KIM)
 OTHERS = ("bob@example.org", "ann@example.net", "zoe@bücher.example", "kimoneil@bücher.example")
 """Each looks like one who was erased, and is another mailbox."""
@@ -287,3 +293,39 @@ def test_without_a_register_it_comes_to_nothing(tmp_path: Path) -> None:
     said = Screened(tmp_path, (), "").give(rows=b"email\nann@example.org\n")
     assert said.exit_code == 1
     assert "Traceback" not in said.stderr
+
+
+def test_a_case_in_which_nothing_can_be_said_any_more_is_named(tmp_path: Path) -> None:
+    settings, case = set_up(tmp_path, ""), uuid4()
+    alone = Screened(tmp_path, (case,), asyncio.run(_erase(settings, {case: ANN})))
+    asyncio.run(_without_its_key(settings, case))
+    said = alone.give("--feed", "crm", rows=b"email\nANN@example.org\n")
+    assert said.exit_code == 1
+    assert f"not said in case {case}" in said.stderr
+    assert said.stdout == f"email,habeas_erased\nANN@example.org,{alone.day}\n"
+
+
+async def _without_its_key(settings: Settings, case: UUID) -> None:
+    engine = await connect(url_of(settings.register, settings.data))
+    mine = (keys.c.owner == case) & (keys.c.purpose == RECORD)
+    async with engine.begin() as connection:
+        (key,) = (await connection.execute(select(keys.c.id).where(mine))).scalars()
+        await destroy(connection, key, NOW)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "row"),
+    [(".csv", "some.body@example.org,note\n"), (".ndjson", '{"email":"some.body@example.org"}\n')],
+)
+def test_a_list_takes_no_more_room_the_longer_it_is(tmp_path: Path, suffix: str, row: str) -> None:
+    file = tmp_path / f"list{suffix}"
+    file.write_text(f"email,note\n{row * 100_000}" if suffix == ".csv" else row * 100_000)
+    with file.open("rb") as stream:
+        rows, lines = listed.rows(stream, Columns({}), suffix)
+        tracemalloc.start()
+        count = sum(not it.fault for it in rows)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (count, lines.read) == (100_000, file.stat().st_size)
+    assert most < LITTLE < lines.read

@@ -17,6 +17,7 @@ DECIDE, OPEN = "tests/spec/test_people_decide.py::", "tests/spec/test_open_items
 OWED, RECIPIENTS = "tests/integration/test_obligations.py::", "tests/spec/test_recipients.py::"
 TAKEN = "tests/spec/test_taken_items.py::"
 BACK, SCREENED = "tests/spec/test_who_comes_back.py::", "tests/integration/test_screen.py::"
+BROUGHT = "tests/spec/test_brought_back.py::"
 REMEMBERED = "tests/integration/test_memory.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
@@ -27,7 +28,6 @@ CONSENT = "consent and preferences"
 PORTAL = "the person's portal and the DPO's console"
 REVIEW = "review of a copy before it leaves"
 INTAKES = "more intakes"
-MEMORY = "erasing again what a vendor restored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -547,8 +547,10 @@ EDGES: tuple[Clause, ...] = (
             f"{SCREENED}test_of_a_table_exactly_those_who_were_erased_are_marked",
             f"{SCREENED}test_what_cannot_be_read_is_never_clean_and_is_told_by_its_line",
             f"{REMEMBERED}test_a_recovery_remembers_again_what_the_backup_did_not_know",
+            f"{BROUGHT}test_what_a_backup_brought_back_is_erased_again_once_somebody_approved",
+            f"{BROUGHT}test_only_the_named_system_is_searched_for_them_and_nothing_else_is_touched",
+            f"{BROUGHT}test_where_nothing_was_brought_back_nobody_is_written_to",
         ),
-        later=MEMORY,
     ),
     Clause(name="an answer that reached another", article="Art. 33", later="breaches"),
     Clause(
