@@ -50,6 +50,7 @@ from .orchestrator.publisher import Publisher
 from .orchestrator.rotation import Rotation
 from .policy import brake, check
 from .ports import LaterError, Webhook, Work
+from .recovery import remembered
 from .recovery.recovery import Recovered, Recovery
 from .recovery.stale_register import forget_recreated, refuse_if_behind
 from .register import case_keys, opening, policies, wrapping
@@ -503,6 +504,7 @@ async def run_orchestrator(
         known = await rules_of(settings, engine)
         async with engine.begin() as connection:  # before any case is opened under it
             await policies.keep(connection, known.policy, wall_clock.now())
+        await remembered.begin(engine, wire_codec, known, files.wrapping(), wall_clock.now())
         decider = decider_of(
             settings, engine, publisher, wire_codec, known, observe=observes(settings, environ)
         )

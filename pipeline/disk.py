@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _FULL, _READ_ONLY, _GONE = "full", "read_only", "gone"
 _SAYS = {
@@ -104,11 +105,18 @@ def write(path: Path, content: bytes, *, mode: int = 0o600, again: bool = True) 
 
     Without `again` one that has the name is left, and `FileExistsError` raised.
     """
+    with drafted(path, mode=mode, again=again) as file:
+        file.write(content)
+
+
+@contextmanager
+def drafted(path: Path, *, mode: int = 0o600, again: bool = True) -> Iterator[BinaryIO]:
+    """Write a file bit by bit, as `write` does: it has its name once all of it is written."""
     draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if again:

@@ -104,6 +104,8 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.FeeSettled,
     e.ItemSettled,
     e.ItemTaken,
+    e.PersonReappeared,
+    e.ErasureReplayed,
     e.DeadlineExtended,
     e.ClockPaused,
     e.ClockResumed,

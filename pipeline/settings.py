@@ -115,6 +115,10 @@ class Settings:
     """
     package_key_lives: timedelta = timedelta(days=30)
     record_key_lives: timedelta = timedelta(days=3 * 365)
+    erasure_memory: timedelta = timedelta(days=3 * 365)
+    """How long it is remembered, by keyed hashes, for whom something was erased: a copy that is
+    brought back after that is not recognised. 0 remembers nobody.
+    """
     host_key_period: timedelta = timedelta(days=1)
     """A host's orders are wrapped with a new key of its own this often."""
     public_key_period: timedelta = timedelta(days=30)
@@ -162,6 +166,8 @@ def _check(made: Settings) -> None:
         if getattr(made, name) <= made.key_lead:
             raise SettingsError(f"HABEAS_{name.upper()} must be longer than HABEAS_KEY_LEAD")
     _check_pauses(made)
+    if made.erasure_memory < timedelta(0):
+        raise SettingsError("HABEAS_ERASURE_MEMORY must not be less than nothing")
     if made.give_up_after < timedelta(seconds=1):
         raise SettingsError("HABEAS_GIVE_UP_AFTER must be a second at least")
     if made.replication and made.min_isr > made.replication:

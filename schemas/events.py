@@ -356,6 +356,43 @@ class ItemTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonReappeared(Event):
+    """Whom this case erased for is there again: on a list, in a restored backup, with a broker.
+
+    Of one feed it is said once a day, however often that is screened.
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    feed: str
+    """Where, as a code of whoever looked."""
+    count: int
+    """Rows of the person."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureReplayed(Event):
+    """A vendor restored a backup: what this case erased there is looked for, and erased again.
+
+    It is a case of its own that looks. Of the same systems it is said once a day.
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    systems: tuple[str, ...]
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiftDecided(Event):
     """The DPO ends a restriction. The person is told why before it is lifted (GDPR Art. 18(3))."""
 
@@ -667,6 +704,8 @@ class FollowUpOpened(Event):
     said: tuple[bytes, ...] = ()
     """Holdings of which the DPO said that they are theirs."""
     obligations: tuple[DueRow, ...] = ()
+    systems: tuple[str, ...] = ()
+    """Where a backup was restored: it looks for all that is the person's there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

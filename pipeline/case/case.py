@@ -248,6 +248,8 @@ class FollowUp:
     asked_at: datetime
     rows: Mapping[Row, DueRow]
     """All that it is about, each with its obligation."""
+    systems: frozenset[str] = frozenset()
+    """Where a backup was restored: it is about all that is the person's there."""
     closed: bool = False
 
 
@@ -288,6 +290,15 @@ class Taken:
     """Number of the event that seals who was logged in there; 0 before it is there."""
     login: bytes = b""
     """A tag of who that was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reappeared:
+    """Whom the case erased for was there again."""
+
+    at: datetime
+    count: int
+    """Rows of theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -407,6 +418,10 @@ class Case:
     """Other cases of the person that wait for the copy of this one."""
     joined: UUID | None = None
     """The older case of the person in which this one is answered."""
+    replays: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
+    """Systems in which it is to be erased again, by the case that will look there."""
+    reappeared: Mapping[str, Reappeared] = field(default_factory=dict)
+    """When the person was last seen again after the erasure, by feed."""
     told: Mapping[tuple[str, str], Instructed] = field(default_factory=dict)
     """By recipient and right: those who were told something, or said something."""
 
@@ -450,11 +465,19 @@ class Case:
 
     def concerns(self, holding: bytes, category: str) -> bool:
         """Whether the case is about a row: about all that is found, unless it is a follow-up."""
-        return self.follow_up is None or (holding, category) in self.follow_up.rows
+        return self._is_about_all(holding) or (
+            self.follow_up is not None and (holding, category) in self.follow_up.rows
+        )
 
     def is_about(self, holding: bytes) -> bool:
         """Whether the case is about anything of a holding, as `concerns` says."""
-        return self.follow_up is None or any(it == holding for it, _ in self.follow_up.rows)
+        return self._is_about_all(holding) or (
+            self.follow_up is not None and any(it == holding for it, _ in self.follow_up.rows)
+        )
+
+    def _is_about_all(self, holding: bytes) -> bool:
+        follow_up = self.follow_up
+        return follow_up is None or self.held[holding].system in follow_up.systems
 
     def wants(self, right: str) -> bool:
         """Whether this right is asked for: not withdrawn, refused, or answered in another case."""

@@ -16,6 +16,7 @@ from . import (
     answers,
     by_hand,
     decisions,
+    erased,
     follow_up,
     inbox,
     lifecycle,
@@ -23,6 +24,7 @@ from . import (
     measures,
     orders,
     recipients,
+    replays,
     same_person,
     taking,
 )
@@ -256,13 +258,14 @@ def _obligation(case: Case, event: e.ObligationOpened, _: Rules) -> Case:
 
 
 def _obligation_due(case: Case, event: e.ObligationDue, _: Rules) -> Case:
+    case = replays.begun(case, event.follow_up)
     return _with_obligations(case, event.follow_up, dict.fromkeys(_ids(case), follow_up.LOOKING))
 
 
 def _obligation_closed(case: Case, event: e.ObligationClosed, _: Rules) -> Case:
     if case.follow_up is not None and event.follow_up == case.id:
         return replace(case, follow_up=replace(case.follow_up, closed=True))
-    how = {it.obligation: it.how for it in event.closed}
+    case, how = replays.begun(case, event.follow_up), {it.obligation: it.how for it in event.closed}
     return _with_obligations(case, event.follow_up, how, event.at)
 
 
@@ -383,6 +386,8 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.ItemSettled: _item_settled,
     e.ItemTaken: taking.taken,
     e.LiftDecided: lifting.decided,
+    e.PersonReappeared: erased.reappeared,
+    e.ErasureReplayed: replays.replayed,
     e.PeopleNeeded: _people_needed,
     e.SamePersonFound: same_person.person_found,
     e.RequestsCompared: same_person.requests_compared,

@@ -139,8 +139,9 @@ def packed(case: Case, found: Iterable[PutOff]) -> Iterator[tuple[UUID, PutOff]]
 
 
 def due_dates(case: Case) -> dict[UUID, datetime]:
-    """The cases that are still to look at what this one put off, and when each does."""
-    return {it.follow_up: it.look_at for it in case.obligations if it.status == WAITING}
+    """The cases that are still to look at what this one put off, or erased, and when each does."""
+    put_off = {it.follow_up: it.look_at for it in case.obligations if it.status == WAITING}
+    return {**put_off, **dict.fromkeys(case.replays, case.received_at)}
 
 
 def opened(
@@ -150,7 +151,7 @@ def opened(
     rows: Mapping[UUID, e.ObligationOpened],
     now: datetime,
 ) -> e.FollowUpOpened:
-    """The first event of a case that looks at what `parent` put off for it.
+    """The first event of a case that looks at what `parent` put off for it, or erases it again.
 
     `rows` has the event that opened each obligation, `tags` what each of its tags is called anew.
     """
@@ -169,6 +170,7 @@ def opened(
         ),
         said=tuple(tags[it] for it, said in parent.said.items() if said == SAME and it in tags),
         obligations=tuple(_due_row(it, tags) for it in rows.values()),
+        systems=parent.replays.get(follow_up, ()),
     )
 
 
@@ -210,12 +212,15 @@ def begun(event: e.FollowUpOpened) -> Case:
             request=event.request,
             asked_at=event.asked_at,
             rows=rows,
+            systems=frozenset(event.systems),
         ),
     )
 
 
 def systems(case: Case, follow_up: FollowUp, rules: Rules) -> frozenset[str]:
     """The systems that a follow-up asks: those it is about, and those that tell what it needs."""
+    if follow_up.systems:  # what it needs is not known before it was searched
+        return follow_up.systems.union(it for it in rules.systems if rules.tells_facts(it))
     rows = {(case.held[tag].system, case.held[tag].kind, it) for tag, it in follow_up.rows}
     facts = rules.policy_of(case.policy).facts_about(rows)
     about = frozenset(system for system, _, _ in rows)
@@ -261,6 +266,8 @@ def ended(case: Case) -> datetime | None:
     if case.follow_up is None or case.follow_up.closed or claim is None:
         return None
     if case.state not in REPORTED or case.under_way() or case.waiting:
+        return None
+    if case.follow_up.systems and case.state != lifecycle.ANSWERED:
         return None
     return claim.settled_at if all(how_ended(case, row) for row in case.follow_up.rows) else None
 

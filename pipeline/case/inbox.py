@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -30,6 +30,8 @@ DPO, REVIEWER = "dpo", "reviewer"
 """Roles: who may settle it. The DPO may settle everything."""
 HANDLE = 6
 """Hexadecimal digits that name an item within its case."""
+LOOK_WITHIN = timedelta(days=7)
+"""By when somebody looks why a person is there again."""
 KINDS = (
     APPROVAL,
     IDENTITY,
@@ -42,6 +44,7 @@ KINDS = (
     DOCUMENTS,
     RECIPIENT,
     PAUSE,
+    REAPPEARED,
 ) = (
     "approval",
     "identity",
@@ -54,6 +57,7 @@ KINDS = (
     "documents",
     "recipient",
     "pause",
+    "reappeared",
 )
 
 
@@ -107,6 +111,7 @@ def _every(case: Case, rules: Rules) -> Iterator[Item]:
     yield from _recipients(case, rules)
     yield from _documents(case, rules)
     yield from _broken(case, rules)
+    yield from _reappeared(case)
 
 
 def may_settle(roles: Iterable[str], item: Item) -> bool:
@@ -206,7 +211,8 @@ def _open(case: Case) -> Iterator[Item]:
     what comes back by itself on a later day.
     """
     follow_up = case.follow_up
-    if follow_up is not None and all(how_ended(case, it) for it in follow_up.rows):
+    rows = () if follow_up is None else follow_up.rows
+    if rows and all(how_ended(case, it) for it in rows):
         return
     busy = {(right, *_place(case, row)) for right, row in case.checking}
     groups: dict[tuple[str, str, str, OutcomeRow], int] = {}
@@ -277,6 +283,17 @@ def _broken(case: Case, rules: Rules) -> Iterator[Item]:
         if claim.settled_at and difference(found(case, right), coverage(case, right, rules)):
             says = f"{right}: what was found and what became of it do not sum up"
             yield _item(case, BROKEN, right, DPO, says, "case {case}")
+
+
+def _reappeared(case: Case) -> Iterator[Item]:
+    """Who was erased and is there again: each day that it was seen, until a person looked."""
+    for feed, it in sorted(case.reappeared.items()):
+        rows = "row is" if it.count == 1 else "rows are"
+        day = f"{it.at:%Y-%m-%d}"
+        says = f"{it.count} {rows} of the person in {feed} again on {day}"
+        of_day = f"{REAPPEARED} {day}"
+        for item in _of_step(case, REAPPEARED, feed, of_day, "came_back", says):
+            yield replace(item, due=it.at + LOOK_WITHIN)
 
 
 def _of_step(  # noqa: PLR0917  what an item is told by

@@ -49,6 +49,7 @@ TABLE: dict[tuple[str, type[Event]], str] = {
     (ANSWERED, e.PlanMade): PLANNED,
     (ANSWERED, e.TaskOrdered): ACTING,
     (ANSWERED, e.ClaimSettled): SETTLED,
+    (ANSWERED, e.PersonReappeared): PEOPLE,
     (PEOPLE, e.PlanMade): PLANNED,
     (PEOPLE, e.TaskOrdered): ACTING,
     (PEOPLE, e.ClaimSettled): SETTLED,

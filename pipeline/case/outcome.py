@@ -48,6 +48,8 @@ _PROVED: Mapping[str, type[Outcome]] = {
 _DATED: Mapping[str, type[Outcome]] = {"expires": Expires, "blocked": Blocked, "queued": Queued}
 OF_PEOPLE: Mapping[str, State] = {"attested": "attested", "not_possible": "open"}
 """What a person says, and no connector can."""
+CHANGED = frozenset({"erased", "redacted", "anonymised", "expires", "accepted", "queued"})
+"""Outcomes of what a system did to erase something, or took an order to do."""
 _OPEN: Mapping[str, type[Outcome]] = {
     "accepted": Accepted,
     "needs_human": NeedsHuman,

@@ -7,10 +7,11 @@ from datetime import datetime
 from schemas import events as e
 from schemas.events import Event
 
-from . import inbox, lifting, recipients
+from . import inbox, lifting, recipients, replays
 from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
+from .erased import erased_at
 from .identifiers import proved_by
 from .inbox import About
 from .lifecycle import ASKED
@@ -36,10 +37,10 @@ def stale(case: Case, event: Event, rules: Rules, given: Given) -> str:
         case e.ItemSettled() | e.ItemTaken() | e.RecipientAcknowledged():
             return _of_inbox(case, event, rules, given)
         case _:
-            return _of_request(case, event)
+            return _of_request(case, event, rules)
 
 
-def _of_request(case: Case, event: Event) -> str:
+def _of_request(case: Case, event: Event, rules: Rules) -> str:
     match event:
         case e.RefusalProposed() if not case.is_open:
             return NOTHING_OPEN
@@ -47,8 +48,8 @@ def _of_request(case: Case, event: Event) -> str:
             return _not_confirmed(case, event)
         case e.FeeSettled() if not event.proposal or event.proposal != case.fee_awaited:
             return "no such fee is waited for"
-        case e.LiftDecided():
-            return lifting.objection(case)
+        case e.LiftDecided() | e.PersonReappeared() | e.ErasureReplayed():
+            return _afterwards(case, event, rules)
         case e.ClaimWithdrawn():
             return _not_withdrawn(case, event.right)
         case _:
@@ -59,6 +60,19 @@ def _not_withdrawn(case: Case, right: str) -> str:
     if not case.wants(right):
         return NO_LONGER_ASKED
     return "" if case.claims[right].active else "that is answered already"
+
+
+def _afterwards(
+    case: Case, event: e.LiftDecided | e.PersonReappeared | e.ErasureReplayed, rules: Rules
+) -> str:
+    """Of what was done for a right."""
+    if isinstance(event, e.LiftDecided):
+        return lifting.objection(case)
+    if isinstance(event, e.ErasureReplayed):
+        return replays.refused(case, event.systems, rules)
+    if case.keyless:
+        return "the key of its record is destroyed: nothing more is said of it"
+    return "" if erased_at(case) else "nothing was erased in it"
 
 
 def _not_confirmed(case: Case, event: e.RequestRefused | e.FeeAsked) -> str:

@@ -21,7 +21,9 @@ from . import (
     policy,
     recipients,
     recover,
+    replay,
     run,
+    screen,
     show,
     whose,
 )
@@ -58,6 +60,8 @@ for command in (
     show.report,
     figures.figures,
     hold.hold,
+    screen.screen,
+    replay.replay,
     check.response,
     check.verify,
     check.dead_letters,

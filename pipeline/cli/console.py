@@ -205,9 +205,9 @@ def show_json(value: Any) -> None:
     click.echo(_escaped(written(value)), nl=False)
 
 
-def show_json_line(value: Any) -> None:
-    """Print a value as JSON on one line: the last of a long output."""
-    click.echo(_escaped(written(value, indented=False)), nl=False)
+def show_json_line(value: Any, *, err: bool = False) -> None:
+    """Print a value as JSON on one line: the last of a long output, or one of many on stderr."""
+    click.echo(_escaped(written(value, indented=False)), nl=False, err=err)
 
 
 def _escaped(document: bytes) -> str:

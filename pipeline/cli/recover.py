@@ -90,11 +90,7 @@ def show(done: Recovered, *, dry_run: bool) -> None:
             f"[red]obligation's key lost[/] {owed.obligation} of {owed.case}: {owed.system},"
             f" {owed.state}{until}; come back to it yourself"
         )
-    for case in done.keys_kept:
-        _line(
-            f"[red]key not destroyed[/] {case}: rights.ledger says it was, but its events make no"
-            " chain; it is destroyed when its time is up"
-        )
+    _keys(done)
     for why, count in sorted(done.doubted.items()):
         _line(f"[red]left out[/] {count} events that no known orchestrator signed: {why}")
     if any(it.startswith("unknown_key") for it in done.doubted):
@@ -104,6 +100,20 @@ def show(done: Recovered, *, dry_run: bool) -> None:
         )
     for record in done.unreadable:
         _line(f"[red]unreadable[/] {record.partition}@{record.offset}: {record.reason}")
+
+
+def _keys(done: Recovered) -> None:
+    """What came of keys that should be gone and are not, or are and should not be."""
+    for case in done.keys_kept:
+        _line(
+            f"[red]key not destroyed[/] {case}: rights.ledger says it was, but its events make no"
+            " chain; it is destroyed when its time is up"
+        )
+    for case in done.forgotten:
+        _line(
+            f"[red]erasure forgotten[/] {case}: the keys that say for whom it was are lost, and"
+            " `habeas screen` finds them no more"
+        )
 
 
 def _place(it: ResumeOffset) -> str:

@@ -202,6 +202,7 @@ def _summary(known: Case) -> dict[str, object]:
             for system, told in known.facts.items()
         },
         "obligations": known.obligations,
+        "reappeared": known.reappeared,
     }
 
 
@@ -275,6 +276,9 @@ def _waits(known: Case) -> Iterator[str]:
         yield f"waits for {queue.system}: {items} in its queue, until {queue.by:%Y-%m-%d %H:%M:%S}"
     for other in sorted(known.awaits):
         yield f"waits for case {other}: its copy is made before anything is erased here"
+    for feed, seen in sorted(known.reappeared.items()):
+        items = words.counted(seen.count, "row")
+        yield f"there again in {feed} on {seen.at:%Y-%m-%d}: {items} of whom it erased for"
     if known.joined is not None:
         yield f"the person asked for the same before: answered in case {known.joined}"
 

@@ -28,6 +28,8 @@ CODE = re.compile(r"([A-Za-z0-9_.:+*/-]{1,100}( [a-z0-9_.-]{1,100})?)?")
 """What stands in the clear of a decision: a code, or a step of ours (`notice 7`). No sentence, no
 address: words of people are sealed.
 """
+FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+"""What a list, a backup or a broker is called in which somebody is there again."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 ASKED_FOR, SAID = frozenset({IDENTITY, CLARIFICATION, FEE}), frozenset({RECEIVED, DONE, NOTHING})
 WORDS = 4000
@@ -53,6 +55,8 @@ def check(event: Event) -> None:
             raise RefusedError("out_of_bounds:how")
         case e.ItemSettled() if event.how not in HOW_SETTLED:
             raise RefusedError("out_of_bounds:how")
+        case e.PersonReappeared() if not (FEED.fullmatch(event.feed) and event.count):
+            raise RefusedError("out_of_bounds:feed")
         case _:
             pass
 

@@ -15,8 +15,8 @@ class Role(StrEnum):
     DPO = "dpo"
     """Decides everything."""
     REVIEWER = "reviewer"
-    """Looks at plans and at what is left to do by hand, takes down what a person takes back, and
-    may propose to refuse.
+    """Looks at plans and at what is left to do by hand, takes down what a person takes back and who
+    is there again, and may propose to refuse.
     """
     AUDITOR = "auditor"
     """Looks on."""
@@ -48,8 +48,10 @@ MAY: Mapping[Role, frozenset[type[Event]]] = {
         e.ClaimWithdrawn,
         e.LiftDecided,
         e.RecipientAcknowledged,
+        e.PersonReappeared,
+        e.ErasureReplayed,
     },
-    Role.REVIEWER: OF_PLANS | OF_ITEMS | {e.ClaimWithdrawn, e.RefusalProposed},
+    Role.REVIEWER: OF_PLANS | OF_ITEMS | {e.ClaimWithdrawn, e.RefusalProposed, e.PersonReappeared},
     Role.AUDITOR: frozenset(),
     Role.LINK: frozenset({e.IdentityProved, e.RecipientAcknowledged}),
 }

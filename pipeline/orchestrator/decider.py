@@ -45,6 +45,7 @@ from pipeline.register.case_keys import (
     new_key,
 )
 from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
+from pipeline.register.memory import Memory
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 
@@ -90,6 +91,7 @@ class Decider:
         self._saying = Outbox(codec, files, rules, clock)
         self._follow_ups = FollowUps(codec, clock)
         self._same_person = SamePerson(codec, rules, keys, clock)
+        self._memory = Memory(codec, keys, rules.settings.erasure_memory)
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._refusals = Refusals(codec, files, rules.settings.dead_letter_limit, clock)
         self._stored: dict[tuple[str, int], int] = {}
@@ -282,6 +284,8 @@ class Decider:
         entries, head = store.chained(said, head, self._clock())
         records = self._saying.records(said, it.trace, opened.keys)
         await braking.journal(before, case, said)
+        if any(isinstance(it.event, e.ClaimSettled) for it in said):
+            await self._memory.remember(connection, case, opened, self._clock())
         open_cases.decided.add(known)
         open_cases.proving.proved(it.id, known)
         open_cases.cases[known] = case

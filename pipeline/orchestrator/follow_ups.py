@@ -1,4 +1,5 @@
-"""What the clock says of an obligation to two cases at once: who owes it, and who looks.
+"""What the clock says of an obligation, or of what is erased again, to two cases at once: who owes
+it, and who looks.
 
 Both are locked in one transaction, so neither is told without the other, and what was said before
 is not said again.
@@ -19,8 +20,8 @@ from pipeline.case.case import Case
 from pipeline.case.dues import OF_TWO, Due, event_of
 from pipeline.kafka import wire
 from pipeline.register import store
-from pipeline.register.case_keys import RECORD
-from pipeline.register.put_off import TakenOver, taken_over
+from pipeline.register.case_keys import OBLIGATION, RECORD, NewKey, new_key
+from pipeline.register.put_off import TakenOver, brought_back, taken_over
 from schemas import events as e
 from schemas.codec import Codec
 from schemas.sealed import SealError
@@ -53,21 +54,24 @@ class FollowUps:
         said = Input(event, store.due_id(case.id, due), None, wire.new_trace(), due=due)
         match event:
             case e.ObligationDue():
+                if event.follow_up in case.replays:
+                    found = await self._brought_back(connection, open_cases, case, event.follow_up)
+                    return self._opening(case, said, found, {})
                 owed = await _obligations(connection, case, event.follow_up)
-                return self._opening(open_cases, case, said, owed)
+                found = self._taken_over(open_cases, event.follow_up, owed)
+                return self._opening(case, said, found, owed)
             case e.ObligationClosed():
                 return _closing(open_cases, case, said, event)
             case _:
                 return [said]
 
     def _opening(
-        self, open_cases: OpenCases, case: Case, said: Input, owed: Obligations
+        self, case: Case, said: Input, found: TakenOver | None, owed: Obligations
     ) -> Sequence[Input]:
         """A case that looks begins; or, if its key is gone, its parent learns that none can."""
         event = said.event
         assert isinstance(event, e.ObligationDue)  # noqa: S101  `inputs` saw to it
         looks = event.follow_up
-        found = self._taken_over(open_cases, looks, owed)
         if found is None:
             log.error("obligation.unreadable", case=str(case.id), follow_up=str(looks))
             closed = follow_up.unreadable(case, looks)
@@ -86,6 +90,22 @@ class FollowUps:
             return None
         try:
             return taken_over(self._codec, opened, owed.values())
+        except SealError:
+            return None
+
+    async def _brought_back(
+        self, connection: AsyncConnection, open_cases: OpenCases, case: Case, looks: UUID
+    ) -> TakenOver | None:
+        """Who a case erased for, under a new key of the one that looks for them again."""
+        mine, theirs = open_cases.of(case.id), open_cases.of(looks)
+        if RECORD not in mine.keys:
+            return None
+        if RECORD not in theirs.keys:
+            made = new_key(looks, OBLIGATION)
+            theirs.keys[RECORD] = made
+            open_cases.new_keys.append(NewKey(made, self._clock()))
+        try:
+            return await brought_back(connection, self._codec, case, mine, theirs)
         except SealError:
             return None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID, uuid5
 
 from pipeline import flow
+from pipeline.case import replays
 from pipeline.case.dues import Due
 from pipeline.crypto.proofs import Slot
 from pipeline.intake import bounds
@@ -43,6 +44,8 @@ DECISIONS = (
     | e.FeeSettled
     | e.ItemSettled
     | e.ItemTaken
+    | e.PersonReappeared
+    | e.ErasureReplayed
     | e.WhoseDecided
     | e.PlanApproved
     | e.PlanChanged
@@ -124,10 +127,17 @@ def read_answer(record: Incoming, slot: Slot, codec: Codec) -> Input:
 
 
 def event_id(event: Event) -> UUID:
-    """The id of what came in from an edge: a case has one request, and a decision is its words."""
+    """The id of what came in from an edge: a case has one request, and a decision is its words.
+
+    That somebody is there again is said once a day and feed, that all is done again once a day.
+    """
     name = event_name(type(event))
     if isinstance(event, e.RequestReceived):
         return uuid5(event.case, name)
+    if isinstance(event, e.PersonReappeared):
+        return uuid5(event.case, f"{name}/{event.feed}/{event.at.astimezone(UTC):%Y-%m-%d}")
+    if isinstance(event, e.ErasureReplayed):
+        return replays.follow_up_of(event)
     return uuid5(event.case, f"{name}/{sha256(before_sealed(event)).hexdigest()}")
 
 

@@ -34,7 +34,7 @@ from pipeline.register.case_keys import OBLIGATION, OF_RECORD, PACKAGE, CaseKeys
 from pipeline.register.gathered import Gathered
 from schemas.codec import Codec
 
-from . import register_rows, whose
+from . import register_rows, remembered, whose
 from .takeover import BrokenCase, Takeover
 
 LEAVES_WITHIN = timedelta(seconds=5)
@@ -95,6 +95,8 @@ class Recovered:
     """
     keys_kept: tuple[UUID, ...]
     """Cases of which a key is said to be destroyed, and was not: their chains are broken."""
+    forgotten: tuple[UUID, ...]
+    """Cases that erased something, and of which nobody can tell any more for whom."""
 
 
 async def wait_until_alone(bootstrap: str, group: str, session: timedelta) -> None:
@@ -229,6 +231,9 @@ class Recovery:
         await whose.known_again(
             connection, self._codec, self._rules, self._wrapping, whole, self._now
         )
+        forgotten = await remembered.remembered_again(
+            connection, self._codec, self._rules, self._wrapping, whole, self._now
+        )
         for it in places:
             if it.at != (it.stored or 0):
                 await register_rows.set_offset(connection, (it.topic, it.partition), it.at)
@@ -249,6 +254,7 @@ class Recovery:
             unreadable=tuple(self._unreadable),
             doubted=dict(self._told.doubted),
             keys_kept=tuple(sorted(broken & self._told.destroyed.keys())),
+            forgotten=forgotten,
         )
 
     async def _lost_obligations(

@@ -6,14 +6,13 @@ goes with its case's record key.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import normal
@@ -25,9 +24,10 @@ from pipeline.crypto.grants import identifier_tag
 from schemas.codec import Codec, CodecError
 from schemas.sealed import SealError
 
-from . import store
+from . import own_key, store
 from . import tables as t
-from .case_keys import RECORD, CaseKey, CaseKeys, NewKey
+from .case_keys import RECORD, CaseKeys
+from .own_key import OwnKey
 from .sealing import CASE_OPENED, Opened, load
 
 log = structlog.get_logger()
@@ -61,28 +61,11 @@ class Proving:
             self.rows.append((it, case))
 
 
-class SubjectsKey:
+class SubjectsKey(OwnKey):
     """The key that hashes identifiers; made when it is used first."""
 
     def __init__(self, keys: CaseKeys) -> None:
-        self._keys = keys
-        self._known = b""
-
-    async def get(self, connection: AsyncConnection, now: datetime) -> bytes:
-        """The key. Raises `KeyFileError` if what wraps it is not there."""
-        if self._known:
-            return self._known
-        if (found := await self._read(connection)) is not None:
-            self._known = found.key
-            return found.key
-        made = CaseKey(OWNER, OWNER, SUBJECTS, os.urandom(32))
-        await self._keys.save_unless_there(connection, NewKey(made, now))
-        kept = await self._read(connection)  # another process may have been faster
-        assert kept is not None  # noqa: S101  a key is never taken away while somebody decides
-        return kept.key
-
-    async def _read(self, connection: AsyncConnection) -> CaseKey | None:
-        return (await self._keys.of(connection, [OWNER])).get((OWNER, SUBJECTS))
+        super().__init__(keys, OWNER, SUBJECTS)
 
 
 def hashed(key: bytes, kind: str, value: str) -> bytes:
@@ -122,16 +105,8 @@ async def remember(
 
 
 async def forget_if_lost(connection: AsyncConnection, wrapping: Container[str]) -> bool:
-    """Begin anew if what wraps the key is not there: nobody can tell what these hashes stand for.
-
-    Whether that was so.
-    """
-    row = (await connection.execute(select(t.keys).where(t.keys.c.id == OWNER))).first()
-    if row is None or row.wrapping in wrapping:
-        return False
-    await connection.execute(delete(t.subjects))
-    await connection.execute(delete(t.keys).where(t.keys.c.id == OWNER))
-    return True
+    """Begin anew if what wraps the key is not there. Whether that was so."""
+    return await own_key.forget_if_lost(connection, OWNER, wrapping, t.subjects)
 
 
 async def open_now(connection: AsyncConnection) -> frozenset[UUID]:

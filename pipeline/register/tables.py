@@ -191,6 +191,17 @@ subjects = Table(
 )
 """Whose cases are whose, for as long as a case's record key lives."""
 
+erased = Table(
+    "erased",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, doc="keyed, of an identifier of theirs"),
+    Column("case_id", Uuid, primary_key=True),
+    Column("erased_at", Moment, nullable=False),
+    Column("forget_at", Moment, nullable=False),
+    Index("erased_forget_at", "forget_at"),
+)
+"""For whom something was erased, until a date of its own: cases and their keys may end before."""
+
 wrapping_keys = Table(
     "wrapping_keys",
     metadata,

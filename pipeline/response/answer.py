@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipeline.case.replays import BROUGHT_BACK
 from pipeline.case.rights import ACCESS, PORTABILITY
 from pipeline.policy import Policy
 from schemas.events import ResponseOrdered
@@ -27,6 +28,8 @@ KINDS = {
     "supplement": "This adds to an answer that you have received before.",
     FOLLOW_UP: "Some of it had to be kept for a time, or was to go by itself. As we said that we"
     " would, we have looked again: this is what became of it.",
+    BROUGHT_BACK: "Something that was erased for you was there again: a system had brought it"
+    " back, as from a backup. We have looked again: this is what became of it.",
     "interim": "This is an interim answer: our time is almost over, and not everything is done."
     " The final answer follows.",
 }
@@ -134,7 +137,7 @@ def answer(  # noqa: PLR0917  all that a page says
         case=str(order.case),
         follows=str(order.follows or ""),
         n=order.n,
-        kind=KINDS[FOLLOW_UP if order.follows and order.kind != "interim" else order.kind],
+        kind=KINDS[FOLLOW_UP if order.follows and order.kind == "supplement" else order.kind],
         name=person.name,
         controller=policy.controller,
         dpo=policy.dpo,

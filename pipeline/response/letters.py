@@ -19,6 +19,7 @@ SUBJECTS = {
     "identity_refused": "We could not confirm who you are",
     "response_ready": "The answer to your request is ready",
     "looked_again": "We have looked again, as we said we would",
+    "brought_back": "Something of yours was there again, and we have seen to it",
     "approval_asked": "A plan waits for your approval",
     "broke": "A step of a case broke, and is not tried again",
     "documents": "A request concerns documents that we hold for a customer",

@@ -27,6 +27,7 @@ from ..case import lifting, recipients
 from ..case.case import INSTRUCTION, NOTICE, SPENT, Case
 from ..case.orders import order_id, reissued
 from ..case.reminders import EXTENDED
+from ..case.replays import BROUGHT_BACK, is_replay
 from ..case.rules import Given, Rules
 from ..case.spent import needs_dpo
 
@@ -49,6 +50,7 @@ def _to_person(case: Case, event: Event, rules: Rules, given: Given) -> Iterator
             yield notice(case, "identity_refused", SUBJECT, rules, given)
         case ResponseSigned():
             kind = "response_ready" if case.follow_up is None else "looked_again"
+            kind = BROUGHT_BACK if is_replay(case) else kind
             ordered = notice(case, kind, SUBJECT, rules, given)
             until = given.now + rules.settings.package_key_lives
             yield replace(ordered, response=event.n, digest=event.digest, expires_at=until)

@@ -27,6 +27,7 @@ from schemas.events import (
 from ..case.case import SEARCH, TASK, Case, Row
 from ..case.plan import UNDECIDED, Decision
 from ..case.planned import counted, digest, planned, rests_on_people, systems_to_act, untold
+from ..case.replays import is_replay
 from ..case.rights import ERASURE
 from ..case.rules import Given, Rules
 
@@ -64,7 +65,7 @@ def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
     acts = systems_to_act(case, rows)
     if acts and given.brake.observe:
         yield PlanObserved(case=case.id, n=n, digest=named)
-    elif (holdings <= waived and not rests_on_people(case)) or not acts:
+    elif (holdings <= waived and not rests_on_people(case) and not is_replay(case)) or not acts:
         yield PlanApproved(case=case.id, by=POLICY, digest=named)
     else:
         expires_at = given.now + rules.settings.approval_lasts

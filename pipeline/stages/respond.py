@@ -12,6 +12,7 @@ from ..case.case import RESPONSE, Case
 from ..case.counted import counted
 from ..case.coverage import coverage, documents, found, identifiers, obligations, searched
 from ..case.orders import order_id, reissued
+from ..case.replays import BROUGHT_BACK, is_replay
 from ..case.rights import COPYING, ERASURE, searches
 from ..case.rules import Given, Rules
 
@@ -23,7 +24,10 @@ def respond(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
             answered = any(
                 event.right in it.claims and it.kind != "interim" for it in case.responses
             )
+            if is_replay(case) and not found(case):
+                return  # nothing was brought back, so nobody need hear of it
             kind = "supplement" if answered or case.follow_up is not None else "final"
+            kind = BROUGHT_BACK if is_replay(case) else kind
             yield _ordered(case, kind, (event.right,), rules, given)
         case DeadlineNear():
             waiting = tuple(it.right for it in case.claims.values() if it.active)

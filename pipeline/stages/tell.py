@@ -19,12 +19,10 @@ from schemas.events import (
 from ..case import inbox, lifecycle, recipients
 from ..case.case import TASK, Case
 from ..case.orders import CALLED_BACK
+from ..case.outcome import CHANGED
 from ..case.rights import ACCESS, ERASURE
 from ..case.rules import Given, Rules
 from .notify import DPO, SUBJECT, notice
-
-CHANGED = frozenset({"erased", "redacted", "anonymised", "expires", "accepted", "queued"})
-"""Outcomes of what a system did, or took an order to do."""
 
 
 def tell(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:

@@ -357,7 +357,7 @@ async def test_no_question_of_the_decider_or_the_clock_reads_a_whole_table(
     await reading.entries(engine, case)
     event.remove(engine.sync_engine, "before_cursor_execute", note)
     plans = {it: await _plan(engine, it, given) for it, given in asked.items()}
-    large = ("cases", "ledger", "keys", "dues")
+    large = ("cases", "ledger", "keys", "dues", "erased")
     assert all(
         any(f"FROM {name} " in f"{it} ".replace("\n", " ") for it in asked) for name in large
     )

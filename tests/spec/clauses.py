@@ -16,6 +16,9 @@ DOCUMENTS, CHANGES = "tests/spec/test_documents.py::", "tests/spec/test_policy_c
 DECIDE, OPEN = "tests/spec/test_people_decide.py::", "tests/spec/test_open_items.py::"
 OWED, RECIPIENTS = "tests/integration/test_obligations.py::", "tests/spec/test_recipients.py::"
 TAKEN = "tests/spec/test_taken_items.py::"
+BACK, SCREENED = "tests/spec/test_who_comes_back.py::", "tests/integration/test_screen.py::"
+BROUGHT = "tests/spec/test_brought_back.py::"
+REMEMBERED = "tests/integration/test_memory.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
 PERSON = "tests/spec/test_same_person.py::"
@@ -25,7 +28,6 @@ CONSENT = "consent and preferences"
 PORTAL = "the person's portal and the DPO's console"
 REVIEW = "review of a copy before it leaves"
 INTAKES = "more intakes"
-MEMORY = "what was erased, remembered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +174,8 @@ CLAUSES: dict[int, Clause] = {
         shown=(
             f"{ACCESS}test_where_the_data_come_from_is_said_with_third_parties_by_name",
             f"{INFORMATION}test_a_source_is_said_for_sure_perhaps_or_not_known",
+            f"{BACK}test_the_same_feed_is_said_once_a_day_and_another_one_beside_it",
         ),
-        later=MEMORY,
     ),
     21: Clause(
         name="a ground for each purpose",
@@ -301,8 +303,10 @@ CLAUSES: dict[int, Clause] = {
             f"{ERASURE}test_what_lies_in_a_bin_is_dated_and_not_called_erased",
             f"{ERASURE}test_nothing_of_anybody_else_is_touched",
             f"{OWED}test_a_bin_is_looked_into_after_its_date",
+            f"{BACK}test_who_is_there_again_waits_for_the_dpo_who_is_told",
+            f"{BACK}test_the_same_feed_is_said_once_a_day_and_another_one_beside_it",
+            f"{REMEMBERED}test_who_was_erased_is_found_however_spelt_and_nobody_else",
         ),
-        later=MEMORY,
     ),
     39: Clause(
         name="restriction",
@@ -536,7 +540,18 @@ EDGES: tuple[Clause, ...] = (
             f"{DECIDE}test_a_decision_on_what_is_not_open_is_none",
         ),
     ),
-    Clause(name="a backup restored", article="Art. 32", later=MEMORY),
+    Clause(
+        name="a backup restored",
+        article="Art. 32",
+        shown=(
+            f"{SCREENED}test_of_a_table_exactly_those_who_were_erased_are_marked",
+            f"{SCREENED}test_what_cannot_be_read_is_never_clean_and_is_told_by_its_line",
+            f"{REMEMBERED}test_a_recovery_remembers_again_what_the_backup_did_not_know",
+            f"{BROUGHT}test_what_a_backup_brought_back_is_erased_again_once_somebody_approved",
+            f"{BROUGHT}test_only_the_named_system_is_searched_for_them_and_nothing_else_is_touched",
+            f"{BROUGHT}test_where_nothing_was_brought_back_nobody_is_written_to",
+        ),
+    ),
     Clause(name="an answer that reached another", article="Art. 33", later="breaches"),
     Clause(
         name="from outside the Union",

@@ -241,6 +241,7 @@ def test_what_cannot_be_recovered_is_said_with_what_to_do(
         unreadable=(Unreadable(partition=0, offset=7, reason="no value"),),
         doubted={"wrong_signature": 3, "unknown_key:20260504T120000000000-1f2e3d4c": 2},
         keys_kept=(CASE,),
+        forgotten=(CASE,),
     )
     show(done, dry_run=True)
     said = capsys.readouterr().out
@@ -254,5 +255,6 @@ def test_what_cannot_be_recovered_is_said_with_what_to_do(
         "3 events that no known orchestrator signed: wrong_signature",
         "bring keys/orchestrator/<key>.pub back",
         f"key not destroyed {CASE}",
+        f"erasure forgotten {CASE}",
     ):
         assert told_of in said

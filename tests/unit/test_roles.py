@@ -20,6 +20,7 @@ ROWS = {
         e.RefusalProposed,
         e.ItemSettled,
         e.ItemTaken,
+        e.PersonReappeared,
     },
     Role.AUDITOR: set(),
     Role.LINK: {e.IdentityProved, e.RecipientAcknowledged},
