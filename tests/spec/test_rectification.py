@@ -1,0 +1,92 @@
+"""Rectification: what is wrong is corrected wherever it stands, and others hear of it (Art. 16)."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.case.inbox import waiting
+from schemas import events as e
+
+from .people import ANN, BOB, Customer, customer, lead
+from .world import World
+
+
+@pytest.fixture
+async def asked(world: World) -> tuple[World, Customer]:
+    """A customer who has another family name and lives in another town by now."""
+    held = customer(world)
+    lead(world, BOB, "Example")
+    await world.submit(
+        "rectification",
+        email=ANN,
+        changes={"family_name": ("Example", "Łuczak"), "city": ("", "Köln")},
+    )
+    return world, held
+
+
+async def test_it_is_corrected_in_every_system_that_has_it(asked: tuple[World, Customer]) -> None:
+    """Art. 16: without undue delay, wherever it stands; a fresh look shows it."""
+    world, held = asked
+    record, payer = world.row("salesforce", held.record), world.row("stripe", held.payer)
+    assert record is not None
+    assert payer is not None
+    assert record["LastName"] == "Łuczak"
+    assert payer["address"]["city"] == "Köln"
+    rows = (await world.case()).claims["rectification"].coverage
+    proved = {(it.system, it.outcome.kind) for it in rows if it.state == "proved"}
+    assert {("salesforce", "rectified"), ("stripe", "rectified")} <= proved
+
+
+async def test_nothing_else_of_theirs_changes(asked: tuple[World, Customer]) -> None:
+    """Art. 5(1)(d): what nobody disputes stays as it is."""
+    world, held = asked
+    record, payer = world.row("salesforce", held.record), world.row("stripe", held.payer)
+    assert record is not None
+    assert payer is not None
+    assert (record["FirstName"], record["Email"], record["Title"]) == (
+        "Ann",
+        ANN,
+        "Managing director",
+    )
+    assert payer["address"]["line1"] == "4 Quay Street"
+
+
+async def test_nobody_else_is_corrected(asked: tuple[World, Customer]) -> None:
+    """Art. 16: personal data concerning him or her."""
+    world, _ = asked
+    others = [it for it in world.vendors["salesforce"].state().values() if it.get("Email") == BOB]
+    assert [it["LastName"] for it in others] == ["Example"]
+
+
+async def test_a_value_that_is_another_one_is_for_a_person(world: World) -> None:
+    """Art. 16, 18(1)(a): what stands there is not what they say is wrong: it stays."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, changes={"family_name": ("Smith", "Łuczak")})
+    record = world.row("salesforce", held.record)
+    assert record is not None
+    assert record["LastName"] == "Example"
+    assert "Something else stands there than what you say is wrong" in (await world.answer()).text
+    assert any("other_value" in it.says for it in waiting(await world.case(), world.rules))
+
+
+async def test_recipients_hear_what_is_right(asked: tuple[World, Customer]) -> None:
+    """Art. 19: any rectification is communicated to each recipient, with what is right."""
+    world, _ = asked
+    told = {it.to: it.text for it in world.instructions()}
+    assert {"dpo@paypal.com", "privacy@twilio.com"} <= told.keys()
+    assert "City: Köln" in told["privacy@twilio.com"]
+    assert "Family name: Łuczak (not Example)" in told["dpo@paypal.com"]
+
+
+async def test_no_value_is_on_any_topic_in_the_clear(asked: tuple[World, Customer]) -> None:
+    """Art. 32(1)(a)."""
+    world, _ = asked
+    assert await world.said(e.MeasureOrdered)
+    assert not any("Łuczak".encode() in it or "Köln".encode() in it for it in world.on_topics)
+
+
+async def test_one_that_says_nothing_wrong_is_no_request(world: World) -> None:
+    """Art. 12(6), 16: what is right has to be said; it is put aside with that reason."""
+    world.puts_aside = True
+    await world.submit("rectification", email=ANN)
+    assert world.put_aside == ["incident: changes_without_rectification_or_none"]
