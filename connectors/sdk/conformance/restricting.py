@@ -30,7 +30,10 @@ class Restricting:
         async with world.connector() as it:
             for at in marked:
                 assert await is_restricted(it, at), f"a {at.holding.kind}"
-            for at in reversed(marked) if backwards else marked:
+            again = [*reversed(marked)] if backwards else marked
+            for at in again:  # a part may stand through what it is part of, until that is lifted
+                await LIFT.act(it, at)
+            for at in again:
                 assert did(await LIFT.act(it, at), LIFT.done), f"a {at.holding.kind}"
         async with world.connector() as it:
             for at in marked:
