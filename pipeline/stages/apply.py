@@ -96,11 +96,12 @@ class _Measure:
         self._changes = [(Datum(it.datum), it) for it in changes]
 
     async def done(self) -> dict[tuple[bytes, str], Outcome]:
-        """What became of every row."""
+        """What became of every row: owners first, through which their parts may stand."""
         if self._order.verb == Verb.OBJECT:
             return {(b"", self._order.system): await self._objected()}
         done: dict[tuple[bytes, str], Outcome] = {}
-        for row in self._order.rows:
+        kinds = {kind: n for n, kind in enumerate(self._vendor.connector.capabilities.kinds)}
+        for row in sorted(self._order.rows, key=lambda it: kinds.get(it.kind, -1), reverse=True):
             became = await self._of(row)
             done.update({(row.tag, it): became.get(it, NO_OUTCOME) for it in row.categories})
         return done

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from connectors.mailgun import Mailgun, MailgunSandbox
+from connectors.salesforce import Salesforce, SalesforceSandbox
 from connectors.sdk import registry
 from connectors.sdk.interface import (
     Category,
+    Connector,
     Datum,
     Holding,
+    Lifted,
     NeedsHuman,
     Outcome,
     Rectified,
+    Restricted,
     Subject,
     Unaffected,
 )
-from pipeline.case.rights import RECTIFICATION, Verb
+from pipeline.case.rights import RECTIFICATION, RESTRICTION, Verb
 from pipeline.stages.apply import _Measure
 from pipeline.stages.look import Asked
 from pipeline.stages.tags import Tags
@@ -44,32 +48,43 @@ async def sandbox() -> AsyncIterator[MailgunSandbox]:
         yield made
 
 
-async def rectified(sandbox: MailgunSandbox) -> dict[str, Outcome]:
-    """What one order brings about, by category."""
-    order = MeasureOrdered(
+def ordered(verb: Verb, right: str, *rows: MeasureRow) -> MeasureOrdered:
+    return MeasureOrdered(
         case=uuid4(),
         order=uuid4(),
-        system="mailgun",
+        system="any",
         n=1,
         attempt=1,
-        right=RECTIFICATION,
-        verb=Verb.RECTIFY,
+        right=right,
+        verb=verb,
         not_after=datetime.now(UTC) + timedelta(hours=1),
         run_limit=60,
-        rows=(ROW,),
+        rows=rows,
     )
-    known = {TAG: Holding("member", f"{LIST}/{ANN}")}
+
+
+async def applied(
+    connector: Connector, order: MeasureOrdered, known: Mapping[bytes, Holding]
+) -> dict[tuple[bytes, str], Outcome]:
+    """What one order brings about, by tag and category."""
     tags = Tags(
         key=b"",
-        system="mailgun",
+        system=order.system,
         identifiers={},
         spellings=frozenset(),
         holdings=dict[Holding, bytes](),
     )
     whom = Asked(Subject(()), known, frozenset(), "", tags)
+    vendor = Vendor(connector, order.case, lambda: datetime.now(UTC))
+    return await _Measure(vendor, order, whom, CHANGES).done()
+
+
+async def rectified(sandbox: MailgunSandbox) -> dict[str, Outcome]:
+    """What one order brings about, by category."""
+    order = ordered(Verb.RECTIFY, RECTIFICATION, ROW)
+    known = {TAG: Holding("member", f"{LIST}/{ANN}")}
     async with registry.build(Mailgun, sandbox.environ()) as connector:
-        vendor = Vendor(connector, order.case, lambda: datetime.now(UTC))
-        done = await _Measure(vendor, order, whom, CHANGES).done()
+        done = await applied(connector, order, known)
     return {category: outcome for (_, category), outcome in done.items()}
 
 
@@ -100,3 +115,19 @@ async def test_what_is_gone_and_somebody_elses_is_not_written(sandbox: MailgunSa
         Category.IDENTITY: Unaffected(),
     }
     assert sandbox.ledger == []
+
+
+async def test_owners_are_marked_and_lifted_before_their_parts() -> None:
+    """Whatever their tags are: a comment stands through its case, a case through its contact."""
+    async with SalesforceSandbox() as org:
+        contact = org.add_contact(Email=ANN)
+        case = org.add_case(ContactId=contact)
+        comment = org.add_comment(ParentId=case, CommentBody="She called.")
+        ids = {"comment": comment, "case": case, "contact": contact}
+        known = {kind.encode(): Holding(kind, id_) for kind, id_ in ids.items()}
+        about = (Category.PROFILE,)
+        rows = [MeasureRow(tag=kind.encode(), kind=kind, categories=about) for kind in ids]
+        async with registry.build(Salesforce, org.environ()) as connector:
+            for verb, outcome in ((Verb.RESTRICT, Restricted()), (Verb.LIFT, Lifted())):
+                done = await applied(connector, ordered(verb, RESTRICTION, *rows), known)
+                assert done == {(tag, Category.PROFILE): outcome for tag in known}
