@@ -3,10 +3,10 @@
     python pipeline/demo/audit.py EXPECTED BEFORE AFTER [QUIET]
 
 EXPECTED says of every object (system → `kind/id`) what must be true of it: `gone`, `binned`,
-`blank` in some `fields`, or `same`; of what is kept, also which field must have been `marked`, and
-with what. The others are snapshots: `states` and `ledger`, each by system, as the sandboxes tell
-them. QUIET was taken while only people had asked whom nobody vouches for: until then no vendor may
-have been called.
+`blank` in some `fields`, or `same`; also which field must have been `marked`, and with what, and
+what fields must say `now`. The others are snapshots: `states` and `ledger`, each by system, as the
+sandboxes tell them. QUIET was taken while only people had asked whom nobody vouches for: until then
+no vendor may have been called.
 
 Stands alone: it needs Python's own library and nothing of what it audits. A difference is one line
 that names system, object and field, and never a value. Exit: 0 none, 1 some, 2 not compared.
@@ -34,6 +34,12 @@ MOVED: Mapping[str, frozenset[str]] = {
     "stripe": frozenset(),
 }
 """What a vendor moves by itself. Allowed only where something was to change."""
+MADE: Mapping[str, tuple[str, Row]] = {
+    "salesforce": ("individual", {"LastName": "Habeas: not to be processed", "FirstName": None}),
+}
+"""What a mark makes beside what it is on, by kind and fields: it names nobody."""
+OPT_OUT = "unsubscribe/"
+"""What the key of a note begins with that an address wants no mail."""
 BIN = {"salesforce": "IsDeleted"}
 """The flag of a record that lies in the vendor's recycle bin."""
 
@@ -58,7 +64,7 @@ def compare(
             said.append(f"{system}: not in {', '.join(absent)}")
             continue
         said += _objects(system, expected[system], before[system], after[system])
-        said += _touched(system, expected[system], ledger[system])
+        said += _touched(system, expected[system], ledger[system], after[system])
     return said
 
 
@@ -81,7 +87,7 @@ def quiet(before: Mapping[str, Row], later: Mapping[str, Row]) -> list[str]:
 def changing(expected: Mapping[str, Table]) -> int:
     """How many objects must be different afterwards."""
     rows = [it for table in expected.values() for it in table.values()]
-    return sum(it["then"] != SAME or "marked" in it for it in rows)
+    return sum(not _is_same(it) for it in rows)
 
 
 def _named(*given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -92,12 +98,37 @@ def _objects(system: str, wanted: Table, was: Table, now: Table) -> Iterator[str
     for key in sorted({*wanted, *was, *now}):
         where = f"{system} {key}"
         if key not in wanted:
+            if _is_made(system, key, now.get(key) or was[key]) or key in _opt_outs(wanted, now):
+                continue
             yield f"{where}: {'is not in the cast' if key in was else 'appeared'}"
         elif key not in was:
             yield f"{where}: is in the cast and was not there before"
         else:
             for difference in _object(system, wanted[key], was[key], now.get(key)):
                 yield f"{where}{difference}"
+
+
+def _is_made(system: str, key: str, row: Row) -> bool:
+    """Whether a mark made it, and it says of nobody anything."""
+    kind, fields = MADE.get(system, ("", {}))
+    return key.partition("/")[0] == kind and all(row.get(it) == said for it, said in fields.items())
+
+
+def _has(value: Any, said: Any) -> bool:
+    """Whether a value is what it must be; of an object, as far as that says."""
+    if isinstance(value, dict) and isinstance(said, dict):
+        return all(_has(value.get(name), it) for name, it in said.items())
+    return bool(value == said)
+
+
+def _opt_outs(wanted: Table, now: Table) -> frozenset[str]:
+    """What an objection makes: a note that an address wants no mail, of one that should have it."""
+    objected = {now.get(key, {}).get("address") for key, it in wanted.items() if "now" in it}
+    return frozenset(
+        key
+        for key, row in now.items()
+        if key.startswith(OPT_OUT) and row["address"] in objected - {None}
+    )
 
 
 def _object(system: str, wanted: Row, was: Row, now: Row | None) -> Iterator[str]:
@@ -117,7 +148,11 @@ def _object(system: str, wanted: Row, was: Row, now: Row | None) -> Iterator[str
     yield from (
         f" {it}: should be marked" for it in marked if marked[it] not in (now.get(it) or ())
     )
-    for field in sorted({*was, *now} - may_change):
+    changed = wanted.get("now", {})
+    yield from (
+        f" {it}: should be corrected" for it, said in changed.items() if not _has(now.get(it), said)
+    )
+    for field in sorted({*was, *now} - may_change - changed.keys()):
         is_there = field in was and field in now
         if not is_there or was[field] != _unmarked(now[field], marked.get(field)):
             yield f" {field}: should be the same"
@@ -126,6 +161,8 @@ def _object(system: str, wanted: Row, was: Row, now: Row | None) -> Iterator[str
 def _may_change(system: str, wanted: Row) -> frozenset[str]:
     """The fields of an object that may be different afterwards."""
     match wanted:
+        case {"then": "same"} if not _is_same(wanted):
+            return MOVED.get(system, frozenset())
         case {"then": "same" | "gone"}:
             return frozenset()
         case {"then": "binned"} if system in BIN:
@@ -137,7 +174,9 @@ def _may_change(system: str, wanted: Row) -> frozenset[str]:
 
 
 def _unmarked(value: Any, mark: str | None) -> Any:
-    """A list or an object without the mark in it."""
+    """A list or an object without the mark in it; of a text with it, what was there: none."""
+    if isinstance(value, str) and mark is not None and mark in value:
+        return None
     if mark is None or not isinstance(value, dict | list):
         return value
     if isinstance(value, dict):
@@ -156,11 +195,17 @@ def _says(value: Any) -> bool:
     return value not in (None, "", [])
 
 
-def _touched(system: str, wanted: Table, ledger: Row) -> Iterator[str]:
+def _is_same(wanted: Row) -> bool:
+    """Whether nothing of an object may be different afterwards."""
+    return wanted["then"] == SAME and not {"marked", "now"} & wanted.keys()
+
+
+def _touched(system: str, wanted: Table, ledger: Row, made: Table) -> Iterator[str]:
     """Effects on what was not to change, even if they cannot be seen any more."""
     for it in ledger["mutations"]:
         of = wanted.get(it["key"], {"then": SAME})
-        if of["then"] == SAME and "marked" not in of:
+        is_made = _is_made(system, it["key"], made.get(it["key"], {}))
+        if _is_same(of) and not is_made and it["key"] not in _opt_outs(wanted, made):
             yield f"{system} {it['key']}: was touched ({it['operation']})"
 
 

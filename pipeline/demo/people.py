@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas.records import Person, SealedIdentifier
+from connectors.sdk.interface import Datum
+from pipeline.case.rights import RECTIFICATION, SUPPORTED
+from schemas.records import Person, SealedChange, SealedIdentifier
 
 CAST = Path(__file__).with_name("cast.toml")
 SYSTEMS = ("aws", "freshdesk", "mailgun", "salesforce", "stripe")
-CLAIMS = frozenset({"access", "erasure"})
 IDENTIFIERS = frozenset({"email", "phone", "user_id"})
 OUR_IDS = "BX-"
 SAYS = ("confirm", "same", "other")
@@ -40,6 +41,8 @@ class Then:
     """Those that must be `blank`; all others are the same."""
     marked: Mapping[str, str] = field(default_factory=dict)
     """A field of what is kept, and what must have come into it."""
+    now: Mapping[str, Any] = field(default_factory=dict)
+    """What fields must say that were corrected, or opted out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,11 @@ class Request:
     again: bool = False
     """Whether the person asks the same once more years later, and then no recipient answers."""
 
+    changes: tuple[tuple[str, str], ...] = ()
+    """(datum, what is right) of a rectification."""
+    purpose: str = ""
+    """The use that an objection is to; empty is direct marketing."""
+
     @property
     def proved(self) -> tuple[str, ...]:
         """Addresses and ids that are known to be the person's in the end, as far as the cast says:
@@ -121,6 +129,7 @@ class Request:
             language=self.language,
             identifiers=tuple(named),
             levels=self.levels,
+            changes=tuple(SealedChange(datum=it, to=to) for it, to in self.changes),
         )
 
     @property
@@ -232,10 +241,22 @@ def _somebody(read: Mapping[str, Any]) -> Somebody:
 def _request(key: str, read: Mapping[str, Any]) -> Request:
     said = read["request"]
     words = {"claims", "level", "needs_approval", "unproved", "acknowledged"}
-    known = words | {"extended", "refused", "by_hand", "again", *SAYS, *IDENTIFIERS}
+    known = words | {
+        "changes",
+        "purpose",
+        "extended",
+        "refused",
+        "by_hand",
+        "again",
+        *SAYS,
+        *IDENTIFIERS,
+    }
     _need(key, not said.keys() - known, f"only {', '.join(sorted(known))} may be in a request")
     claims = tuple(said.get("claims", ()))
-    _need(key, bool(claims) and CLAIMS.issuperset(claims), "claims are access and erasure")
+    _need(key, bool(claims) and SUPPORTED.issuperset(claims), "a claim is no right that there is")
+    changes = said.get("changes", {})
+    _need(key, bool(changes) == (RECTIFICATION in claims), "a rectification says its changes")
+    _need(key, changes.keys() <= {*Datum}, "a change is of nothing that can be corrected")
     level = said.get("level", 2)
     _need(key, level in {0, 2}, "the level is 0 (not vouched for) or 2")
     named = tuple((kind, it) for kind in sorted(IDENTIFIERS) for it in said.get(kind, ()))
@@ -259,6 +280,8 @@ def _request(key: str, read: Mapping[str, Any]) -> Request:
         refused=refused,
         by_hand=tuple(said.get("by_hand", ())),
         again=said.get("again", False),
+        changes=tuple(changes.items()),
+        purpose=said.get("purpose", ""),
         **{it: tuple(said.get(it, ())) for it in SAYS},
     )
 
@@ -292,13 +315,19 @@ def _then(key: str, said: Any, fields: Mapping[str, Any]) -> Then:
             rest = {name: it for name, it in said.items() if name != "marked"}
             mark = {str(name): str(it) for name, it in marked.items()}
             return replace(_then(key, rest or "same", fields), marked=mark)
+        case {"now": {**now}} if now:
+            rest = {name: it for name, it in said.items() if name != "now"}
+            return replace(
+                _then(key, rest or "same", fields),
+                now={str(it): value for it, value in now.items()},
+            )
         case {"blank": [_, *_] as names} if len(said) == 1:
             _need(key, all(fields.get(it) for it in names), "what is to be blank is not filled")
             return Then(state="blank", fields=tuple(names))
         case _:
             raise CastError(
                 f'{key}: `then` is "gone", "binned", "same", or {{ blank = [...] }}'
-                " and { marked = {...} }"
+                " and { marked = {...} } and { now = {...} }"
             )
 
 

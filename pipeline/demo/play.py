@@ -254,7 +254,14 @@ async def _submit(settings: Settings, seats: Sequence[Seat]) -> None:
         for it in seats:
             asked = it.request
             at = wall_clock.now()
-            await edge.request(it.id, asked.claims, asked.sent(), level=asked.level, received_at=at)
+            await edge.request(
+                it.id,
+                asked.claims,
+                asked.sent(),
+                level=asked.level,
+                received_at=at,
+                purpose=asked.purpose,
+            )
 
 
 async def _until(

@@ -85,6 +85,8 @@ async def _plant(
             expected[key] = {"person": one.key, "then": it.then.state}
             if it.then.fields:
                 expected[key]["fields"] = list(it.then.fields)
+            if it.then.now:
+                expected[key]["now"] = dict(it.then.now)
             if it.then.marked:
                 expected[key]["marked"] = dict(it.then.marked)
             if it.later.state != "same":

@@ -93,7 +93,10 @@ def expected(planted: Expected, before: Mapping[str, Any]) -> dict[str, dict[str
     """
     return {
         system: {
-            key: it.get("later", {"then": GONE if it["then"] == BINNED else SAME})
+            key: {
+                **it.get("later", {"then": GONE if it["then"] == BINNED else SAME}),
+                **{name: said for name, said in it.items() if name == "now"},
+            }
             for key, it in planted[system].items()
             if key in table
         }
