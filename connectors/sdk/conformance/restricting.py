@@ -100,13 +100,13 @@ class Restricting:
 
 
 async def _lifted(world: World) -> set[str]:
-    """The kinds that a connector can lift a restriction of by itself."""
+    """The kinds that are marked themselves, and that a connector can always lift by itself."""
     kinds, left = set[str](), set[str]()
     for at in await targets(world, "trial", RESTRICT):
         async with world.connector() as it:
             is_marked = did(await RESTRICT.act(it, at), RESTRICT.done)
             is_lifted = is_marked and did(await LIFT.act(it, at), LIFT.done)
-        (kinds if is_lifted or not is_marked else left).add(at.holding.kind)
+        (kinds if is_lifted else left).add(at.holding.kind)
     return kinds - left
 
 
