@@ -26,6 +26,8 @@ from connectors.sdk.interface import (
     Page,
     Record,
     Redacted,
+    Restricted,
+    Standing,
     Subject,
     TerminalError,
 )
@@ -39,6 +41,7 @@ from pipeline.orchestrator.publisher import Publisher
 from pipeline.policy.anchors import CONTACT, ENDS, SUBSCRIPTION
 from pipeline.register import reading, tables
 from pipeline.settings import Settings
+from pipeline.stages.apply import Apply
 from pipeline.stages.locate import Locate
 from pipeline.stages.perform import Perform
 from pipeline.stages.send import Send
@@ -83,6 +86,8 @@ class Desk(Connector):
         self.facts: dict[str, Mapping[str, bool | date]] = {}
         self.bins: dict[str, datetime] = {}
         """Holdings, by id, that a vendor only bins; and until when they lie there."""
+        self.marked: set[str] = set()
+        """Holdings, by id, that are not to be used."""
         self.away = False
 
     def put(self, email: str, kind: str, id_: str, *categories: str) -> None:
@@ -123,6 +128,14 @@ class Desk(Connector):
                 if it != holding or it.categories & keep
             ]
         return Redacted() if keep else Erased()
+
+    async def restrict(self, holding: Holding, *, lift: bool = False) -> Outcome:
+        (self.marked.discard if lift else self.marked.add)(holding.id)
+        return Restricted()
+
+    async def standing(self, holding: Holding) -> Standing | None:
+        there = {it.id for those in self.held.values() for it in those}
+        return Standing(restricted=holding.id in self.marked) if holding.id in there else None
 
     async def __aexit__(self, *_: object) -> None:
         """Nothing to release."""
@@ -211,6 +224,9 @@ class Years:
             case e.TaskOrdered():
                 desk = self.desks[order.system]
                 return await Perform(desk, CODEC, once, now=self.time)(order, grants)
+            case e.MeasureOrdered():
+                desk = self.desks[order.system]
+                return await Apply(desk, CODEC, once, now=self.time)(order, grants)
             case e.NoticeOrdered():
                 send = Send(self.mails, CODEC, controller="Us", sender="dpo@us.example")
                 return await send(order, grants)
