@@ -76,7 +76,7 @@ class RequestReceived(Event):
     """Somebody asks for something. The public contract: intake teams write it."""
 
     SEALS: ClassVar[type | None] = Person
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     claims: tuple[str, ...]
     """Rights asked for, by their GDPR names: `access`, `rectification`, `erasure`..."""
@@ -412,7 +412,7 @@ class CaseOpened(Event):
     """A request was taken in: from here on its personal part is under the case's own key."""
 
     SEALS: ClassVar[type | None] = SealedRequest
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     claims: tuple[str, ...]
     received_at: datetime
@@ -652,6 +652,8 @@ class ClaimSettled(Event):
     found: tuple[FoundRow, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
     recipients: tuple[RecipientRow, ...] = ()
+    together: tuple[str, ...] = ()
+    """All rights that settle at once: they have one answer, which follows from the last of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

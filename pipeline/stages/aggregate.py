@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid5
 
 from schemas.events import (
@@ -75,6 +76,14 @@ def aggregate(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
     """Say `claim_settled` for each right whose last answer is in, and `obligation_opened`."""
     if not isinstance(event, _CAUSES):
         return
+    said = list(_settled(case, rules, given))
+    settled = (it.right for it in said if isinstance(it, ClaimSettled))
+    together = tuple(settled)
+    for it in said:
+        yield replace(it, together=together) if isinstance(it, ClaimSettled) else it
+
+
+def _settled(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
     for row in TABLE:
         right = row.right
         if not case.wants(right) or not _is_over(case, row, rules):

@@ -15,28 +15,36 @@ from ..case.orders import order_id, reissued
 from ..case.replays import BROUGHT_BACK, is_replay
 from ..case.rights import COPYING, ERASURE, searches
 from ..case.rules import Given, Rules
+from ..case.same_person import INTERIM
 
 
 def respond(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Order a response: final for the first to a claim, then supplements; interim before that."""
     match event:
         case ClaimSettled():
-            answered = any(
-                event.right in it.claims and it.kind != "interim" for it in case.responses
-            )
+            together = event.together or (event.right,)
+            if event.right != together[-1]:
+                return  # they are answered with the last of them
             if is_replay(case) and not found(case):
                 return  # nothing was brought back, so nobody need hear of it
-            kind = "supplement" if answered or case.follow_up is not None else "final"
-            kind = BROUGHT_BACK if is_replay(case) else kind
-            yield _ordered(case, kind, (event.right,), rules, given)
+            yield _ordered(case, _kind(case, together), together, rules, given)
         case DeadlineNear():
             waiting = tuple(it.right for it in case.claims.values() if it.active)
             if waiting:
-                yield _ordered(case, "interim", waiting, rules, given)
+                yield _ordered(case, INTERIM, waiting, rules, given)
         case OrderDue():
             yield from reissued(case, event.order, ResponseOrdered, given.now, rules)
         case _:
             return
+
+
+def _kind(case: Case, rights: tuple[str, ...]) -> str:
+    """What an answer to these is: the first one to any of them is final."""
+    if is_replay(case):
+        return BROUGHT_BACK
+    answered = {right for it in case.responses if it.kind != INTERIM for right in it.claims}
+    adds = answered.issuperset(rights) or case.follow_up is not None
+    return "supplement" if adds else "final"
 
 
 def _ordered(

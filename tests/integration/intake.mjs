@@ -26,8 +26,8 @@ const string = (value) => bytes(Buffer.from(value, "utf8"));
 const array = (items, one) =>
   items.length ? join(long(items.length), ...items.map(one), long(0)) : long(0);
 
-const FRAME = hex("0000000038"); // 0x00, then the id of request_received.v2
-const SEALED_FRAME = hex("0000000039"); // the id of request_received.sealed.v2
+const FRAME = hex("00000000a1"); // 0x00, then the id of request_received.v3
+const SEALED_FRAME = hex("00000000a2"); // the id of request_received.sealed.v3
 
 const clearOf = (event) => join(
   string(event.case), array(event.claims, string), long(event.received_at),
