@@ -9,7 +9,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import HoldingRow, OutcomeRow, TaskRow
 
-from . import by_hand, follow_up, lifting, measures, orders, recipients, waiting
+from . import by_hand, follow_up, marks, measures, orders, recipients, waiting
 from .case import DONE, INSTRUCTION, LOOK, NOTICE, SPENT, Case, Held, Order, Row, SystemState
 from .facts import TRUE, merged
 from .identifiers import meet, rejudged
@@ -253,8 +253,8 @@ def _notified(case: Case, event: e.NoticeSent | e.NoticeFailed, how: str) -> Cas
     else:
         case = _with(case, replace(case.orders[order.slot], reason=""))
     ordered = order.ordered
-    if isinstance(event, e.NoticeSent) and isinstance(ordered, e.NoticeOrdered):
-        case = lifting.told(case, ordered)
+    if isinstance(ordered, e.NoticeOrdered):
+        case = marks.told(case, ordered, arrived=isinstance(event, e.NoticeSent))
     n = ordered.response if isinstance(ordered, e.NoticeOrdered) else 0
     responses = tuple(replace(it, notified=how) if it.n == n else it for it in case.responses)
     return replace(case, responses=responses)
@@ -305,6 +305,14 @@ def _take(
     answered = (event.order, event.digest)
     order = replace(order, state=DONE, parts=(), answered=answered)
     return _with(case, order), tuple(same[it] for it in sorted(same))
+
+
+def is_part(case: Case, event: Event) -> bool:
+    """Whether an answer is not all there yet: a part of it changes nothing."""
+    if not isinstance(event, e.HoldingsLocated | e.TaskCompleted | e.MeasureTaken):
+        return False
+    order = case.order_of(event.order)
+    return order is not None and bool(order.parts)
 
 
 def _judged(

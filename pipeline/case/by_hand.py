@@ -30,7 +30,8 @@ def settled(case: Case, event: e.ItemSettled, rules: Rules) -> Case:
     if event.how == NOT_POSSIBLE:
         return _ended(case, rows, OutcomeRow(kind="not_possible", reason=event.reason))
     row = RIGHTS.get(event.right)
-    if row is not None and row.is_measure and event.was not in measures.FOR_PEOPLE:
+    of_measure = row is not None and row.is_measure
+    if of_measure and _is_measured(event) and event.was not in measures.FOR_PEOPLE:
         return measures.again(case, rows)
     if _can_look(event):
         return replace(case, checking=case.checking | rows)
@@ -94,6 +95,11 @@ def after_search(case: Case, system: str) -> Case:
     if case.systems[system].status == "located":
         return replace(case, checking=case.checking - rows)
     return _ended(case, rows, ATTESTED)
+
+
+def _is_measured(event: e.ItemSettled) -> bool:
+    """Whether it is about what a measure did, and not about a system that was not searched."""
+    return event.kind != SYSTEM or not searches(event.right)
 
 
 def _can_look(event: e.ItemSettled) -> bool:

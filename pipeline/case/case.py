@@ -42,6 +42,8 @@ NOT_WANTED = frozenset({"withdrawn", "refused", "joined"})
 
 SEARCH, LOOK, TASK, RESPONSE, NOTICE = "search", "look", "task", "response", "notice"
 MEASURE = "measure"
+LIFTED = "lift"
+"""What stands for a right where measures are told of that lift what was restricted."""
 INSTRUCTION, RECIPIENTS = "instruction", "recipients"
 """An order to tell a recipient, and the system of all such orders."""
 OPEN, DEFERRED, DONE, SPENT = "open", "deferred", "done", "spent"
@@ -271,13 +273,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifting:
-    """That a restriction ends, as a person decided; `lifting.py`."""
+    """That a restriction ends, as a person decided; `marks.py`."""
 
     by: str
     recorded: int = 0
     """Number of the event that seals their reasons; 0 before it is there."""
     told: bool = False
     """Whether the person whom it protects was told."""
+    unsent: bool = False
+    """Whether the letter that says so did not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,8 +372,8 @@ class Case:
     """Of an objection: the use that ends; empty is direct marketing."""
     data: tuple[str, ...] = ()
     """Of a rectification: what is to be corrected."""
-    measures: Mapping[tuple[str, str], frozenset[bytes]] = field(default_factory=dict)
-    """By right and system: the holdings, or identifiers, of which it was told to take a measure."""
+    measures: Mapping[tuple[str, str], frozenset[Row]] = field(default_factory=dict)
+    """By right (or `LIFTED`) and system: the rows, or identifiers, that it was told of."""
     measured: Mapping[Settled, OutcomeRow] = field(default_factory=dict)
     """What became of those, row by row; a system's own has no tag, and its name."""
     lifting: Lifting | None = None

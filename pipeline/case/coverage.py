@@ -127,7 +127,7 @@ def regards(case: Case, right: str, held: Held, category: str) -> bool:
         return (held.system, held.kind, category) in case.portable
     row = RIGHTS.get(right)
     if row is not None and row.is_measure:
-        return measures.regards(case, right, held.tag, category)
+        return measures.regards(case, right, (held.tag, category))
     return searches(right)
 
 

@@ -20,7 +20,7 @@ from . import (
     follow_up,
     inbox,
     lifecycle,
-    lifting,
+    marks,
     measures,
     orders,
     recipients,
@@ -312,7 +312,7 @@ def _reported(case: Case, event: e.CaseReported, rules: Rules) -> Case:
 
 def _item_settled(case: Case, event: e.ItemSettled, rules: Rules) -> Case:
     """What concerns a step of ours changes no answer: with the last of them it is answered."""
-    case = by_hand.settled(case, event, rules)
+    case = marks.told_by_hand(by_hand.settled(case, event, rules), event)
     done = case.state == lifecycle.PEOPLE and not case.checking
     if done and not any(inbox.waiting(case, rules)):
         return replace(case, state=lifecycle.ANSWERED)
@@ -344,7 +344,7 @@ def _of_what_waits(case: Case, rules: Rules) -> Case:
 
 def _recorded(case: Case, event: e.DecisionRecorded, rules: Rules) -> Case:
     case = taking.recorded(decisions.recorded(case, event, rules), event)
-    return lifting.recorded(case, event)
+    return marks.recorded(case, event)
 
 
 def _paused(case: Case, event: e.ClockPaused, _: Rules) -> Case:
@@ -385,7 +385,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.FeeSettled: decisions.fee_settled,
     e.ItemSettled: _item_settled,
     e.ItemTaken: taking.taken,
-    e.LiftDecided: lifting.decided,
+    e.LiftDecided: marks.decided,
     e.PersonReappeared: erased.reappeared,
     e.ErasureReplayed: replays.replayed,
     e.PeopleNeeded: _people_needed,

@@ -16,12 +16,12 @@ from uuid import UUID
 from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
-from . import lifecycle, recipients
-from .case import DONE, RESPONSE, SEARCH, SPENT, Case, Row, Taken
+from . import lifecycle, marks, recipients
+from .case import DONE, LIFTED, RESPONSE, SEARCH, SPENT, Case, Row, Taken
 from .coverage import SYSTEM, WHOSE, coverage, difference, found
 from .follow_up import how_ended
 from .outcome import OF_PEOPLE
-from .rights import ERASURE
+from .rights import ERASURE, RECTIFICATION, RESTRICTION
 from .rules import Rules
 from .spent import given_up, needs_dpo, unanswered
 from .whose import EMAIL, UNSEEN_ADDRESS
@@ -111,6 +111,7 @@ def _every(case: Case, rules: Rules) -> Iterator[Item]:
     yield from _recipients(case, rules)
     yield from _documents(case, rules)
     yield from _broken(case, rules)
+    yield from _marked(case)
     yield from _reappeared(case)
 
 
@@ -203,7 +204,8 @@ def _owner(case: Case) -> Iterator[Item]:
 def _matters(case: Case, tag: bytes) -> bool:
     """Whether anything would be copied or erased if a holding were known to be the person's."""
     settled = all((tag, it) in case.outcomes for it in case.held[tag].categories)
-    return case.copies or (case.wants(ERASURE) and not settled)
+    acts = case.wants(RESTRICTION) or case.wants(RECTIFICATION)
+    return case.copies or acts or (case.wants(ERASURE) and not settled)
 
 
 def _open(case: Case) -> Iterator[Item]:
@@ -283,6 +285,13 @@ def _broken(case: Case, rules: Rules) -> Iterator[Item]:
         if claim.settled_at and difference(found(case, right), coverage(case, right, rules)):
             says = f"{right}: what was found and what became of it do not sum up"
             yield _item(case, BROKEN, right, DPO, says, "case {case}")
+
+
+def _marked(case: Case) -> Iterator[Item]:
+    """A mark that nobody asks for any more, and that could not be taken off."""
+    for system in marks.left(case):
+        says = f"{system}: records are still marked as not to be used, though nobody asks for it"
+        yield from _of_step(case, OPEN_ITEM, system, LIFTED, "not_lifted", says)
 
 
 def _reappeared(case: Case) -> Iterator[Item]:

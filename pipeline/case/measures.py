@@ -1,25 +1,27 @@
 """Measures: what a right other than erasure does in the systems, and what became of it.
 
 A measure is reversible, and taken as soon as it is known whose something is: nobody plans or
-approves it. A host reads each row anew afterwards, and only that proves anything.
+approves it. A host reads each row anew afterwards, and only that proves anything. What is marked as
+not to be used, and for how long, `marks.py` says.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.sdk.interface import Datum, Right
+from connectors.sdk.interface import Right
 from schemas import events as e
 from schemas.records import DoneRow, OutcomeRow
 
 from ..policy import Policy
 from ..policy.applicable import used_for
-from .case import MEASURE, Case, Held, Row, Settled
-from .lifting import may_lift
+from . import marks
+from .case import LIFTED, MEASURE, Case, Held, Row, Settled
 from .outcome import by_day, of_host
 from .outcome import state as class_of
-from .planned import OBSERVE_MODE, RETAINED
+from .planned import OBSERVE_MODE
 from .rights import ERASURE, OBJECTION, PROVED_BY, RECTIFICATION, RESTRICTION, RIGHTS, Verb
 from .rules import Rules
 from .values import replace
@@ -31,14 +33,18 @@ OBSERVED = OutcomeRow(kind="needs_human", reason=OBSERVE_MODE)
 NO_OUTCOME = OutcomeRow(kind="failed", reason="no_outcome")
 """The host said nothing of a row that it was told of."""
 NOT_TAKEN = OutcomeRow(kind="failed", reason="not_measured")
-"""Nobody was told: the measure was stopped before."""
+"""Nobody was told of it: the order could not be given."""
 UNPROVED = OutcomeRow(kind="failed", reason="not_proved")
-"""Said to be done by another word than this right's: it proves nothing of it."""
+"""Said to be done by another word than this verb's, or later: it proves nothing of it."""
+UNAFFECTED = OutcomeRow(kind="unaffected")
+"""It never was restricted: its claim had ended before it was known whose it is."""
 NOT_AVAILABLE = OutcomeRow(kind="not_supported", reason="no_objection")
 """The use rests on a consent, a contract or a law: it cannot be objected to (Art. 21(1))."""
 TO_WEIGH = OutcomeRow(kind="needs_human", reason="grounds_to_weigh")
 """The use ends unless a person shows compelling grounds for it (Art. 21(1))."""
 UNKNOWN_PURPOSE = OutcomeRow(kind="needs_human", reason="unknown_purpose")
+FOR_PEOPLE = frozenset({NOT_OFFERED, NOT_AVAILABLE, TO_WEIGH, UNKNOWN_PURPOSE, OBSERVED})
+"""Outcomes that no connector can change: there is a person's word, and no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,58 +73,39 @@ def due(case: Case, rules: Rules) -> Iterator[Measure]:
         return
     for right in case.claims:
         verb = _verb(case, right)
-        if verb == Verb.NONE:
-            continue
-        for system in systems(case, right, rules):
-            if not _is_able(system, verb, rules):
-                continue
-            if verb == Verb.OBJECT:
-                yield from _by_identifiers(case, system, rules)
-            else:
-                yield from _of_holdings(case, right, system, verb)
+        if verb == Verb.OBJECT:
+            yield from _by_identifiers(case, rules)
+        elif verb != Verb.NONE:
+            yield from _of_holdings(case, right, verb, rules)
+    yield from _lifts(case, rules)
 
 
-def _verb(case: Case, right: str) -> Verb:
-    """What is to be done for a right now, beside what its plan says."""
-    row = RIGHTS.get(right)
-    if right == RESTRICTION and may_lift(case):
-        return Verb.LIFT
-    if row is None or not case.wants(right):
-        return Verb.NONE
-    if right == ERASURE:  # what is kept is used for nothing else
-        return Verb.RESTRICT
-    return row.verb if row.is_measure else Verb.NONE
+def systems(case: Case, rules: Rules) -> Sequence[str]:
+    """The systems in which an objection is carried out."""
+    policy = rules.policy_of(case.policy)
+    return sorted(used_for(policy, _purposes(case, policy)) & case.systems.keys())
 
 
-def systems(case: Case, right: str, rules: Rules) -> Sequence[str]:
-    """The systems in which a right is carried out."""
-    if right == OBJECTION:
-        policy = rules.policy_of(case.policy)
-        return sorted(used_for(policy, _purposes(case, policy)) & case.systems.keys())
-    return sorted({it.system for it in case.held.values()})
-
-
-def regards(case: Case, right: str, tag: bytes, category: str) -> bool:
-    """Whether a measure of a right is about a category of a holding."""
-    if right == RECTIFICATION:
-        return category in categories(case.data)
+def regards(case: Case, right: str, row: Row) -> bool:
+    """Whether a measure of a right is about a row."""
     if right == ERASURE:
-        outcome = case.outcomes.get((tag, category))
-        return outcome is not None and outcome.kind == RETAINED
-    return right == RESTRICTION
-
-
-def categories(data: Sequence[str]) -> frozenset[str]:
-    """The categories of what is to be corrected."""
-    return frozenset(Datum(it).category.value for it in data)
+        return marks.is_kept(case, row)
+    return right in {RESTRICTION, RECTIFICATION}
 
 
 def is_over(case: Case, right: str, rules: Rules) -> bool:
     """Whether nothing of a right is still to be ordered or under way."""
-    if any(it.right == right for it in due(case, rules)):
-        return False
     under_way = (it.ordered for it in case.under_way(MEASURE))
-    return not any(isinstance(it, e.MeasureOrdered) and it.right == right for it in under_way)
+    if any(isinstance(it, e.MeasureOrdered) and it.right == right for it in under_way):
+        return False
+    return not any(it.right == right for it in due(case, rules))
+
+
+def is_carried_out(case: Case, right: str) -> bool:
+    """Whether anything of a right was done, and proved: only then anybody else hears of it."""
+    verb = RIGHTS[right].verb
+    done = PROVED_BY.get(verb, frozenset()) - {UNAFFECTED.kind}
+    return any(of == right and it.kind in done for (of, _), it in case.measured.items())
 
 
 def rows(case: Case, right: str, rules: Rules, whose: OutcomeRow) -> Mapping[Row, OutcomeRow]:
@@ -126,13 +113,13 @@ def rows(case: Case, right: str, rules: Rules, whose: OutcomeRow) -> Mapping[Row
     if right == OBJECTION:
         return _of_objection(case, rules)
     return {
-        (held.tag, category): _outcome(case, right, (held.tag, category), held.system, rules)
+        (held.tag, category): _outcome(case, right, held, category, rules)
         if case.is_ours(held.tag)
         else whose
         for held in case.held.values()
         if not case.is_out(held.tag)
         for category in held.categories
-        if regards(case, right, held.tag, category)
+        if regards(case, right, (held.tag, category))
     }
 
 
@@ -144,114 +131,89 @@ def is_marketing(case: Case, policy: Policy) -> bool:
     return not case.purpose or (named is not None and named.marketing)
 
 
-def _purposes(case: Case, policy: Policy) -> frozenset[str]:
-    """The uses that an objection is to. One to direct marketing is to all of that."""
-    if is_marketing(case, policy):
-        return frozenset(it.id for it in policy.purposes.values() if it.marketing)
-    return frozenset({case.purpose})
+def restricted(case: Case, row: Row, rules: Rules) -> str:
+    """Whether what an erasure keeps is marked: `restricted`, or as a code why not."""
+    known = case.measured.get((ERASURE, row))
+    if known is None:
+        able = _is_able(case.held[row[0]].system, Verb.RESTRICT, rules)
+        return "" if able else NOT_OFFERED.reason or ""
+    return known.kind if known.kind in PROVED_BY[Verb.RESTRICT] else known.reason or known.kind
 
-
-def _of_objection(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
-    """A row for each system; what no program can decide is for a person."""
-    policy, found = rules.policy_of(case.policy), systems(case, OBJECTION, rules)
-    if is_marketing(case, policy):
-        return {(b"", it): _outcome(case, OBJECTION, (b"", it), it, rules) for it in found}
-    named = policy.purposes.get(case.purpose)
-    if named is None:
-        return dict.fromkeys(((b"", it) for it in sorted(case.systems)), UNKNOWN_PURPOSE)
-    can_object = any(it.may_be_objected_to for it in named.bases)
-    how = TO_WEIGH if can_object else NOT_AVAILABLE
-    return dict.fromkeys(((b"", it) for it in found or sorted(case.systems)), how)
-
-
-FOR_PEOPLE = frozenset({NOT_OFFERED, NOT_AVAILABLE, TO_WEIGH, UNKNOWN_PURPOSE})
-"""Outcomes that no connector can change: there is a person's word, and no more."""
 
 # What events change.
 
 
 def ordered(case: Case, event: e.MeasureOrdered) -> Case:
     """What a system was told of counts as told, whatever becomes of it."""
-    key = _key(event.right, event.verb), event.system
-    named = event.rows or event.identifiers
-    told = case.measures.get(key, frozenset()).union(it.tag for it in named)
-    case = replace(case, measures={**case.measures, key: told})
-    return _unmarked(case, event) if event.verb == Verb.LIFT else case
-
-
-def _unmarked(case: Case, event: e.MeasureOrdered) -> Case:
-    """What is lifted is not marked for an erasure either: if that keeps it, it is marked anew."""
-    lifted, key = {it.tag for it in event.rows}, (ERASURE, event.system)
-    return replace(
-        case,
-        measures={**case.measures, key: case.measures.get(key, frozenset()) - lifted},
-        measured={
-            (right, row): it
-            for (right, row), it in case.measured.items()
-            if right != ERASURE or row[0] not in lifted
-        },
-    )
+    rows_ = frozenset(_rows(event) if event.rows else ((it.tag, "") for it in event.identifiers))
+    case = _told(case, _what(event.right, event.verb), event.system, rows_)
+    return marks.unmarked(case, event.system, rows_) if event.verb == Verb.LIFT else case
 
 
 def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
     """What a host says of each row. Of one that it does not speak of nothing is known."""
     proved_by = PROVED_BY.get(order.verb, frozenset())
     said = {(it.tag, it.category): by_day(of_host(it.outcome)) for it in done}
-    found = dict(case.measured)
-    for row in _rows(order):
-        outcome = said.get(row, NO_OUTCOME)
-        is_other = class_of(outcome) == "proved" and outcome.kind not in proved_by
-        found[order.right, row] = UNPROVED if is_other else outcome
-    return replace(case, measured=found)
-
-
-def _key(right: str, verb: str) -> str:
-    """What is told for a right; that something is lifted is told by itself."""
-    return verb if verb == Verb.LIFT else right
-
-
-def again(case: Case, rows_: frozenset[Settled]) -> Case:
-    """A person did these by hand: they are ordered once more, which begins with reading them."""
-    places = {
-        (right, case.held[tag].system if tag else category) for right, (tag, category) in rows_
-    }
-    tags = {tag for _, (tag, _) in rows_}
-    return replace(
-        case,
-        measured={it: outcome for it, outcome in case.measured.items() if it not in rows_},
-        measures={
-            key: told - tags if any(tags) else frozenset() if key in places else told
-            for key, told in case.measures.items()
-        },
-    )
-
-
-def observed(case: Case, rules: Rules) -> Case:
-    """The pipeline only looks: people have to do what is to be done."""
-    for measure in due(case, rules):
-        key = _key(measure.right, measure.verb), measure.system
-        tags = [it.tag for it in measure.holdings]
-        told = case.measures.get(key, frozenset()).union(tags, measure.identifiers)
-        rows_of = [
-            (held.tag, category)
-            for held in measure.holdings
-            for category in held.categories
-            if regards(case, measure.right, held.tag, category)
-        ] or [(b"", measure.system)]
-        measured = {(measure.right, row): OBSERVED for row in rows_of}
-        case = replace(
-            case,
-            measures={**case.measures, key: told},
-            measured={**case.measured, **measured},
-        )
-    return case
+    found = {row: said.get(row, NO_OUTCOME) for row in _rows(order)}
+    wrong = {row for row, it in found.items() if not _fits(it, proved_by)}
+    return _measured(case, order, {it: UNPROVED if it in wrong else found[it] for it in found})
 
 
 def failed(case: Case, order: e.MeasureOrdered, reason: str) -> Case:
     """The order was given up."""
     spent = OutcomeRow(kind="failed", reason=reason)
-    rows_of = {(order.right, row): spent for row in _rows(order)}
-    return replace(case, measured={**case.measured, **rows_of})
+    return _measured(case, order, dict.fromkeys(_rows(order), spent))
+
+
+def again(case: Case, settled: frozenset[Settled]) -> Case:
+    """A person did these by hand: they are ordered once more, which begins with reading them."""
+    measured, told = dict(case.measured), dict(case.measures)
+    for right, row in settled:
+        what = LIFTED if (LIFTED, row) in measured else right
+        measured.pop((what, row), None)
+        system = case.held[row[0]].system if row[0] else row[1]
+        before = told.get((what, system), frozenset())
+        told[what, system] = before - {row} if row[0] else frozenset()
+    return replace(case, measured=measured, measures=told)
+
+
+def observed(case: Case, rules: Rules) -> Case:
+    """The pipeline only looks: people have to do what is to be done."""
+    for measure in list(due(case, rules)):
+        what = _what(measure.right, measure.verb)
+        rows_ = frozenset(
+            (held.tag, category)
+            for held in measure.holdings
+            for category in held.categories
+            if measure.verb == Verb.LIFT or regards(case, measure.right, (held.tag, category))
+        )
+        said = rows_ or {(b"", measure.system)}
+        case = _told(case, what, measure.system, rows_ | {(it, "") for it in measure.identifiers})
+        case = replace(case, measured={**case.measured, **{(what, row): OBSERVED for row in said}})
+    return case
+
+
+def _told(case: Case, what: str, system: str, rows_: frozenset[Row]) -> Case:
+    told = case.measures.get((what, system), frozenset()) | rows_
+    return replace(case, measures={**case.measures, (what, system): told})
+
+
+def _measured(case: Case, order: e.MeasureOrdered, became: Mapping[Row, OutcomeRow]) -> Case:
+    what = _what(order.right, order.verb)
+    return replace(
+        case, measured={**case.measured, **{(what, row): it for row, it in became.items()}}
+    )
+
+
+def _what(right: str, verb: str) -> str:
+    """What is told for a right; that something is lifted is told by itself."""
+    return LIFTED if verb == Verb.LIFT else right
+
+
+def _fits(outcome: OutcomeRow, proved_by: frozenset[str]) -> bool:
+    """Whether it is a word of this verb: nothing comes back to what is done later."""
+    state = class_of(outcome)
+    return outcome.kind in proved_by if state == "proved" else state == "open"
 
 
 def _rows(order: e.MeasureOrdered) -> Iterator[Row]:
@@ -261,20 +223,89 @@ def _rows(order: e.MeasureOrdered) -> Iterator[Row]:
         yield from ((row.tag, category) for category in row.categories)
 
 
-def _outcome(case: Case, right: str, row: Row, system: str, rules: Rules) -> OutcomeRow:
-    known = case.measured.get((right, row))
-    if known is not None:
-        return known
-    return NOT_TAKEN if _is_able(system, RIGHTS[right].verb, rules) else NOT_OFFERED
+def _verb(case: Case, right: str) -> Verb:
+    """What is to be done for a right, beside what its plan says."""
+    row = RIGHTS.get(right)
+    if row is None or not case.wants(right):
+        return Verb.NONE
+    if right == ERASURE:  # what is kept is used for nothing else
+        return Verb.RESTRICT if marks.begins(case) else Verb.NONE
+    if right == RESTRICTION and marks.is_ended(case):
+        return Verb.NONE
+    return row.verb if row.is_measure else Verb.NONE
 
 
-def restricted(case: Case, row: Row, rules: Rules) -> str:
-    """Whether what an erasure keeps is marked: `restricted`, or as a code why not."""
-    known = case.measured.get((ERASURE, row))
-    if known is None:
-        able = _is_able(case.held[row[0]].system, Verb.RESTRICT, rules)
-        return "" if able else NOT_OFFERED.reason or ""
-    return known.kind if known.kind in PROVED_BY[Verb.RESTRICT] else known.reason or known.kind
+def _of_holdings(case: Case, right: str, verb: str, rules: Rules) -> Iterator[Measure]:
+    """What is theirs, and has a row that its system was not told of."""
+    new: dict[str, list[Held]] = defaultdict(list)
+    for held in case.held.values():
+        told = case.measures.get((right, held.system), frozenset())
+        every = ((held.tag, it) for it in held.categories)
+        if any(row not in told and regards(case, right, row) for row in every) and case.is_ours(
+            held.tag
+        ):
+            new[held.system].append(held)
+    for system, those in sorted(new.items()):
+        if _is_able(system, verb, rules):
+            yield Measure(right=right, system=system, verb=verb, holdings=tuple(those))
+
+
+def _lifts(case: Case, rules: Rules) -> Iterator[Measure]:
+    for system, tags in sorted(marks.to_lift(case).items()):
+        if _is_able(system, Verb.LIFT, rules):
+            right = RESTRICTION if RESTRICTION in case.claims else ERASURE
+            those = tuple(case.held[it] for it in tags)
+            yield Measure(right=right, system=system, verb=Verb.LIFT, holdings=those)
+
+
+def _by_identifiers(case: Case, rules: Rules) -> Iterator[Measure]:
+    """By everything that is theirs, once anything of it is new in a system."""
+    if not is_marketing(case, rules.policy_of(case.policy)):
+        return
+    usable = tuple(case.usable())
+    for system in systems(case, rules):
+        told = {tag for tag, _ in case.measures.get((OBJECTION, system), ())}
+        if set(usable) - told and _is_able(system, Verb.OBJECT, rules):
+            yield Measure(right=OBJECTION, system=system, verb=Verb.OBJECT, identifiers=usable)
+
+
+def _purposes(case: Case, policy: Policy) -> frozenset[str]:
+    """The uses that an objection is to. One to direct marketing is to all of that."""
+    if is_marketing(case, policy):
+        return frozenset(it.id for it in policy.purposes.values() if it.marketing)
+    return frozenset({case.purpose})
+
+
+def _of_objection(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
+    """A row for each system; what no program can decide is for a person."""
+    policy, found = rules.policy_of(case.policy), systems(case, rules)
+    if is_marketing(case, policy):
+        return {(b"", it): _of_system(case, it, rules) for it in found}
+    named = policy.purposes.get(case.purpose)
+    if named is None:
+        return dict.fromkeys(((b"", it) for it in sorted(case.systems)), UNKNOWN_PURPOSE)
+    can_object = any(it.may_be_objected_to for it in named.bases)
+    how = TO_WEIGH if can_object else NOT_AVAILABLE
+    return dict.fromkeys(((b"", it) for it in found or sorted(case.systems)), how)
+
+
+def _of_system(case: Case, system: str, rules: Rules) -> OutcomeRow:
+    known = case.measured.get((OBJECTION, (b"", system)))
+    return known or _not_taken(system, Verb.OBJECT, rules)
+
+
+def _outcome(case: Case, right: str, held: Held, category: str, rules: Rules) -> OutcomeRow:
+    row = held.tag, category
+    lifted, known = case.measured.get((LIFTED, row)), case.measured.get((right, row))
+    if right != RESTRICTION or not marks.is_ended(case):
+        return known or _not_taken(held.system, RIGHTS[right].verb, rules)
+    if lifted is None and held.tag in marks.to_lift(case).get(held.system, ()):
+        return _not_taken(held.system, Verb.LIFT, rules)
+    return lifted or known or UNAFFECTED
+
+
+def _not_taken(system: str, verb: str, rules: Rules) -> OutcomeRow:
+    return NOT_TAKEN if _is_able(system, verb, rules) else NOT_OFFERED
 
 
 def _is_able(system: str, verb: str, rules: Rules) -> bool:
@@ -289,40 +320,3 @@ _NEEDS: Mapping[str, Right] = {
     Verb.OBJECT: Right.OBJECTION,
 }
 """What a connector must be able to do for each."""
-
-
-def _by_identifiers(case: Case, system: str, rules: Rules) -> Iterator[Measure]:
-    """By everything that is theirs, once anything of it is new there."""
-    if not is_marketing(case, rules.policy_of(case.policy)):
-        return
-    usable = tuple(case.usable())
-    if set(usable) - case.measures.get((OBJECTION, system), frozenset()):
-        yield Measure(right=OBJECTION, system=system, verb=Verb.OBJECT, identifiers=usable)
-
-
-def _is_due(case: Case, right: str, verb: str, held: Held, category: str) -> bool:
-    if verb != Verb.LIFT:
-        return regards(case, right, held.tag, category)
-    known = case.measured.get((right, (held.tag, category)))
-    return known is not None and known.kind == "restricted" and not _is_kept(case, held)
-
-
-def _is_kept(case: Case, held: Held) -> bool:
-    """Whether it is to stay marked, because an erasure keeps some of it."""
-    return case.wants(ERASURE) and any(
-        regards(case, ERASURE, held.tag, it) for it in held.categories
-    )
-
-
-def _of_holdings(case: Case, right: str, system: str, verb: str) -> Iterator[Measure]:
-    told = case.measures.get((_key(right, verb), system), frozenset())
-    new = tuple(
-        held
-        for held in case.held.values()
-        if held.system == system
-        and held.tag not in told
-        and case.is_ours(held.tag)
-        and any(_is_due(case, right, verb, held, it) for it in held.categories)
-    )
-    if new:
-        yield Measure(right=right, system=system, verb=verb, holdings=new)

@@ -28,7 +28,7 @@ from .case import (
     Response,
     Slot,
 )
-from .rights import COPYING
+from .rights import COPYING, Verb
 from .rules import Rules
 from .values import replace
 
@@ -178,8 +178,16 @@ def reissued(
 
 def stopped(case: Case, kinds: frozenset[str] = ERASING | {SEARCH, MEASURE}) -> Case:
     """No order of these kinds is issued again: the request was refused or withdrawn."""
-    orders = {slot: _stopped(it) if slot[0] in kinds else it for slot, it in case.orders.items()}
+    orders = {
+        slot: _stopped(it) if slot[0] in kinds and not _lifts(it) else it
+        for slot, it in case.orders.items()
+    }
     return replace(case, orders=orders)
+
+
+def _lifts(order: Order) -> bool:
+    """Whether it takes off what nobody wants there any more: that goes on."""
+    return isinstance(order.ordered, e.MeasureOrdered) and order.ordered.verb == Verb.LIFT
 
 
 def called_back(case: Case) -> Case:
@@ -199,7 +207,7 @@ def _is_for_nothing(case: Case, order: Order) -> bool:
     match order.ordered:
         case e.InstructionOrdered() as told:
             return not case.wants(told.right)
-        case e.MeasureOrdered() as measure:
+        case e.MeasureOrdered() as measure if measure.verb != Verb.LIFT:
             return not case.wants(measure.right)
         case e.ResponseOrdered() as answer:
             return not any(case.wants(it.right) for it in answer.claims)

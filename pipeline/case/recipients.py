@@ -17,7 +17,7 @@ from schemas.records import IdentifierRow, RecipientRow
 from ..policy import Policy
 from ..policy.clauses import PROCESSOR, Recipient
 from .case import SEARCH, Case, Instructed
-from .measures import is_marketing
+from .measures import is_carried_out, is_marketing
 from .rights import ACCESS, ERASURE, OBJECTION, RIGHTS, Tells
 from .rules import Rules
 from .values import replace
@@ -31,11 +31,9 @@ RECEIVED, DONE, NOTHING = "received", "done", "nothing"
 REMINDERS = 2
 """After these, nobody waits any longer for a word."""
 OWN_CONTROLLER, NOT_YET, OBSERVE_MODE = "own_controller", "not_yet", "observe_mode"
-NOT_CONCERNED = "not_concerned"
+NOT_CONCERNED, NOTHING_DONE = "not_concerned", "nothing_done"
 NO_CONTACT, NOTHING_TO_ASK_BY = "no_contact", "nothing_to_ask_by"
 """Why somebody is not told."""
-AT_ONCE = frozenset({ACCESS, OBJECTION})
-"""Rights of which they are told before anything is done here."""
 Key = tuple[str, str]
 """(recipient, right)."""
 
@@ -109,7 +107,8 @@ def to_remind(case: Case, key: Key, rules: Rules, now: datetime) -> Telling | No
 def has_begun(case: Case, right: str) -> bool:
     """Whether anybody may be told: who asks is known and, before anything is to be erased, the
     plan is approved, or nothing is left to plan; and no other case of the person comes first.
-    Of a correction or a restriction they hear once it is carried out here (GDPR Art. 19).
+    Of a correction, a restriction or an objection they hear once it is carried out here (GDPR Art.
+    19), and never of one that was not.
     """
     if not case.verified or not case.wants(right) or case.follow_up is not None:
         return False
@@ -117,7 +116,7 @@ def has_begun(case: Case, right: str) -> bool:
         return False
     settled = case.claims[right].settled_at is not None
     if right != ERASURE:
-        return settled or right in AT_ONCE
+        return right == ACCESS or (right in RIGHTS and is_carried_out(case, right))
     if case.plan is None:
         return case.searched() and not case.under_way(SEARCH)
     return case.plan.state == "approved" or (settled and case.plan.state != "observed")
@@ -315,13 +314,15 @@ def _row(case: Case, it: Recipient, right: str, policy: Policy) -> RecipientRow:
 def _untold(case: Case, it: Recipient, right: str, asks: str) -> tuple[str, str]:
     """The state and the reason of a row that nobody was told of."""
     if not asks:
-        return NOT_TOLD, OWN_CONTROLLER if right in AT_ONCE - {OBJECTION} else NOT_CONCERNED
+        return NOT_TOLD, OWN_CONTROLLER if right == ACCESS else NOT_CONCERNED
     if case.plan is not None and case.plan.state == "observed" and right == ERASURE:
         return NOT_TOLD, OBSERVE_MODE
     if not it.contact:
         return FAILED, NO_CONTACT
     if not has_begun(case, right):
-        return NOT_TOLD, NOT_YET
+        is_measure = right in RIGHTS and RIGHTS[right].is_measure
+        ended = is_measure and case.claims[right].settled_at is not None
+        return NOT_TOLD, NOTHING_DONE if ended else NOT_YET
     return (NOT_TOLD, NOT_YET) if _identifiers(case, it) else (FAILED, NOTHING_TO_ASK_BY)
 
 

@@ -70,8 +70,6 @@ class Row:
     """One right."""
 
     right: str
-    article: str
-    """Of the GDPR."""
     searches: bool = True
     """Whether the systems are searched. Not for what concerns an address, whatever bears it."""
     copies: Copies = Copies.NOTHING
@@ -97,23 +95,19 @@ class Row:
 TABLE: tuple[Row, ...] = (
     Row(
         right=ACCESS,
-        article="15",
         copies=Copies.ALL,
         tells=Tells.COPY,
     ),
     Row(
         right=PORTABILITY,
-        article="20",
         copies=Copies.PORTABLE,
     ),
     Row(
         right=AUTOMATED_DECISION,
-        article="22",
         searches=False,
     ),
     Row(
         right=RECTIFICATION,
-        article="16",
         verb=Verb.RECTIFY,
         tells=Tells.CORRECT,
         informs=True,
@@ -121,14 +115,12 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         right=RESTRICTION,
-        article="18",
         verb=Verb.RESTRICT,
         tells=Tells.RESTRICT,
         informs=True,
     ),
     Row(
         right=OBJECTION,
-        article="21",
         searches=False,
         verb=Verb.OBJECT,
         tells=Tells.STOP,
@@ -137,7 +129,6 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         right=ERASURE,
-        article="17",
         verb=Verb.ERASE,
         plans=True,
         tells=Tells.ERASE,

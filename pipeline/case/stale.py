@@ -7,7 +7,7 @@ from datetime import datetime
 from schemas import events as e
 from schemas.events import Event
 
-from . import inbox, lifting, recipients, replays
+from . import inbox, marks, recipients, replays
 from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
@@ -67,7 +67,7 @@ def _afterwards(
 ) -> str:
     """Of what was done for a right."""
     if isinstance(event, e.LiftDecided):
-        return lifting.objection(case)
+        return marks.objection(case)
     if isinstance(event, e.ErasureReplayed):
         return replays.refused(case, event.systems, rules)
     if case.keyless:

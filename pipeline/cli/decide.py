@@ -7,7 +7,7 @@ from rich.table import Table
 
 from connectors.sdk import wall_clock
 from pipeline import app
-from pipeline.case import inbox, lifting
+from pipeline.case import inbox, marks
 from pipeline.case.case import Case
 from pipeline.case.decisions import DONE, IDENTITY_FAILURE, NOT_POSSIBLE
 from pipeline.case.graph import HandleError, Node, graph
@@ -201,7 +201,7 @@ async def lift(case: str, says: str, evidence: str, *, who: Who, as_json: bool) 
     """
     settings = console.load()
     known = await opened(settings, case)
-    if why := lifting.objection(known):
+    if why := marks.objection(known):
         raise click.ClickException(why)
     await decided(settings, who, e.LiftDecided(case=known.id, by=who.name), says, evidence)
     told(known, "the restriction ends, once its person is told", as_json=as_json)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
-from pipeline.case.lifting import LIFTING
+from pipeline.case.marks import LIFTING
 from pipeline.case.rights import RECTIFICATION
 from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.case.lifting import LIFTING
+from pipeline.case.marks import LIFTING
 from schemas.events import NoticeOrdered
 
 from . import dates, words

@@ -37,6 +37,7 @@ WHY_NOT: Mapping[str, str] = {
     r.OWN_CONTROLLER: "Not asked: they decide for themselves about what they hold, and you can ask"
     " them for it directly.",
     r.NOT_YET: "Not told yet: that follows once it is settled what is done here.",
+    r.NOTHING_DONE: "Not told: nothing of it is carried out here as yet.",
     r.NOT_CONCERNED: "Not told: it does not concern what they have.",
     r.OBSERVE_MODE: "Not told: our system erases nothing by itself at present.",
     r.NO_CONTACT: "Could not be told: we have no address for that.",

@@ -37,6 +37,7 @@ from schemas.events import (
 from schemas.records import RecipientRow, TaskRow
 
 from ..case import measures, recipients
+from ..case.answers import is_part
 from ..case.case import SEARCH, TASK, Case
 from ..case.coverage import coverage, found, outcome_of
 from ..case.follow_up import packed, put_off
@@ -74,7 +75,7 @@ _CAUSES = (
 
 def aggregate(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Say `claim_settled` for each right whose last answer is in, and `obligation_opened`."""
-    if not isinstance(event, _CAUSES):
+    if not isinstance(event, _CAUSES) or is_part(case, event):
         return
     said = list(_settled(case, rules, given))
     settled = (it.right for it in said if isinstance(it, ClaimSettled))

@@ -19,10 +19,12 @@ from schemas.events import (
     MeasureOrdered,
     MeasuresObserved,
     MeasureTaken,
+    NoticeFailed,
     NoticeSent,
     OrderDue,
     PlanApproved,
     PlanObserved,
+    RequestRefused,
     RequestsCompared,
     TaskCompleted,
     WhoseDecided,
@@ -33,7 +35,7 @@ from ..case.case import MEASURE, Case, Held
 from ..case.measures import Measure, regards, to_take
 from ..case.orders import order_id, reissued
 from ..case.portions import portions
-from ..case.rights import OBJECTION
+from ..case.rights import OBJECTION, Verb
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -47,7 +49,10 @@ _CAUSES = (
     PlanApproved,
     PlanObserved,
     NoticeSent,
+    NoticeFailed,
     ClaimWithdrawn,
+    RequestRefused,
+    OrderDue,
     FeeSettled,
     RequestsCompared,
 )
@@ -57,7 +62,7 @@ def measure(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
     """Order what no system was told of yet, once it is known whose it is."""
     if isinstance(event, OrderDue):
         yield from reissued(case, event.order, MeasureOrdered, given.now, rules)
-    elif isinstance(event, _CAUSES):
+    if isinstance(event, _CAUSES):
         now = list(to_take(case, rules))
         if now and given.brake.observe:
             yield MeasuresObserved(case=case.id)
@@ -72,6 +77,7 @@ def measure(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
 def _ordered(  # noqa: PLR0917  an order's whole content
     case: Case, it: Measure, portion: list[Held], n: int, rules: Rules, given: Given
 ) -> MeasureOrdered:
+    is_lift = it.verb == Verb.LIFT
     return MeasureOrdered(
         case=case.id,
         order=order_id(case.id, (MEASURE, it.system, n), 1),
@@ -82,12 +88,13 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         verb=it.verb,
         not_after=given.now + rules.settings.not_after_act,
         run_limit=int(rules.settings.run_limit.total_seconds()),
-        rows=tuple(_row(case, it.right, held) for held in portion),
+        rows=tuple(_row(case, it.right, held, is_lift=is_lift) for held in portion),
         identifiers=case.spellings(),
         purpose=case.purpose if it.right == OBJECTION else "",
     )
 
 
-def _row(case: Case, right: str, held: Held) -> MeasureRow:
-    about = (it for it in sorted(held.categories) if regards(case, right, held.tag, it))
+def _row(case: Case, right: str, held: Held, *, is_lift: bool) -> MeasureRow:
+    every = sorted(held.categories)
+    about = every if is_lift else [it for it in every if regards(case, right, (held.tag, it))]
     return MeasureRow(tag=held.tag, kind=held.kind, categories=tuple(about))

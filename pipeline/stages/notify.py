@@ -23,7 +23,7 @@ from schemas.events import (
     ResponseSigned,
 )
 
-from ..case import lifting, recipients
+from ..case import marks, recipients
 from ..case.case import INSTRUCTION, NOTICE, SPENT, Case
 from ..case.orders import order_id, reissued
 from ..case.reminders import EXTENDED
@@ -56,8 +56,8 @@ def _to_person(case: Case, event: Event, rules: Rules, given: Given) -> Iterator
             yield replace(ordered, response=event.n, digest=event.digest, expires_at=until)
         case RequestRefused():
             yield replace(notice(case, "refused", SUBJECT, rules, given), reason=event.reason)
-        case DecisionRecorded() if event.name == lifting.DECIDED:
-            yield notice(case, lifting.LIFTING, SUBJECT, rules, given)
+        case DecisionRecorded() if event.name == marks.DECIDED:
+            yield notice(case, marks.LIFTING, SUBJECT, rules, given)
         case DeadlineExtended():
             yield replace(notice(case, EXTENDED, SUBJECT, rules, given), reason=event.reason)
         case _:

@@ -22,7 +22,7 @@ from schemas.events import (
 from schemas.records import ClaimRow, CoverageRow
 
 from ..case import recipients
-from ..case.case import INSTRUCTION, NOTICE, SPENT, Case, Order
+from ..case.case import INSTRUCTION, MEASURE, NOTICE, SPENT, Case, Order
 from ..case.counted import counted
 from ..case.coverage import coverage, difference, documents, found, obligations, responses, searched
 from ..case.rules import Given, Rules
@@ -95,7 +95,7 @@ def _is_for_dpo(order: Order) -> bool:
 
 def _gives_up_telling(case: Case, event: Event) -> bool:
     order = case.order_of(event.order) if isinstance(event, OrderDue) else None
-    told = {NOTICE, INSTRUCTION}
+    told = {NOTICE, INSTRUCTION, MEASURE}
     return order is not None and order.slot[0] in told and order.state == SPENT
 
 

@@ -7,7 +7,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -22,8 +22,10 @@ import pytest
 
 from connectors.sdk import registry
 from connectors.sdk.interface import (
+    MARKETING,
     Category,
     Connector,
+    Datum,
     Holding,
     Identifier,
     Record,
@@ -55,6 +57,11 @@ BUYS = frozenset({("salesforce", "contact"), ("stripe", "charge"), ("stripe", "i
 ROUNDS = 3
 LINKS = frozenset({("stripe", "customer", "metadata.user_id")})
 """What our own server writes: (system, kind, field)."""
+
+
+MARKS = frozenset({Right.RECTIFICATION, Right.RESTRICTION})
+ADS = frozenset({"mailgun", "salesforce"})
+"""Systems that the policy's data map uses for direct marketing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +205,25 @@ async def answer(
     return told
 
 
+async def measure(connector: Connector, request: Request, held: Sequence[Holding]) -> None:
+    """What is to be corrected, marked and stopped in one system."""
+    rights = connector.capabilities.rights & {*request.claims}
+    changes = {Datum(it): to for it, to in request.changes}
+    owners_first = sorted(held, key=lambda it: it.part_of is not None)
+    for it in owners_first:
+        stands = await connector.standing(it) if rights & MARKS else None
+        if stands is None:
+            continue
+        due = {of: to for of, to in changes.items() if stands.data.get(of) not in {None, "", to}}
+        if due and Right.RECTIFICATION in rights:
+            await connector.rectify(it, due)
+        if Right.RESTRICTION in rights:
+            await connector.restrict(it)
+    if Right.OBJECTION in rights and not request.purpose and connector.capabilities.system in ADS:
+        subject = Subject(tuple(Identifier(kind, it) for kind, it in request.identifiers))
+        await connector.object_to(subject, MARKETING)
+
+
 @asynccontextmanager
 async def running() -> AsyncIterator[dict[str, Sandbox]]:
     async with AsyncExitStack() as stack:
@@ -217,6 +243,10 @@ async def perform(cast: Cast) -> Acts:
         answered = [it for it in cast.requests() if it.ends == "answered"]
         answers = {it.person: await answer(connectors, it, expected) for it in answered}
         for request in answered:
+            if {*request.claims} & {*MARKS, Right.OBJECTION}:
+                held = await find(connectors, request, expected)
+                for system, connector in connectors.items():
+                    await measure(connector, request, held[system])
             for said in request.by_hand:
                 system, key = where(said, request.person, expected)
                 kind, _, id_ = key.partition("/")

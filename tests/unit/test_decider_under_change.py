@@ -273,7 +273,9 @@ def go(run: Run, random: Random, claims: tuple[str, ...]) -> Case:
         case = run.case
         assert case is not None
         if orders:
-            answers += run.answers(orders.pop(random.randrange(len(orders))))
+            system = getattr(random.choice(orders), "system", "")
+            of_host = (n for n, it in enumerate(orders) if getattr(it, "system", "") == system)
+            answers += run.answers(orders.pop(next(of_host)))  # a host keeps a case's order
         elif answers:
             first = 0 if random.random() < 0.8 else random.randrange(len(answers))
             orders += run.take(*answers.pop(first))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from pipeline.case.case import Case
+from pipeline.case.case import LIFTED, Case
 from pipeline.case.measures import to_take
 from pipeline.case.rights import RIGHTS
 from schemas import events as e
@@ -64,17 +64,17 @@ def untrue(made: Changing, case: Case) -> Iterator[str]:
     """What is said of a measure and is not so at the vendor."""
     by_tag = {tag(it.name): it for things in made.things.values() for it in things}
     for (right, (named, category)), outcome in case.measured.items():
-        if outcome.kind == "restricted" and "restrict" not in by_tag[named].marks:
+        lifted = (LIFTED, (named, category)) in case.measured
+        if outcome.kind == "restricted" and not lifted and "restrict" not in by_tag[named].marks:
             yield f"{right}: {category} is said to be restricted"
         if outcome.kind == "rectified" and "rectify" not in by_tag[named].marks:
             yield f"{right}: {category} is said to be corrected"
         if outcome.kind == "suppressed" and category not in made.stopped:
             yield f"{right}: {category} is said to have stopped"
-    withdrawn = case.claims.get("restriction")
-    if withdrawn is not None and withdrawn.state == "withdrawn" and "erasure" not in case.claims:
+    if not case.wants("restriction") and not case.wants("erasure"):
         marked = [it.name for it in by_tag.values() if "restrict" in it.marks]
         if marked:
-            yield f"still marked, though taken back: {marked}"
+            yield f"still marked, though nobody asks for it: {marked}"
 
 
 def test_every_row_of_the_table_is_asked_for_somewhere() -> None:
