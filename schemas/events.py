@@ -41,6 +41,7 @@ from .records import (
     SealedNotice,
     SealedRequest,
     SealedResponse,
+    SealedTaken,
     StepRow,
     SystemRow,
     TaskRow,
@@ -1047,7 +1048,7 @@ class TaskCompleted(Event):
 class MeasureTaken(Event):
     """What became of a measure, row by row: each read anew after it was taken."""
 
-    SEALS: ClassVar[type | None] = Sealed
+    SEALS: ClassVar[type | None] = SealedTaken
 
     order: UUID
     system: str

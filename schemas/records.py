@@ -482,6 +482,28 @@ class SealedMeasure(Sealed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBefore:
+    """What stood in a holding where something was corrected."""
+
+    tag: bytes
+    datum: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"<SealedBefore {self.datum}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedTaken(Sealed):
+    """The sealed part of the answer to a measure: what it has overwritten."""
+
+    before: tuple[SealedBefore, ...] = ()
+
+    def __repr__(self) -> str:
+        return "<SealedTaken>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedNotice(Sealed):
     """The sealed part of a notice: whom it goes to, and what a person wrote for them to read."""
 

@@ -17,12 +17,14 @@ from schemas.records import IdentifierRow, RecipientRow
 from ..policy import Policy
 from ..policy.clauses import PROCESSOR, Recipient
 from .case import SEARCH, Case, Instructed
+from .marks import is_ended
 from .measures import is_carried_out, is_marketing
-from .rights import ACCESS, ERASURE, OBJECTION, RIGHTS, Tells
+from .rights import ACCESS, ERASURE, OBJECTION, RESTRICTION, RIGHTS, Tells
 from .rules import Rules
 from .values import replace
 
 COPY, ERASE, INFORM = Tells.COPY.value, Tells.ERASE.value, "inform"
+INFORM_LIFTED = "inform_lifted"
 """What is asked of them; who decides for themselves is only informed (GDPR Art. 19)."""
 ORDERED, ASKED, ACKNOWLEDGED = "ordered", "asked", "acknowledged"
 UNANSWERED, FAILED, NOT_TOLD = "unanswered", "failed", "not_told"
@@ -63,6 +65,9 @@ def asks_of(case: Case, it: Recipient, right: str, policy: Policy) -> str:
     row = RIGHTS.get(right)
     if row is None or (right == OBJECTION and not _has_for_marketing(case, it, policy)):
         return ""
+    if right == RESTRICTION and is_ended(case):
+        lifts = Tells.LIFT.value if it.role == PROCESSOR else INFORM_LIFTED
+        return lifts if (it.id, right) in case.told else ""
     if it.role == PROCESSOR:
         return "" if it.system else row.tells.value
     # GDPR Art. 19: each recipient to whom the data were disclosed
@@ -84,7 +89,7 @@ def to_tell(case: Case, rules: Rules) -> Iterator[Telling]:
         for it in recipients(policy):
             rows, asks = _identifiers(case, it), asks_of(case, it, right, policy)
             told = case.told.get((it.id, right))
-            before = frozenset() if told is None else told.identifiers
+            before = told.identifiers if told is not None and told.asks == asks else frozenset()
             if it.contact and asks and not {row.tag for row in rows} <= before:
                 n = 0 if told is None else told.n
                 yield Telling(recipient=it.id, right=right, asks=asks, identifiers=rows, n=n)

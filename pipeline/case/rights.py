@@ -40,6 +40,8 @@ class Tells(StrEnum):
     ERASE = "erase"
     CORRECT = "correct"
     RESTRICT = "restrict"
+    LIFT = "lift"
+    """To use again what they were asked to restrict."""
     STOP = "stop"
 
 

@@ -11,7 +11,9 @@ from connectors.sdk import wall_clock
 from connectors.sdk.interface import Datum
 from pipeline import app
 from pipeline.case.case import Case
-from pipeline.case.rights import OBJECTION, RECTIFICATION, SUPPORTED
+from pipeline.case.rights import SUPPORTED
+from pipeline.intake import details
+from pipeline.intake.refused import RefusedError
 from pipeline.intake.senders import KINDS
 from schemas.events import PlanApproved
 from schemas.records import Person, SealedChange, SealedIdentifier
@@ -19,6 +21,19 @@ from schemas.records import Person, SealedChange, SealedIdentifier
 from . import console
 from .deciding import Who, as_person, decided, opened
 
+SAYS = {
+    "changes_without_rectification_or_none": "a rectification takes at least one --change, and"
+    " --change and --evidence are of nothing else",
+    "purpose_without_objection_or_no_code": "--purpose is the id of a purpose in the policy, of an"
+    " objection: give --claim objection as well",
+    "datum_unknown_or_repeated": "a --change is of one datum, and there is one for each",
+    "evidence_too_long_or_hidden": "--evidence takes 4,000 characters, and none that is hidden",
+    "change_too_long_or_hidden": "a --change takes 200 characters, and none that is hidden",
+    "change_to_nothing": "say what is right; to have something erased, ask for that",
+    "change_of_which_address": "say which address is wrong: --change 'email=old@...->new@...'",
+    "change_to_no_such_value": "a --change is to no address, number or date (2001-12-31) at all",
+}
+"""What an intake that refuses a request means, in words."""
 DIGEST_AT_LEAST = 12
 """Hex digits of a plan's digest that must be given."""
 
@@ -102,10 +117,11 @@ async def submit(  # noqa: PLR0917  one parameter per option
     known += [("email", value, 0) for value in unproved]
     if not emails and not user_ids and not unproved:
         raise click.UsageError("give at least one --email or --user-id to search with")
-    if bool(changes) != (RECTIFICATION in claims):
-        raise click.UsageError("a rectification takes at least one --change, and nothing else does")
-    if purpose and OBJECTION not in claims:
-        raise click.UsageError("--purpose is of an objection: give --claim objection as well")
+    corrected = tuple(map(_change, changes))
+    try:
+        details.check(claims, purpose, corrected, evidence)
+    except RefusedError as error:
+        raise click.UsageError(SAYS.get(str(error), str(error))) from None
     at = received_at.replace(tzinfo=UTC) if received_at else wall_clock.now()
     case = case_id or uuid4()
     async with app.local_edge(settings) as sender:
@@ -116,7 +132,7 @@ async def submit(  # noqa: PLR0917  one parameter per option
                 SealedIdentifier(tag=b"", kind=kind, value=value) for kind, value, _ in known
             ),
             levels=tuple(0 if kind == "phone" else of for kind, _, of in known),
-            changes=tuple(map(_change, changes)),
+            changes=corrected,
             evidence=evidence,
         )
         await sender.request(case, claims, person, level=level, received_at=at, purpose=purpose)
@@ -136,8 +152,6 @@ def _change(said: str) -> SealedChange:
             f" {', '.join(Datum)}"
         )
     to, was = (to, was) if is_both else (was, "")
-    if not to.strip():
-        raise click.UsageError(f"--change {datum}: say what is right; to erase it, ask for that")
     return SealedChange(datum=datum, to=to.strip(), was=was.strip())
 
 

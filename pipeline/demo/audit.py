@@ -35,7 +35,14 @@ MOVED: Mapping[str, frozenset[str]] = {
 }
 """What a vendor moves by itself. Allowed only where something was to change."""
 MADE: Mapping[str, tuple[str, Row]] = {
-    "salesforce": ("individual", {"LastName": "Habeas: not to be processed", "FirstName": None}),
+    "salesforce": (
+        "individual",
+        {
+            "LastName": "Habeas: not to be processed",
+            "FirstName": None,
+            "HasOptedOutProcessing": True,
+        },
+    ),
 }
 """What a mark makes beside what it is on, by kind and fields: it names nobody."""
 OPT_OUT = "unsubscribe/"
@@ -114,11 +121,23 @@ def _is_made(system: str, key: str, row: Row) -> bool:
     return key.partition("/")[0] == kind and all(row.get(it) == said for it, said in fields.items())
 
 
-def _has(value: Any, said: Any) -> bool:
-    """Whether a value is what it must be; of an object, as far as that says."""
+def _bears(value: Any, mark: str) -> bool:
+    """Whether a mark is in it; a field of an object that says nothing is none."""
+    return bool(value.get(mark)) if isinstance(value, dict) else mark in (value or ())
+
+
+def _with(value: Any, said: Any) -> Any:
+    """What was there, with what must have been corrected in it; of an object, field by field."""
     if isinstance(value, dict) and isinstance(said, dict):
-        return all(_has(value.get(name), it) for name, it in said.items())
-    return bool(value == said)
+        return _full({**value, **{name: _with(value.get(name), it) for name, it in said.items()}})
+    return said
+
+
+def _full(value: Any) -> Any:
+    """An object without the fields that say nothing."""
+    if not isinstance(value, dict):
+        return value
+    return {name: it for name, it in value.items() if it is not None}
 
 
 def _opt_outs(wanted: Table, now: Table) -> frozenset[str]:
@@ -127,7 +146,7 @@ def _opt_outs(wanted: Table, now: Table) -> frozenset[str]:
     return frozenset(
         key
         for key, row in now.items()
-        if key.startswith(OPT_OUT) and row["address"] in objected - {None}
+        if key.startswith(OPT_OUT) and row["address"] in objected - {None} and "*" in row["tags"]
     )
 
 
@@ -145,13 +164,10 @@ def _object(system: str, wanted: Row, was: Row, now: Row | None) -> Iterator[str
     if then == BLANK:
         yield from (f" {it}: should be blank" for it in wanted["fields"] if _filled(now, it))
     marked = wanted.get("marked", {})
-    yield from (
-        f" {it}: should be marked" for it in marked if marked[it] not in (now.get(it) or ())
-    )
+    yield from (f" {it}: should be marked" for it in marked if not _bears(now.get(it), marked[it]))
     changed = wanted.get("now", {})
-    yield from (
-        f" {it}: should be corrected" for it, said in changed.items() if not _has(now.get(it), said)
-    )
+    wrong = (it for it, said in changed.items() if _full(now.get(it)) != _with(was.get(it), said))
+    yield from (f" {it}: should be corrected" for it in wrong)
     for field in sorted({*was, *now} - may_change - changed.keys()):
         is_there = field in was and field in now
         if not is_there or was[field] != _unmarked(now[field], marked.get(field)):

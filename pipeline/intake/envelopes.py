@@ -8,17 +8,16 @@ from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from connectors.sdk.interface import Datum
 from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import RECEIVED
-from pipeline.case.rights import OBJECTION, RECTIFICATION, SUPPORTED
+from pipeline.case.rights import SUPPORTED
 from schemas.codec import Codec, CodecError
 from schemas.envelope import SignatureError, disclose, verify
 from schemas.events import Event, IdentityProved, RecipientAcknowledged, RequestReceived
 from schemas.records import Actor, Person
 from schemas.sealed import SealError
 
-from . import roles
+from . import details, roles
 from .decisions import check_words
 from .refused import RefusedError, UnauthenticatedError
 from .senders import KINDS, Sender, SenderKey, Senders
@@ -30,8 +29,6 @@ MAX_LENGTH = 1000
 """Of an identifier or a name, in characters."""
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 """RFC 5646 (BCP 47), as far as it concerns a language, a script and a region."""
-PURPOSE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""The id of one of the policy's."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -95,7 +92,7 @@ class Envelopes:
         if not isinstance(person, Person):
             raise RefusedError("does_not_open")
         _bounded(person)
-        _check_details(event, person)
+        details.check(event.claims, event.purpose, person.changes, person.evidence)
         return person, vouched(person, event.level, sender, person.levels)
 
     def decision(self, event: Event, broker_time: datetime) -> tuple[Actor, tuple[str, ...], int]:
@@ -161,30 +158,16 @@ def _who_says(event: Event) -> roles.Role | None:
             return None
 
 
-def _check_details(event: RequestReceived, person: Person) -> None:
-    """What is wrong is said of a rectification, and of nothing else; a use, of an objection."""
-    if bool(person.changes) != (RECTIFICATION in event.claims):
-        raise RefusedError("changes_without_rectification_or_none")
-    if event.purpose and not (OBJECTION in event.claims and PURPOSE.fullmatch(event.purpose)):
-        raise RefusedError("purpose_without_objection_or_no_code")
-    data = [it.datum for it in person.changes]
-    if not set(data) <= {*Datum} or len(data) != len(set(data)):
-        raise RefusedError("datum_unknown_or_repeated")
-    if any(not it.to.strip() or CONTROL.search(it.to + it.was) for it in person.changes):
-        raise RefusedError("change_to_nothing_or_control_characters")
-
-
 def _bounded(person: Person) -> None:
     found = person.identifiers
     if not found or len(found) > MAX_IDENTIFIERS:
         raise RefusedError("identifiers_missing_or_too_many")
     if any(it.kind not in KINDS or not it.value.strip() for it in found):
         raise RefusedError("identifier_of_unknown_kind_or_empty")
-    changes = (word for it in person.changes for word in (it.to, it.was))
-    words = (person.name, *(it.value for it in found), *changes, person.evidence)
+    words = (person.name, *(it.value for it in found))
     if any(len(it) > MAX_LENGTH for it in words):
         raise RefusedError("too_long")
-    if any(CONTROL.search(it.strip()) for it in (person.name, *(of.value for of in found))):
+    if any(CONTROL.search(it.strip()) for it in words):
         raise RefusedError("control_characters")
     if not LANGUAGE.fullmatch(person.language):
         raise RefusedError("language_malformed")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.case.recipients import INFORM_LIFTED
 from pipeline.policy import Policy
 from pipeline.ports import Signer
 from schemas.events import InstructionOrdered
@@ -31,6 +32,8 @@ ASKS: Mapping[str, str] = {
     "restrict": "You process personal data for us. We instruct you to restrict all that you hold"
     " for us about the person below: keep it, use it for nothing, and tell us when it is marked so,"
     " or that you hold nothing (GDPR Art. 4(3), 28(3)(a)).",
+    "lift": "You process personal data for us. We had instructed you to restrict all that you hold"
+    " for us about the person below. That ends: you may use it again for what we instruct you to.",
     "stop": "You process personal data for us. The person below objects to direct marketing. We"
     " instruct you to use nothing of theirs for it from now on, nor to profile them for it, and to"
     " tell us when that is so, or that you hold nothing (GDPR Art. 21(3), 28(3)(a)).",
@@ -43,10 +46,10 @@ INFORMS: Mapping[str, str] = {
     " Art. 16, 19).",
     "restriction": "We have restricted what we hold about them: we keep it, and use it for nothing"
     " (GDPR Art. 18, 19).",
-    "objection": "They object to direct marketing, and we use nothing of theirs for it any more"
-    " (GDPR Art. 21(3)).",
+    "objection": "They object to direct marketing (GDPR Art. 21(2), 21(3)).",
 }
 """What who decides for themselves is told, by the right."""
+LIFTED = "We had restricted what we hold about them, and told you so. That ends (GDPR Art. 18(3))."
 COPY_FIRST = (
     "We have also asked you for a copy of what you hold about them. Please send us that copy"
     " before you erase anything."
@@ -105,11 +108,12 @@ def _said(
 
 
 def _asks(order: InstructionOrdered) -> str:
-    if order.asks != "inform":
+    if order.asks in ASKS:
         return ASKS[order.asks]
+    says = LIFTED if order.asks == INFORM_LIFTED else INFORMS[order.right]
     return (
         "You have received personal data from us about the person below."
-        f" {INFORMS[order.right]} We inform you of that, since you decide for yourselves about what"
+        f" {says} We inform you of that, since you decide for yourselves about what"
         " you hold."
     )
 
@@ -121,16 +125,16 @@ def _changes(person: Sealed) -> tuple[SealedChange, ...]:
 def _right(person: Sealed) -> Iterator[str]:
     """What is right, and what it is to replace, a line each."""
     lines = [
-        f"    {words.label(it.datum)}: {it.to}" + (f" (not {it.was})" if it.was else "")
+        f'    {words.label(it.datum)}: "{it.to}"' + (f' (not "{it.was}")' if it.was else "")
         for it in _changes(person)
     ]
     if lines:
-        yield "What is right:"
+        yield "What is right, in the person's own words:"
         yield "\n".join(lines)
 
 
 def _subject(order: InstructionOrdered, policy: Policy) -> str:
-    what = "For your information" if order.asks == "inform" else "Instruction"
+    what = "Instruction" if order.asks in ASKS else "For your information"
     again = "Reminder: " if order.reminder else ""
     return f"{again}{what} from {policy.controller} [{str(order.case)[:8]}-{order.n}]"
 

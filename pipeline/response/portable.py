@@ -110,7 +110,7 @@ async def tables(
 async def _table(
     system: str, kind: str, names: list[str], items: Items, portion: Portion
 ) -> AsyncIterator[bytes]:
-    yield _csv([names])
+    yield _csv([[_cell(it) for it in names]])
     async for rows in _batches(system, items, portion):
         mine = [flat(row) for row in rows if row["kind"] == kind]
         cells = [[row.get(name, "") for name in names] for row in mine]
@@ -161,7 +161,7 @@ def _cell(value: Any) -> str:
 
 def _csv(rows: list[list[str]]) -> bytes:
     written = StringIO()
-    csv.writer(written, lineterminator="\r\n").writerows(rows)
+    csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
     return written.getvalue().encode("utf-8", "backslashreplace")
 
 

@@ -15,6 +15,8 @@ WHAT: Mapping[str, str] = {
     r.ERASE: "instructed to erase what they hold about you for us",
     "correct": "instructed to correct what they hold about you for us",
     "restrict": "instructed to keep what they hold about you for us, and to use it for nothing",
+    "lift": "told that the restriction ends",
+    r.INFORM_LIFTED: "informed that the restriction ends, since they decide for themselves",
     "stop": "instructed to use nothing of yours for direct marketing",
 }
 INFORMED: Mapping[str, str] = {

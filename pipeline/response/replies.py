@@ -262,12 +262,19 @@ def _of_restriction(told: _Told) -> Iterator[str]:
     if not told.counts.total():
         yield NOTHING_IN_THEM
         return
-    if any(it.outcome.kind == "lifted" for it in told.order.coverage if it.right == RESTRICTION):
-        yield "The restriction has ended, as we told you before. What became of it stands below."
+    mine = [it for it in told.order.coverage if it.right == RESTRICTION]
+    lifted = sum(it.count for it in mine if it.outcome.kind == "lifted")
+    if lifted:
+        yield (
+            "The restriction ends, as we told you before. Of the"
+            f" {items}, {lifted:,} {'is' if lifted == 1 else 'are'} restricted no longer; what"
+            " became of each stands below."
+        )
         return
     yield f"Of the {items} in them, {_became(told, RESTRICTION)}."
     yield (
-        "What is restricted we only store. Anything else we do with it only if you agree, for legal"
+        "What is restricted we only store; a subscription that you have goes on until you end it."
+        " Anything else we do with it only if you agree, for legal"
         " claims, to protect the rights of another person, or for an important public interest"
         " (Art. 18(2)). Before it is lifted we tell you (Art. 18(3))."
     )
@@ -276,12 +283,16 @@ def _of_restriction(told: _Told) -> Iterator[str]:
 def _of_rectification(told: _Told) -> Iterator[str]:
     items = words.counted(told.counts.total(), "item")
     if not told.counts.total():
-        yield "None of them says anything of what you want corrected."
+        yield NOTHING_IN_THEM
         return
-    yield (
-        f"{items} of the sort that you want corrected "
-        f"{'is' if told.counts.total() == 1 else 'are'} in them: {_became(told, RECTIFICATION)}."
-    )
+    mine = [it for it in told.order.coverage if it.right == RECTIFICATION]
+    changed = sum(it.count for it in mine if it.outcome.kind == "rectified")
+    yield f"Of the {items} in them, {_became(told, RECTIFICATION)}."
+    if not changed:
+        yield (
+            "So nothing was corrected: no system has what you say is wrong. If something is missing"
+            " somewhere, tell us where it should stand."
+        )
 
 
 def _of_objection(told: _Told) -> Iterator[str]:
@@ -289,9 +300,9 @@ def _of_objection(told: _Told) -> Iterator[str]:
     if proved:
         where = words.joined(it.where for it in proved)
         yield (
-            f"In {where} nothing of yours is used for direct marketing any more, nor to profile you"
-            " for it (Art. 21(2), (3)). Messages that you need (receipts, answers to your"
-            " questions) still come."
+            f"In {where} nothing under an address of yours that we know is used for direct"
+            " marketing any more, nor to profile you for it (Art. 21(2), (3)). Messages that you"
+            " need (receipts, answers to your questions) still come."
         )
     if rest:
         yield f"{words.joined(it.where for it in rest)}: what became of it is told below."
@@ -322,16 +333,13 @@ _OF: Mapping[str, _Words] = {
     RECTIFICATION: _Words(
         says=_of_rectification,
         done=(
-            "is right now, or needed no correction, and proved so",
-            "are right now, or needed no correction, and proved so",
+            "is right now, or has nothing of this that could be changed",
+            "are right now, or have nothing of this that could be changed",
         ),
     ),
     RESTRICTION: _Words(
         says=_of_restriction,
-        done=(
-            "is marked so that nobody uses it, and proved so",
-            "are marked so that nobody uses them, and proved so",
-        ),
+        done=("is marked as not to be used", "are marked as not to be used"),
     ),
     OBJECTION: _Words(says=_of_objection),
     ERASURE: _ERASURE,

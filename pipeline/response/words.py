@@ -63,10 +63,11 @@ PROVED: Mapping[str, str] = {
     "redacted": "Blanked. We looked again afterwards, and nothing of this was left in it.",
     "anonymised": "Made anonymous. We looked again afterwards, and it no longer names you.",
     "rectified": "It says what you told us. We read it again afterwards.",
-    "restricted": "Kept, but marked so that nobody uses it. We read the mark again afterwards.",
+    "restricted": "Kept, and marked there as not to be used. We read the mark again afterwards.",
     "lifted": "Restricted no longer. We read it again afterwards, and the mark was off.",
-    "suppressed": "No longer used for what you objected to. We looked again afterwards.",
-    "unaffected": "We read it, and nothing of what you want changed is there.",
+    "suppressed": "Noted there, so that nothing under an address of yours that we know is used for"
+    " it. We looked again afterwards.",
+    "unaffected": "We read it: it has nothing of this that could be changed, or is gone.",
 }
 UNPROVED: Mapping[str, str] = {
     "expires": "It lies in a bin that the system empties by itself.",
@@ -122,8 +123,15 @@ REASONS: Mapping[str, str] = {
     "other_value": "Something else stands there than what you say is wrong. A person compares.",
     "no_outcome": "The system did not say what became of this.",
     "not_found": "The system no longer had it.",
+    "address_unproved": "Nobody has shown yet that the new address is yours. A person enters it"
+    " once that is so.",
+    "moves_record": "It lies there under your address, so that another address is another record. A"
+    " person sees to it.",
+    "stands_elsewhere": "What is wrong still stands in another part of it. A person looks.",
+    "already": "It bore this mark before we came.",
+    "not_lifted": "The mark could not be taken off.",
     "not_offered": "The system has no means for it.",
-    "observe_mode": "Our system erases nothing by itself at present: it only looks and reports.",
+    "observe_mode": "Our system changes nothing by itself at present: it only looks and reports.",
     "overdue": "The system did not answer in time.",
     "rate_limited": "The system asked us to slow down.",
     "refused": "The system refused our request.",
@@ -175,7 +183,7 @@ RESTRICTED = (
 )
 """That what is kept is restricted, said wherever something is."""
 MARKED: Mapping[str, str] = {
-    "restricted": "It is marked there so that nobody uses it.",
+    "restricted": "It is marked there as not to be used.",
     "unaffected": "It is gone by now.",
     "not_offered": "The system has no mark for that: nothing there prevents another use.",
     "": "It is not marked yet.",

@@ -20,8 +20,10 @@ from schemas.records import (
     HoldingRow,
     PlaceRow,
     Sealed,
+    SealedBefore,
     SealedHolding,
     SealedIdentifier,
+    SealedTaken,
 )
 from schemas.sealed import seal_event
 
@@ -103,12 +105,18 @@ def gone(look: Look, tags: Tags) -> list[Entry]:
     return [Entry("gone", tag) for tag in sorted(tags.holding(it) for it in look.gone)]
 
 
-def in_parts(
-    codec: Codec, grant: Grant, whole: Answer, entries: Sequence[Entry], calls: Sequence[Call]
+def in_parts(  # noqa: PLR0917  what an answer is made of
+    codec: Codec,
+    grant: Grant,
+    whole: Answer,
+    entries: Sequence[Entry],
+    calls: Sequence[Call],
+    before: Sequence[SealedBefore] = (),
 ) -> list[Answer]:
     """`whole`, with the entries in its fields, in as many parts as it takes. All sealed.
 
-    The first part has the number of calls and the evidence.
+    The first part has the number of calls and the evidence; each what was overwritten `before` in
+    the holdings that it tells of.
     """
     groups = list(_grouped(entries))
     digest = _digest(grant.key, whole, entries)
@@ -117,12 +125,17 @@ def in_parts(
         made = calls if n == 1 else ()
         columns = _columns(group)
         part = replace(whole, part=n, parts=len(groups), digest=digest, calls=len(made), **columns)
-        parts.append(sealed(codec, grant, part, made, group))
+        parts.append(sealed(codec, grant, part, made, group, before))
     return parts
 
 
-def sealed(
-    codec: Codec, grant: Grant, event: Sealing, calls: Sequence[Call], entries: Sequence[Entry] = ()
+def sealed(  # noqa: PLR0917  what lies in a seal
+    codec: Codec,
+    grant: Grant,
+    event: Sealing,
+    calls: Sequence[Call],
+    entries: Sequence[Entry] = (),
+    before: Sequence[SealedBefore] = (),
 ) -> Sealing:
     """The event with what its entries seal, and with the evidence."""
     inside = [it.sealed for it in entries]
@@ -131,6 +144,11 @@ def sealed(
         holdings=tuple(it for it in inside if isinstance(it, SealedHolding)),
         evidence=tuple(_evidence(it) for it in _worth_keeping(calls)),
     )
+    if isinstance(event, MeasureTaken):
+        told = {it.row.tag for it in entries}
+        content = SealedTaken(
+            evidence=content.evidence, before=tuple(it for it in before if it.tag in told)
+        )
     return seal_event(codec, event, content, grant.key, grant.key_id, grant.system)
 
 

@@ -1,8 +1,8 @@
-"""What a host did about one row is read anew, also where a correction has put it elsewhere."""
+"""What a host does about one row, and what it says of it once it has read it anew."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from connectors.sdk.interface import (
     Connector,
     Datum,
     Holding,
+    Identifier,
     Lifted,
     NeedsHuman,
     Outcome,
@@ -24,13 +25,15 @@ from connectors.sdk.interface import (
     Subject,
     Unaffected,
 )
+from connectors.stripe import Stripe, StripeSandbox
+from pipeline.case.outcome import from_row
 from pipeline.case.rights import RECTIFICATION, RESTRICTION, Verb
 from pipeline.stages.apply import _Measure
 from pipeline.stages.look import Asked
 from pipeline.stages.tags import Tags
 from pipeline.stages.vendor import Vendor
 from schemas.events import MeasureOrdered
-from schemas.records import MeasureRow, SealedChange
+from schemas.records import MeasureRow, OutcomeRow, SealedChange
 
 LIST, ANN, NEW = "news@lists.example.com", "ann@example.org", "ann.lee@example.org"
 TAG = b"member"
@@ -64,9 +67,25 @@ def ordered(verb: Verb, right: str, *rows: MeasureRow) -> MeasureOrdered:
 
 
 async def applied(
-    connector: Connector, order: MeasureOrdered, known: Mapping[bytes, Holding]
+    connector: Connector,
+    order: MeasureOrdered,
+    known: Mapping[bytes, Holding],
+    *proved: str,
+    changes: Sequence[SealedChange] = CHANGES,
 ) -> dict[tuple[bytes, str], Outcome]:
     """What one order brings about, by tag and category."""
+    done = await rows_of(connector, order, known, *proved, changes=changes)
+    return {row: from_row(it) for row, it in done.items()}
+
+
+async def rows_of(
+    connector: Connector,
+    order: MeasureOrdered,
+    known: Mapping[bytes, Holding],
+    *proved: str,
+    changes: Sequence[SealedChange] = CHANGES,
+) -> dict[tuple[bytes, str], OutcomeRow]:
+    """The same, as it travels."""
     tags = Tags(
         key=b"",
         system=order.system,
@@ -74,47 +93,86 @@ async def applied(
         spellings=frozenset(),
         holdings=dict[Holding, bytes](),
     )
-    whom = Asked(Subject(()), known, frozenset(), "", tags)
+    subject = Subject(tuple(Identifier("email", it) for it in proved))
+    whom = Asked(subject, known, frozenset(), "", tags)
     vendor = Vendor(connector, order.case, lambda: datetime.now(UTC))
-    return await _Measure(vendor, order, whom, CHANGES).done()
+    return await _Measure(vendor, order, whom, changes).done()
 
 
-async def rectified(sandbox: MailgunSandbox) -> dict[str, Outcome]:
+async def rectified(sandbox: MailgunSandbox, *proved: str) -> dict[str, Outcome]:
     """What one order brings about, by category."""
     order = ordered(Verb.RECTIFY, RECTIFICATION, ROW)
     known = {TAG: Holding("member", f"{LIST}/{ANN}")}
     async with registry.build(Mailgun, sandbox.environ()) as connector:
-        done = await applied(connector, order, known)
+        done = await applied(connector, order, known, *proved)
     return {category: outcome for (_, category), outcome in done.items()}
 
 
-async def test_a_member_is_read_under_the_address_that_was_corrected(
+async def test_nothing_goes_to_an_address_that_nobody_has_shown_to_be_theirs(
     sandbox: MailgunSandbox,
 ) -> None:
-    """The same order again finds it there, and writes nothing."""
+    """Whoever has it would have the record. What else is right is written, once."""
     for _ in range(2):
-        assert await rectified(sandbox) == dict.fromkeys(ROW.categories, Rectified())
+        assert await rectified(sandbox, ANN) == {
+            Category.CONTACT: NeedsHuman("address_unproved"),
+            Category.IDENTITY: Rectified(),
+        }
     (row,) = sandbox.table("member").values()
-    assert (row["address"], row["name"], len(sandbox.ledger)) == (NEW, "Ann", 2)
+    assert (row["address"], row["name"], len(sandbox.ledger)) == (ANN, "Ann", 1)
 
 
-async def test_what_cannot_be_moved_is_read_where_it_is(sandbox: MailgunSandbox) -> None:
-    sandbox.plant("unsubscribe", {"domain": "lists.example.com", "address": ANN})
-    assert await rectified(sandbox) == {
-        Category.CONTACT: NeedsHuman("has_opted_out"),
-        Category.IDENTITY: Rectified(),
-    }
+async def test_a_record_that_would_be_another_one_is_for_a_person(sandbox: MailgunSandbox) -> None:
+    """What the case knows by its id would not be found there any more."""
+    outcomes = await rectified(sandbox, ANN, NEW)
+    assert outcomes[Category.CONTACT] == NeedsHuman("moves_record")
+    assert [it["address"] for it in sandbox.table("member").values()] == [ANN]
 
 
 async def test_what_is_gone_and_somebody_elses_is_not_written(sandbox: MailgunSandbox) -> None:
     """Under the new address there may be another one."""
     sandbox.table("member").clear()
     sandbox.plant("member", {"list": LIST, "address": NEW, "name": "Somebody"})
-    assert await rectified(sandbox) == {
-        Category.CONTACT: Rectified(),
-        Category.IDENTITY: Unaffected(),
-    }
+    assert await rectified(sandbox, NEW) == dict.fromkeys(ROW.categories, Unaffected())
     assert sandbox.ledger == []
+
+
+async def test_what_is_wrong_in_another_field_is_not_called_right() -> None:
+    """A correction is one of the record, and not of the field that somebody thought of."""
+    async with StripeSandbox() as vendor:
+        (key,) = vendor.seed(
+            [
+                {
+                    "kind": "customer",
+                    "email": ANN,
+                    "address": {"city": "Bonn"},
+                    "description": "Moved from Bonn to Bonn-Beuel.",
+                }
+            ]
+        )
+        known = {TAG: Holding("customer", key.partition("/")[2])}
+        row = MeasureRow(tag=TAG, kind="customer", categories=("contact", "identity"))
+        order = ordered(Verb.RECTIFY, RECTIFICATION, row)
+        changes = (SealedChange(datum="city", to="Kiel"),)
+        async with registry.build(Stripe, vendor.environ()) as connector:
+            done = await applied(connector, order, known, ANN, changes=changes)
+        assert vendor.state()[key]["address"]["city"] == "Kiel"
+        assert done == {
+            (TAG, "contact"): NeedsHuman("stands_elsewhere"),
+            (TAG, "identity"): Unaffected(),
+        }
+
+
+async def test_a_mark_that_was_there_before_is_told_apart() -> None:
+    """Nobody takes off what somebody else has set."""
+    async with StripeSandbox() as vendor:
+        marked = {"habeas_restricted": "true"}
+        (key,) = vendor.seed([{"kind": "customer", "email": ANN, "metadata": marked}])
+        known = {TAG: Holding("customer", key.partition("/")[2])}
+        row = MeasureRow(tag=TAG, kind="customer", categories=("contact",))
+        async with registry.build(Stripe, vendor.environ()) as connector:
+            rows = await rows_of(connector, ordered(Verb.RESTRICT, RESTRICTION, row), known)
+        assert {it.reason for it in rows.values()} == {"already"}
+        assert vendor.ledger == []
 
 
 async def test_owners_are_marked_and_lifted_before_their_parts() -> None:

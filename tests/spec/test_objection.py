@@ -76,7 +76,7 @@ async def test_it_says_what_still_comes(asked: tuple[World, Customer]) -> None:
     """Art. 21(4), policy "Opting Out": messages about what was bought go on."""
     world, _ = asked
     text = (await world.answer()).text
-    assert "nothing of yours is used for direct marketing any more, nor to profile you" in text
+    assert "nothing under an address of yours that we know is used for direct marketing" in text
     assert "Messages that you need (receipts, answers to your questions) still come." in text
     assert "Where we looked for you" not in text
 

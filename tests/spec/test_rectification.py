@@ -74,8 +74,8 @@ async def test_recipients_hear_what_is_right(asked: tuple[World, Customer]) -> N
     world, _ = asked
     told = {it.to: it.text for it in world.instructions()}
     assert {"dpo@paypal.com", "privacy@twilio.com"} <= told.keys()
-    assert "City: Köln" in told["privacy@twilio.com"]
-    assert "Family name: Łuczak (not Example)" in told["dpo@paypal.com"]
+    assert 'City: "Köln"' in told["privacy@twilio.com"]
+    assert 'Family name: "Łuczak" (not "Example")' in told["dpo@paypal.com"]
 
 
 async def test_no_value_is_on_any_topic_in_the_clear(asked: tuple[World, Customer]) -> None:

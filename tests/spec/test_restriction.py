@@ -97,7 +97,7 @@ async def test_they_are_told_before_it_is_lifted(asked: tuple[World, Customer]) 
     row = world.row("freshdesk", held.contact)
     assert row is not None
     assert "processing-restricted" not in row["tags"]
-    assert "The restriction has ended" in (await world.answer()).text
+    assert "The restriction ends, as we told you before." in (await world.answer()).text
 
 
 async def test_what_an_erasure_keeps_is_restricted(world: World) -> None:
@@ -108,5 +108,5 @@ async def test_what_an_erasure_keeps_is_restricted(world: World) -> None:
     assert payer is not None
     assert payer["metadata"]["habeas_restricted"] == "true"
     answer = await world.answer()
-    assert "It is marked there so that nobody uses it." in answer.text
+    assert "It is marked there as not to be used." in answer.text
     assert "marked there" in world.report().text

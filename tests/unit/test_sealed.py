@@ -20,6 +20,7 @@ from schemas.records import (
     Evidence,
     Person,
     Sealed,
+    SealedBefore,
     SealedBody,
     SealedChange,
     SealedEntries,
@@ -29,6 +30,7 @@ from schemas.records import (
     SealedNotice,
     SealedRequest,
     SealedResponse,
+    SealedTaken,
 )
 from schemas.sealed import SealError, associated_data, key_id, seal, seal_event, unseal
 from schemas.sealed import unseal_event as opened
@@ -193,6 +195,9 @@ def test_whatever_is_sealed_the_record_does_not_show_it(event: Event, data: st.D
         Actor: Actor(login=said.decode()),
         SealedRequest: SealedRequest(changes=(SealedChange(datum="city", to=said.decode()),)),
         SealedMeasure: SealedMeasure(changes=(SealedChange(datum="city", to=said.decode()),)),
+        SealedTaken: SealedTaken(
+            before=(SealedBefore(tag=b"", datum="city", value=said.decode()),)
+        ),
         SealedNotice: SealedNotice(says=said.decode()),
         SealedResponse: SealedResponse(policy_files=(said.decode(),)),
         SealedEntries: SealedEntries(bodies=(SealedBody(body=said, at=AT),)),
