@@ -10,7 +10,7 @@ from schemas.events import NoticeOrdered
 from schemas.records import WaitRow
 
 from . import inbox
-from .case import NOTICE, RESPONSE, TASK, Case
+from .case import MEASURE, NOTICE, RESPONSE, TASK, Case
 from .counted import counted
 from .planned import turns
 from .rights import ERASURE
@@ -111,14 +111,14 @@ def _people(case: Case, rules: Rules) -> Iterator[WaitRow]:
 
 def _systems(case: Case) -> Iterator[WaitRow]:
     for system, state in sorted(case.systems.items()):
-        if case.verified and not state.final:
+        if case.verified and case.searches and not state.final:
             yield WaitRow(what="search", system=system)
     for order in case.under_way():
         kind, system, _n = order.slot
         if kind == RESPONSE:
             yield WaitRow(what="response")
-        elif kind == TASK:
-            yield WaitRow(what="task", system=system)
+        elif kind in {TASK, MEASURE}:
+            yield WaitRow(what=kind, system=system)
     yield from (WaitRow(what="task", system=it) for it in turns(case))
     if case.awaits and case.wants(ERASURE):
         yield WaitRow(what="copy")

@@ -48,6 +48,7 @@ WAITS: Mapping[str, str] = {
     "response": "the answer is being put together",
     "search": "{system} has not been searched to its end",
     "task": "{system} has not done what the plan says",
+    "measure": "{system} has not marked, corrected or stopped what it was told to",
     "queue": "{system} has it in its queue",
     "copy": "another case of the person asks for a copy, which is made before anything is erased",
 }
