@@ -27,6 +27,10 @@ REASONS: Final[Mapping[str, str]] = {
         "Ask whether the person themselves wished not to be processed; if not, untick Don't"
         " Process on their Individual in Salesforce."
     ),
+    "shared_individual": (
+        "Other contacts or leads, which may be somebody else's, are linked to the same Individual:"
+        " give each person one of their own in Salesforce, then order the task again."
+    ),
     "follows": "It is marked through the contact or lead that it is part of, and not by itself.",
     "no_owner": "It is part of no contact and no lead that could bear the mark.",
     "no_mark": (

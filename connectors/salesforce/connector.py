@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from connectors.sdk.http import Ceilings
+from connectors.sdk.http import Ceilings, UnauthorisedError
 from connectors.sdk.interface import (
     MARKETING,
     NOT_OFFERED,
@@ -39,6 +39,7 @@ from .catalogue import BEYOND, REASONS
 from .contact_dates import LAST_CONTACT
 from .details import Details
 from .files import Files
+from .individuals import LINK, Individuals
 from .objection import Objection
 from .org import Org
 from .recycle_bin import gone, unchangeable
@@ -93,9 +94,12 @@ class Salesforce(Connector):
         self._own = OwnFields.read(settings.custom_fields, settings.restriction_field)
         self._org = Org(self._rest, self._own)
         self._files = Files(self._org, self._rest)
-        self._standings = Standings(self._org, self._rest, settings.restriction_field)
+        self._individuals = Individuals(self._org, self._rest)
+        self._standings = Standings(
+            self._org, self._rest, self._individuals, settings.restriction_field
+        )
         self._details = Details(self._rest)
-        self._objection = Objection(self._org, self._rest)
+        self._objection = Objection(self._org, self._rest, self._individuals)
 
     async def check(self) -> None:
         """Read each object's description: one that the user may not see is an error."""
@@ -142,7 +146,7 @@ class Salesforce(Connector):
     ) -> Outcome | Mapping[Category, Outcome]:
         row = await self._row(holding)
         if row is None or row.get("IsDeleted"):
-            return gone(row)
+            return await self._gone(row)
         table = TABLES[holding.kind]
         try:
             if not keep.isdisjoint(table.content):
@@ -158,7 +162,8 @@ class Salesforce(Connector):
                 raise
             return Failed(error.reason)
         row = await self._row(holding)
-        return gone(row) if row is None or row.get("IsDeleted") else Failed("still_there")
+        is_there = row is not None and not row.get("IsDeleted")
+        return Failed("still_there") if is_there else await self._gone(row)
 
     async def standing(self, holding: Holding) -> Standing | None:
         return await self._standings.of(holding)
@@ -191,6 +196,22 @@ class Salesforce(Connector):
 
     async def __aexit__(self, *_: object) -> None:
         await self._rest.close()
+
+    async def _gone(self, row: Row | None) -> Outcome:
+        """What became of a deleted record. An Individual that we made to mark it goes with it.
+
+        That one names nobody: it stays where the user may not delete it.
+        """
+        person = row and row.get(LINK)
+        if person and "individual" in await self._org.schemas():
+            try:
+                await self._individuals.remove(person)
+            except UnauthorisedError:
+                raise
+            except TerminalError as error:
+                if error.reason not in REASONS:
+                    raise
+        return gone(row)
 
     async def _blank(
         self, holding: Holding, row: Row, keep: frozenset[Category]

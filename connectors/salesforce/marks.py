@@ -1,30 +1,23 @@
 """What marks a record as not to be used: a checkbox of the org's own, or its Individual.
 
-An Individual is whom contacts and leads are records of, where Data Protection and Privacy is on:
-its flag `HasOptedOutProcessing` holds for all that are linked to it. Salesforce enforces neither:
-what works with the records has to look. A flag may as well be the person's own wish: only an
-Individual that we made ourselves is taken away again, of any other a person decides.
-
-https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_individual.htm
+The flag `HasOptedOutProcessing` of an Individual holds for all that are linked to it. Salesforce
+enforces neither: what works with the records has to look. A flag may as well be the person's own
+wish: only an Individual that we made ourselves is taken away again, of any other a person decides.
+So they do of one that other records are linked to, which may be somebody else's.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from connectors.sdk.interface import ConnectorError, RetryableError, TerminalError
 
-from . import soql
+from .individuals import LINK, MADE, OBJECT, Individuals
 from .rest import Rest
 from .schema import Row, Schema
-from .tables import INDIVIDUAL, PROCESSING
-
-LINK: Final = "IndividualId"
-OBJECT: Final = INDIVIDUAL.name
-MADE: Final = "Habeas: not to be processed"
-"""The last name of an Individual that we made for a record that had none: it names nobody."""
+from .tables import CONVERTED, PROCESSING
 
 
 class Mark(ABC):
@@ -33,13 +26,18 @@ class Mark(ABC):
     fields: tuple[str, ...]
 
     @abstractmethod
-    def is_set(self, row: Row) -> bool:
-        """Whether a record bears it."""
+    async def is_set(self, row: Row) -> bool | None:
+        """Whether a record bears it; None if what it bears may be set for somebody else."""
 
     def is_ours(self, row: Row) -> bool:
         """Whether it says nothing but that we set it."""
         del row
         return True
+
+    async def is_shared(self, row: Row) -> bool:
+        """Whether setting it would mark other records as well."""
+        del row
+        return False
 
     @abstractmethod
     async def write(self, schema: Schema, row: Row, *, is_set: bool) -> bool:
@@ -54,7 +52,7 @@ class Checkbox(Mark):
         self._field = field
         self.fields = (field,)
 
-    def is_set(self, row: Row) -> bool:
+    async def is_set(self, row: Row) -> bool:
         """Whether it is ticked."""
         return row[self._field] is True
 
@@ -68,18 +66,24 @@ class Flag(Mark):
 
     fields = (LINK, f"{OBJECT}.{PROCESSING}", f"{OBJECT}.LastName")
 
-    def __init__(self, rest: Rest, objects: tuple[str, ...]) -> None:
-        """`objects` are those that can be linked to an Individual, by API name."""
+    def __init__(self, rest: Rest, individuals: Individuals) -> None:
         self._rest = rest
-        self._objects = objects
+        self._individuals = individuals
 
-    def is_set(self, row: Row) -> bool:
-        """Whether there is an Individual with the flag."""
-        return bool(row[LINK]) and _person(row)[PROCESSING] is True
+    async def is_set(self, row: Row) -> bool | None:
+        """Whether there is an Individual with the flag. One that we made is linked to be marked."""
+        if not row[LINK] or _person(row)[PROCESSING] is not True:
+            return False
+        return None if not self.is_ours(row) and await self.is_shared(row) else True
 
     def is_ours(self, row: Row) -> bool:
         """Whether we made the Individual, and nobody has named it since."""
         return bool(row[LINK]) and _person(row)["LastName"] == MADE
+
+    async def is_shared(self, row: Row) -> bool:
+        """Whether others are linked to the Individual: whose they are is not known."""
+        theirs = {row["Id"], row.get(CONVERTED) or row["Id"]}
+        return bool(row[LINK]) and bool(await self._individuals.shared([row[LINK]], theirs))
 
     async def write(self, schema: Schema, row: Row, *, is_set: bool) -> bool:
         """The flag; without an Individual one is made, and what we made is taken away again."""
@@ -107,17 +111,8 @@ class Flag(Mark):
     async def _unlink(self, name: str, row: Row) -> bool:
         """One that others were linked to meanwhile stays theirs."""
         is_there = await self._rest.update(name, row["Id"], {LINK: None})
-        if not await self._is_linked(row[LINK]):
-            await self._rest.delete(OBJECT, row[LINK])
+        await self._individuals.remove(row[LINK])
         return is_there
-
-    async def _is_linked(self, person: str) -> bool:
-        for name in self._objects:
-            where = f"WHERE {LINK} = {soql.text(person)}"
-            async for rows in self._rest.query(soql.select(["Id"], name, where)):
-                if rows:
-                    return True
-        return False
 
 
 def _person(row: Row) -> dict[str, Any]:

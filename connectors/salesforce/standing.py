@@ -25,13 +25,14 @@ from connectors.sdk.interface import (
 from . import soql
 from .catalogue import REASONS
 from .details import DATA, says
-from .marks import LINK, Checkbox, Flag, Mark
+from .individuals import LINK, SHARED, Individuals
+from .marks import Checkbox, Flag, Mark
 from .org import Org, check_ids
 from .recycle_bin import unchangeable
 from .rest import Rest
 from .schema import Row, Schema
 from .search import owner
-from .tables import LINKED, PEOPLE, TABLES
+from .tables import CONVERTED, LINKED, PEOPLE, TABLES
 
 IS_CONVERTED: Final = "IsConverted"
 
@@ -39,10 +40,13 @@ IS_CONVERTED: Final = "IsConverted"
 class Standings:
     """Of the records of one org."""
 
-    def __init__(self, org: Org, rest: Rest, restriction_field: str) -> None:
+    def __init__(
+        self, org: Org, rest: Rest, individuals: Individuals, restriction_field: str
+    ) -> None:
         """`restriction_field` is the checkbox; where there is none, the Individual is flagged."""
         self._org = org
         self._rest = rest
+        self._flag = Flag(rest, individuals)
         self._checkbox = Checkbox(rest, restriction_field) if restriction_field else None
         self._restriction_field = restriction_field
 
@@ -61,11 +65,12 @@ class Standings:
             return unchangeable(row)
         mark = await self._mark(it.kind)
         is_set = await self._is_restricted(it, row)
-        if is_set is not lift:
+        if is_set is (not lift):
             return Restricted()
         if mark is None:
             return await self._unmarked(it, row)
-        return _kept(mark, row, lift=lift) or await self._write(it, row, mark, lift=lift)
+        kept = await _kept(mark, row, lift=lift)
+        return kept or await self._write(it, row, mark, lift=lift)
 
     async def _write(self, it: Holding, row: Row, mark: Mark, *, lift: bool) -> Outcome:
         try:
@@ -86,7 +91,7 @@ class Standings:
         fields = {
             *("Id", "IsDeleted", "SystemModstamp"),
             *(set(schema.table.owners) - {LINKED}),
-            *({"FirstName", "LastName", IS_CONVERTED, *DATA.get(it.kind, {}).values()}),
+            *({"FirstName", "LastName", IS_CONVERTED, CONVERTED, *DATA.get(it.kind, {}).values()}),
         }
         asked = [*sorted(fields & schema.names), *(mark.fields if mark else ())]
         (condition,) = soql.any_of({"Id": [id_]})
@@ -108,19 +113,19 @@ class Standings:
         schemas = await self._org.schemas()
         if self._checkbox:
             return self._checkbox if self._restriction_field in schemas[kind].names else None
-        linked = {it: schemas[it] for it in PEOPLE if LINK in schemas[it].names}
-        if "individual" not in schemas or kind not in linked:
-            return None
-        return Flag(self._rest, tuple(it.table.name for it in linked.values()))
+        has_one = "individual" in schemas and kind in PEOPLE and LINK in schemas[kind].names
+        return self._flag if has_one else None
 
-    async def _is_restricted(self, it: Holding, row: Row) -> bool:
-        """By its own mark, or by that of what it is part of."""
+    async def _is_restricted(self, it: Holding, row: Row) -> bool | None:
+        """By its own mark, or by that of what it is part of; None if that may be another's."""
         mark = await self._mark(it.kind)
         if mark is not None:
-            return mark.is_set(row)
+            return await mark.is_set(row)
         of = owner(await self.schema(it.kind), row)
         around = None if of is None else await self.row(of)
-        return of is not None and around is not None and await self._is_restricted(of, around)
+        if of is None or around is None:
+            return False
+        return await self._is_restricted(of, around)
 
     async def _unmarked(self, it: Holding, row: Row) -> Outcome:
         """Why it cannot be marked by itself."""
@@ -129,8 +134,12 @@ class Standings:
         return NeedsHuman("no_mark") if it.kind in PEOPLE else NotSupported("no_owner")
 
 
-def _kept(mark: Mark, row: Row, *, lift: bool) -> Outcome | None:
+async def _kept(mark: Mark, row: Row, *, lift: bool) -> Outcome | None:
     """Why a record's own mark is not ours to change; None if it is."""
     if row.get(IS_CONVERTED):
         return NotSupported("converted")
-    return NeedsHuman("whose_flag") if lift and not mark.is_ours(row) else None
+    if lift and mark.is_ours(row):
+        return None
+    if await mark.is_shared(row):
+        return NeedsHuman(SHARED)
+    return NeedsHuman("whose_flag") if lift else None

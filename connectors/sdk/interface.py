@@ -276,8 +276,11 @@ class Page:
 class Standing:
     """How a holding stands at the vendor now: read by its own id, never remembered."""
 
-    restricted: bool = False
-    """Whether it bears the mark that `restrict` sets, itself or through what it is part of."""
+    restricted: bool | None = False
+    """Whether it bears the mark that `restrict` sets, itself or through what it is part of.
+
+    None if the mark may be somebody else's: then neither is known, and nothing proved.
+    """
     data: Mapping[Datum, str] = field(default_factory=dict)
     """What it says of the person, for every datum that it has a field for; blank ones are empty."""
 

@@ -136,7 +136,7 @@ class _Measure:
         """Set the mark, or take it off."""
         lift = self._order.verb == Verb.LIFT
         done = Lifted() if lift else Restricted()
-        if now.restricted != lift:
+        if now.restricted is (not lift):
             return done
         with effect(f"{self._name()} {row.tag.hex()}"):
             said = await self._vendor.restrict(holding, lift=lift)
@@ -146,7 +146,7 @@ class _Measure:
         after = await self._vendor.standing(holding)
         if after is None:
             return NOTHING
-        return done if after.restricted != lift else NOT_SHOWN
+        return done if after.restricted is (not lift) else NOT_SHOWN
 
     async def _objected(self) -> Outcome:
         subject = self._whom.subject

@@ -104,8 +104,9 @@ class SalesforceWorld(SandboxWorld):
     async def share(self, subject: Subject, other: Subject) -> bool:
         for it in (subject, other):
             await self.seed(it, holdings=8)
+        person = self.sandbox.plant("individual", {"LastName": "Household"})
         for row in self.sandbox.table("contact").values():
-            row["AccountId"] = "001000000000001AAA"
+            row |= {"AccountId": "001000000000001AAA", "IndividualId": person}
         return True
 
     async def beside(self, subject: Subject, other: Identifier) -> bool:

@@ -27,6 +27,7 @@ from connectors.sdk.interface import (
     Outcome,
     Rectified,
     Restricted,
+    RetryableError,
     Subject,
     Suppressed,
     TerminalError,
@@ -67,7 +68,7 @@ def state(org: SalesforceSandbox) -> dict[str, Any]:
     }
 
 
-async def restricted(it: Connector, *held: Holding) -> list[bool]:
+async def restricted(it: Connector, *held: Holding) -> list[bool | None]:
     standings = [await it.standing(one) for one in held]
     assert all(standings)
     return [standing.restricted for standing in standings if standing]
@@ -130,16 +131,53 @@ async def test_an_individual_that_is_there_is_flagged_and_stays(
     org: SalesforceSandbox, salesforce: Connector
 ) -> None:
     person = org.plant("individual", {"LastName": "Berg", "HasOptedOutTracking": True})
-    held = [contact_of(org, IndividualId=person), lead_of(org, IndividualId=person)]
-    assert await salesforce.restrict(held[0], lift=True) == Restricted()
+    held = contact_of(org, IndividualId=person)
+    contact_of(org, IndividualId=person, IsDeleted=True)
+    lead = lead_of(org, IndividualId=person, ConvertedContactId=held.id)
+    assert await salesforce.restrict(held, lift=True) == Restricted()
     assert not org.ledger
-    assert await salesforce.restrict(held[0]) == Restricted()
-    assert await restricted(salesforce, *held) == [True, True], "they are one person's"
+    assert await salesforce.restrict(held) == Restricted()
+    assert await restricted(salesforce, held, lead) == [True, True], "they are one person's"
     flags = {it for it, value in org.table("individual")[person].items() if value is True}
     assert flags == {"HasOptedOutProcessing", "HasOptedOutTracking"}
     assert [it.operation for it in org.ledger] == ["update"]
-    assert await salesforce.restrict(held[1], lift=True) == NeedsHuman("whose_flag")
-    assert await restricted(salesforce, *held) == [True, True]
+    assert await salesforce.restrict(held, lift=True) == NeedsHuman("whose_flag")
+    assert await restricted(salesforce, held) == [True]
+
+
+@pytest.mark.parametrize("kind", ["contact", "lead"])
+async def test_an_individual_that_others_are_linked_to_is_not_flagged_and_proves_nothing(
+    org: SalesforceSandbox, salesforce: Connector, kind: str
+) -> None:
+    person = org.plant("individual", {"LastName": "Household"})
+    held = contact_of(org, IndividualId=person)
+    bob = Holding(kind, org.plant(kind, {"Email": "bob@example.org", "IndividualId": person}))
+    case = Holding("case", org.add_case(ContactId=held.id))
+    for _ in range(2):
+        assert await salesforce.restrict(held) == NeedsHuman("shared_individual")
+    assert not org.ledger
+    assert await restricted(salesforce, held, case, bob) == [False] * 3
+    org.table("individual")[person]["HasOptedOutProcessing"] = True  # whoever wished it
+    assert await restricted(salesforce, held, case, bob) == [None] * 3
+    for lift in (False, True):
+        said = [await salesforce.restrict(it, lift=lift) for it in (held, bob)]
+        assert said == [NeedsHuman("shared_individual")] * 2
+    assert not org.ledger
+    org.table(kind)[bob.id]["IndividualId"] = None
+    assert await salesforce.restrict(held) == Restricted()
+    assert await restricted(salesforce, held, case, bob) == [True, True, False], "read anew"
+
+
+async def test_whoever_is_linked_to_an_individual_is_asked_anew_and_not_guessed(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    person = org.plant("individual", {"LastName": "Berg"})
+    held = contact_of(org, IndividualId=person)
+    await salesforce.check()
+    org.faults.append(Fault(status=500, call=QUERY, after=1, times=None))
+    with pytest.raises(RetryableError):
+        await salesforce.restrict(held)
+    assert not org.ledger
 
 
 async def test_a_wish_of_the_persons_own_is_not_lifted(
@@ -161,6 +199,50 @@ async def test_an_individual_of_ours_that_others_are_linked_to_stays(
     other = org.add_contact(LastName="Lee", IndividualId=person)
     assert await salesforce.restrict(held, lift=True) == Restricted()
     assert await restricted(salesforce, held, Holding("contact", other)) == [False, True]
+
+
+async def test_an_individual_of_ours_goes_with_the_record_that_it_was_made_for(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    held = [contact_of(org), lead_of(org)]
+    theirs = contact_of(org, IndividualId=org.plant("individual", {"LastName": "Berg"}))
+    for it in held:
+        await salesforce.restrict(it)
+        for _ in range(2):
+            assert await salesforce.erase(it) == Expires(NOON + IN_BIN)
+    people = {row["LastName"]: row["IsDeleted"] for row in org.table("individual").values()}
+    assert people == {"Berg": False, "Habeas: not to be processed": True}
+    changes = len(org.ledger)
+    pages = [page async for page in salesforce.locate(ANN, held)]
+    assert {it for page in pages for it in page.holdings} == {*held, theirs}
+    await salesforce.erase(theirs)
+    assert len(org.ledger) == changes + 1, "one that is not ours stays"
+
+
+async def test_an_individual_that_was_left_behind_goes_when_it_is_erased_again(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    held = contact_of(org)
+    await salesforce.restrict(held)
+    (person,) = org.table("individual").values()
+    org.bin("contact", org.table("contact")[held.id])  # and then the host stopped
+    assert await salesforce.erase(held) == Expires(NOON + IN_BIN)
+    assert person["IsDeleted"] is True
+
+
+async def test_an_individual_of_ours_stays_with_others_and_where_it_may_not_be_deleted(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    first, second = contact_of(org), contact_of(org)
+    await salesforce.restrict(first)
+    (person,) = org.table("individual")
+    bob = Holding("lead", org.add_lead(LastName="Lee", IndividualId=person))
+    assert await salesforce.erase(first) == Expires(NOON + IN_BIN)
+    assert await restricted(salesforce, bob) == [True]
+    await salesforce.restrict(second)
+    org.faults.append(Fault(status=403, method="DELETE", route="/Individual/", times=None))
+    assert await salesforce.erase(second) == Expires(NOON + IN_BIN)
+    assert not any(row["IsDeleted"] for row in org.table("individual").values())
 
 
 async def test_all_else_stands_through_what_it_is_part_of(
@@ -558,6 +640,26 @@ async def test_everybody_who_bears_the_address_is_opted_out(
     await salesforce.object_to(ANN, MARKETING)
     org.add_lead(Email="ann@example.org")
     assert await salesforce.objected(ANN, MARKETING) is False, "read anew"
+
+
+async def test_an_individual_that_is_somebody_elses_too_is_left_to_a_person(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    person = org.plant("individual", {"LastName": "Household"})
+    mine = contact_of(org, IndividualId=person)
+    bob = org.add_lead(Email="bob@example.org", IndividualId=person)
+    before = state(org)
+    for _ in range(2):
+        said = await salesforce.object_to(ANN, MARKETING)
+        assert said == NeedsHuman("shared_individual")
+        assert await salesforce.objected(ANN, MARKETING) is False
+    changed = {key for key, row in state(org).items() if row != before[key]}
+    assert changed == {f"contact/{mine.id}"}, "what is theirs alone is opted out all the same"
+    org.table("individual")[person] |= {"HasOptedOutSolicit": True, "HasOptedOutProfiling": True}
+    assert await salesforce.objected(ANN, MARKETING) is False, "it may be Bob's wish"
+    org.table("lead")[bob]["Email"] = "ann@example.org"
+    assert await salesforce.object_to(ANN, MARKETING) == Suppressed()
+    assert await salesforce.objected(ANN, MARKETING) is True
 
 
 async def test_of_an_address_that_nobody_has_nothing_is_used(

@@ -128,11 +128,11 @@ async def _object_to(it: Connector, at: Target) -> Said:
 
 async def is_restricted(it: Connector, at: Target) -> bool:
     """As the vendor shows it; of what is there."""
-    return (await _there(it, at.holding)).restricted
+    return (await _there(it, at.holding)).restricted is True
 
 
 async def _is_free(it: Connector, at: Target) -> bool:
-    return not await is_restricted(it, at)
+    return (await _there(it, at.holding)).restricted is False
 
 
 async def _is_rectified(it: Connector, at: Target) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ..interface import MARKETING, Connector, Right
-from .changing import LIFT, RESTRICT, bare, did, is_restricted, targets
-from .looking import Planted, look, needs, planted
+from .changing import LIFT, RESTRICT, Target, bare, did, is_read, is_restricted, targets
+from .looking import Planted, look, needs, person, planted
 from .routes import tried
 from .world import World
 
@@ -63,6 +63,20 @@ class Restricting:
             for at in found:
                 await LIFT.act(it, at)
         assert (await world.effects(), await world.state()) == before
+
+    async def test_what_others_have_a_part_in_is_not_marked_for_one(self, world: World) -> None:
+        """A mark on what is shared is everybody's: leave it to a person, mark what is theirs."""
+        ann, bob = person(world, "ann"), person(world, "bob")
+        async with world.connector() as it:
+            needs(it, Right.RESTRICTION)
+            if not await world.share(ann, bob):
+                pytest.skip("nothing is shared")
+            mine, theirs = [(await look(it, who)).holdings for who in (ann, bob)]
+            for holding in mine:
+                await it.restrict(holding)
+        for holding in (one for one in theirs if one not in mine):
+            is_free = await is_read(world, LIFT, Target(bob, holding))
+            assert is_free, f"somebody else's {holding.kind} is marked"
 
     async def test_a_standing_is_read_anew(self, world: World) -> None:
         """Another connector restricts it meanwhile: keep nothing of a holding on `self`."""

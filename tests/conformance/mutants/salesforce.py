@@ -78,6 +78,13 @@ MUTANTS: list[Mutant] = [
         PAGES,
     ),
     SALESFORCE.but(
+        "flags an Individual that somebody else is linked to",
+        "standing",
+        "    if await mark.is_shared(row):\n",
+        "    if lift and await mark.is_shared(row):\n",
+        "test_what_others_have_a_part_in_is_not_marked_for_one",
+    ),
+    SALESFORCE.but(
         "writes nothing where it blanks",
         "connector",
         "        if blank and not await self._rest.update(schema.table.name, holding.id, blank):\n",
@@ -118,8 +125,8 @@ MUTANTS: list[Mutant] = [
     SALESFORCE.but(
         "leaves the Individual that it made",
         "marks",
-        "if not await self._is_linked(row[LINK]):",
-        "if not row[LINK]:",
+        "        await self._individuals.remove(row[LINK])\n",
+        "",
         LIFTED,
     ),
     SALESFORCE.but(
