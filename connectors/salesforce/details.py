@@ -1,12 +1,12 @@
 """What a record says of a person that can be corrected, and writing it.
 
-A letter, a note or a call says what was said, and is not corrected. Only the first address of a
-contact is, the one for mail.
+A letter, a note or a call says what was said, and is not corrected. Of a contact's further numbers
+and addresses, those are that say the same as the one that is corrected; else they are others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from connectors.sdk.fields import FIXED, REQUIRED
@@ -55,6 +55,16 @@ DATA: Final[Mapping[str, Mapping[Datum, str]]] = {
     },
 }
 """By kind: the field of each. What an org has not, or hides, is not among them there."""
+_FURTHER: Final[Mapping[Datum, tuple[str, ...]]] = {
+    Datum.EMAIL: ("Other_Email__c",),
+    Datum.PHONE: ("HomePhone", "OtherPhone"),
+    Datum.MOBILE: ("HomePhone", "OtherPhone"),
+}
+_OTHER: Final[Mapping[str, str]] = {f"Mailing{part}": f"Other{part}" for part in _ADDRESS.values()}
+READ: Final[Mapping[str, frozenset[str]]] = {
+    "contact": frozenset({*_OTHER.values(), *(it for of in _FURTHER.values() for it in of)})
+}
+"""By kind: further fields that may say the same as one of `DATA`."""
 _NAMES: Final = {Datum.GIVEN_NAME, Datum.FAMILY_NAME}
 _MIDDLE: Final = ("MiddleName", "Suffix")
 _TWO: Final = 2
@@ -135,8 +145,28 @@ def _change(
     parts = _parts(schema, row, value, data) if name == "Name" else {name: value}
     if parts is None:
         return NotSupported("name_parts")
+    if name != "Name":
+        parts |= dict.fromkeys(_also(schema, row, datum), value)
     stays = next(filter(None, (_stays(schema, it, part) for it, part in parts.items())), "")
     return NotSupported(stays) if stays else {it: part or None for it, part in parts.items()}
+
+
+def _also(schema: Schema, row: Row, datum: Datum) -> Iterator[str]:
+    """Further fields of a contact that say the same as the one that is corrected.
+
+    An address is the same, or another, as a whole.
+    """
+    if schema.kind not in READ:
+        return
+    name = DATA[schema.kind][datum]
+    further = [it for it in _FURTHER.get(datum, ()) if row.get(it) and row[it] == row.get(name)]
+    if name in _OTHER and any(row.get(it) for it in _OTHER.values()):
+        is_same = all(row.get(it) == row.get(other) for it, other in _OTHER.items())
+        further += [_OTHER[name]] if is_same else []
+    for it in further:
+        field = schema.field(it)
+        if field is not None and field.is_updateable:
+            yield it
 
 
 def _stays(schema: Schema, name: str, value: str) -> str:

@@ -24,7 +24,7 @@ from connectors.sdk.interface import (
 
 from . import soql
 from .catalogue import REASONS
-from .details import DATA, says
+from .details import DATA, READ, says
 from .individuals import LINK, SHARED, Individuals
 from .marks import Checkbox, Flag, Mark
 from .org import Org, check_ids
@@ -92,6 +92,7 @@ class Standings:
             *("Id", "IsDeleted", "SystemModstamp"),
             *(set(schema.table.owners) - {LINKED}),
             *({"FirstName", "LastName", IS_CONVERTED, CONVERTED, *DATA.get(it.kind, {}).values()}),
+            *READ.get(it.kind, ()),
         }
         asked = [*sorted(fields & schema.names), *(mark.fields if mark else ())]
         (condition,) = soql.any_of({"Id": [id_]})

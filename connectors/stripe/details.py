@@ -2,7 +2,8 @@
 
 A customer and a payment method are changed. An invoice that is finalised, a payment and a checkout
 stay as they were made; a draft takes its customer's details over. Where goods go (`shipping`)
-is an address of its own, and not changed with the person's.
+is corrected with the customer, as far as it says what the customer said: else it is another name,
+number or address.
 """
 
 from __future__ import annotations
@@ -45,13 +46,16 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "invoice": "customer_",
 }
 """By kind: where its name, e-mail address, telephone number and address are."""
+_SHIPPING: Final = "shipping."
 
 
 def says(kind: str, row: Row) -> dict[Datum, str]:
     """What an object says of the person now; blank ones are empty. Nothing of a subscription."""
     prefix = _PREFIXES.get(kind)
-    if prefix is None:
-        return {}
+    return {} if prefix is None else _said(prefix, row)
+
+
+def _said(prefix: str, row: Row) -> dict[Datum, str]:
     address = f"{prefix}address."
     lines = (_text(row, f"{address}{it}") for it in _STREET)
     return {
@@ -76,7 +80,9 @@ class Details:
         done: Outcome = Rectified()
         if due:
             try:
-                change = _changes(kind, row, due)
+                change = _changes(_PREFIXES[kind], row, due)
+                if kind == "customer":
+                    change |= _shipping(row, due)
                 is_there = await self._client.post(ROUTES[kind], str(row["id"]), change)
                 done = Rectified() if is_there else GONE
             except UnauthorisedError:
@@ -102,20 +108,40 @@ def _decided(kind: str, row: Row, data: Mapping[Datum, str]) -> dict[Datum, Outc
     return told
 
 
-def _changes(kind: str, row: Row, data: Mapping[Datum, str]) -> dict[str, str]:
+def _changes(prefix: str, row: Row, data: Mapping[Datum, str]) -> dict[str, str]:
     """What to send, so that an object says `data`. An address goes whole, if any part of it does:
     what becomes of those that are not named, Stripe's reference leaves open.
     """
-    prefix = _PREFIXES[kind]
     change = {f"{prefix}{it}": value for it, value in data.items() if it not in _ADDRESS}
     if not _ADDRESS.isdisjoint(data):
-        parts = (*_STREET, *_PARTS.values())
-        whole = {part: _text(row, f"{prefix}address.{part}") for part in parts}
-        whole |= {part: data[it] for it, part in _PARTS.items() if it in data}
-        if Datum.STREET in data:
-            whole["line1"], _, whole["line2"] = data[Datum.STREET].partition("\n")
-        change |= {f"{prefix}address.{part}": value for part, value in whole.items()}
+        change |= _address(prefix, row, data)
     return {_parameter(name): value for name, value in change.items()}
+
+
+def _address(prefix: str, row: Row, data: Mapping[Datum, str]) -> dict[str, str]:
+    parts = (*_STREET, *_PARTS.values())
+    whole = {part: _text(row, f"{prefix}address.{part}") for part in parts}
+    whole |= {part: data[it] for it, part in _PARTS.items() if it in data}
+    if Datum.STREET in data:
+        whole["line1"], _, whole["line2"] = data[Datum.STREET].partition("\n")
+    return {f"{prefix}address.{part}": value for part, value in whole.items()}
+
+
+def _shipping(row: Row, data: Mapping[Datum, str]) -> dict[str, str]:
+    """Where a customer's goods go, so that it says `data` where it said the same as the customer.
+
+    It goes whole, if any of it does: Stripe takes none without a name and an address.
+    """
+    was, there = _said("", row), _said(_SHIPPING, row)
+    same = {it for it, value in there.items() if value and it in data and value == was[it]}
+    same -= _ADDRESS
+    if any(there[it] for it in _ADDRESS) and all(there[it] == was[it] for it in _ADDRESS):
+        same |= _ADDRESS & data.keys()
+    whole = {it: there[it] for it in (Datum.NAME, Datum.PHONE)} | {it: data[it] for it in same}
+    if not same or not whole[Datum.NAME]:
+        return {}
+    change = _changes(_SHIPPING, row, whole)
+    return change | {_parameter(it): to for it, to in _address(_SHIPPING, row, whole).items()}
 
 
 def _fixed(kind: str, row: Row) -> str:

@@ -173,6 +173,7 @@ def updated(row: Row, asked: Mapping[str, str], allowed: frozenset[str]) -> None
             raise Problem("parameter_unknown", param=name)
         if name == "email" and asked[name] and "@" not in asked[name]:
             raise Problem("email_invalid", param=name)
+    _check_shipping(paths.values())
     _check_metadata(row, {it[1]: asked[name] for name, it in paths.items() if _is_key(it)})
     for path in {it[: it.index("address") + 1] for it in paths.values() if "address" in it[:-1]}:
         _set(row, path, dict(ADDRESS))
@@ -183,6 +184,13 @@ def updated(row: Row, asked: Mapping[str, str], allowed: frozenset[str]) -> None
             row["metadata"].pop(path[1], None)
         else:
             _set(row, path, asked[name] or None)
+
+
+def _check_shipping(paths: Iterable[tuple[str, ...]]) -> None:
+    """https://docs.stripe.com/api/customers/update: no name without an address, nor the reverse."""
+    given = {it[1] for it in paths if it[0] == "shipping" and len(it) > 1}
+    for name in {"address", "name"} - given if given else ():
+        raise Problem("parameter_missing", param=f"shipping[{name}]")
 
 
 def _is_key(path: tuple[str, ...]) -> bool:

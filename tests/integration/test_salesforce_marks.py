@@ -36,6 +36,7 @@ from connectors.sdk.sandbox import Fault
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ANN = Subject((Identifier("email", "ann@example.org"), Identifier("user_id", "BX-1")))
+ANNS = "ann@example.org"
 BOX = "Processing_Restricted__c"
 QUERY = "GET /services/data/v68.0/queryAll"
 OPT_OUTS = ("HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall")
@@ -477,6 +478,35 @@ async def says(it: Connector, held: Holding) -> dict[Datum, str]:
     standing = await it.standing(held)
     assert standing is not None
     return dict(standing.data)
+
+
+async def test_further_numbers_and_addresses_that_say_the_same_are_corrected_too(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    city = {"MailingCity": "Gratz", "MailingStreet": "Ring 1"}
+    same = {**city, "OtherCity": "Gratz", "OtherStreet": "Ring 1", "Other_Email__c": ANNS}
+    held = contact_of(org, **same, Phone="+431", OtherPhone="+431", HomePhone="+430", Fax="+431")
+    another = contact_of(org, **{**same, "OtherStreet": "Gasse 2", "Other_Email__c": "b@c.de"})
+    right = {Datum.CITY: "Graz", Datum.PHONE: "+439", Datum.EMAIL: "anna@example.org"}
+    for it in (held, another):
+        assert await salesforce.rectify(it, right) == dict.fromkeys(right, Rectified())
+    row = org.table("contact")[held.id]
+    assert (row["OtherCity"], row["OtherStreet"]) == ("Graz", "Ring 1")
+    assert (row["OtherPhone"], row["HomePhone"], row["Fax"]) == ("+439", "+430", "+431")
+    assert row["Other_Email__c"] == "anna@example.org"
+    assert [it.operation for it in org.ledger] == ["update"] * 2, "in one change"
+    row = org.table("contact")[another.id]
+    assert (row["OtherCity"], row["Other_Email__c"]) == ("Gratz", "b@c.de"), "it is another one"
+
+
+async def test_a_further_number_that_is_fixed_does_not_keep_the_first_one_wrong(
+    org: SalesforceSandbox, salesforce: Connector
+) -> None:
+    org.fields["Contact"]["OtherPhone"] = "locked"
+    held = contact_of(org, Phone="+431", OtherPhone="+431")
+    assert await salesforce.rectify(held, {Datum.PHONE: ""}) == {Datum.PHONE: Rectified()}
+    row = org.table("contact")[held.id]
+    assert (row["Phone"], row["OtherPhone"]) == (None, "+431")
 
 
 async def test_what_was_given_with_a_case_is_corrected_and_a_letter_is_not(

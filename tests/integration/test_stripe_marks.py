@@ -232,6 +232,39 @@ async def test_a_city_is_corrected_and_the_street_stays_as_it_is_written(
     assert row["address"] == {**address, "city": "Wien", "state": None}
 
 
+async def test_where_goods_go_says_what_is_right_if_it_said_the_same(
+    sandbox: StripeSandbox,
+) -> None:
+    address = {**GRAZ, "state": None}
+    same = {"name": "Ann", "phone": None, "address": address}
+    there = {"name": "Reception", "phone": "+431", "address": {**address, "line1": "Werk 7"}}
+    right = {Datum.NAME: "Anna", Datum.PHONE: "+439", Datum.CITY: "Wien"}
+    async with connected(sandbox) as it:
+        for shipping, becomes in (
+            (same, {**same, "name": "Anna", "address": {**address, "city": "Wien"}}),
+            (there, {**there, "phone": "+439"}),
+        ):
+            customer = sandbox.plant("customer", {**PERSON, "shipping": shipping})
+            said = await it.rectify(Holding("customer", customer), right)
+            assert said == dict.fromkeys(right, Rectified())
+            assert sandbox.table("customer")[customer]["shipping"] == becomes
+        assert len(sandbox.ledger) == 2, "in one change"
+    part: Any = {"shipping": {"name": "Anna"}}
+    with pytest.raises(stripe.InvalidRequestError):
+        await sdk(sandbox, lambda sdk: sdk.v1.customers.update(customer, part))
+
+
+@pytest.mark.parametrize("shipping", [None, {"name": None, "phone": "+431", "address": {}}])
+async def test_goods_that_go_nowhere_are_left_alone(
+    sandbox: StripeSandbox, shipping: dict[str, Any] | None
+) -> None:
+    customer = sandbox.plant("customer", {**PERSON, "shipping": shipping})
+    async with connected(sandbox) as it:
+        said = await it.rectify(Holding("customer", customer), {Datum.PHONE: "+439"})
+    assert said == {Datum.PHONE: Rectified()}
+    assert sandbox.table("customer")[customer]["shipping"] == shipping
+
+
 async def test_what_was_made_stays_as_it_was_made(sandbox: StripeSandbox) -> None:
     _, session, subscription, invoice, charge, _ = one_of_each(sandbox)
     before = state(sandbox)
