@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
+from connectors.salesforce.tables import PROCESSING, SOLICITED
 from pipeline.app import CONSOLE
 from pipeline.case.case import Case
 from pipeline.register import reading
@@ -58,6 +61,30 @@ async def test_nobody_else_is_restricted(asked: tuple[World, Customer]) -> None:
         for row in sandbox.state().values():
             if BOB in str(row):
                 assert "restricted" not in str(row)
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+async def test_a_mark_that_somebody_else_shares_is_left_to_a_person(
+    world: World, *, is_set: bool
+) -> None:
+    """Art. 18(1), 21(2): for the data subject alone, and not claimed where it is not."""
+    flags = dict.fromkeys((PROCESSING, *SOLICITED), is_set)
+    individual = world.holds("salesforce", "individual", LastName="Household", **flags)
+    of = {"IndividualId": individual.split("/")[1]}
+    mine = world.holds("salesforce", "contact", FirstName="Ann", Email=ANN, **of)
+    theirs = world.holds("salesforce", "contact", FirstName="Bob", Email=BOB, **of)
+    before = [deepcopy(world.row("salesforce", it)) for it in (individual, theirs)]
+    await world.submit("restriction", "objection", email=ANN)
+    case = await world.case()
+    for right in ("restriction", "objection"):
+        said = {it.outcome.reason for it in case.claims[right].coverage if it.state == "open"}
+        assert "shared_individual" in said
+        assert ("salesforce", "open", "needs_human") in states(case, right)
+        assert not [it for it in states(case, right) if it[:2] == ("salesforce", "proved")]
+    assert [world.row("salesforce", it) for it in (individual, theirs)] == before
+    row = world.row("salesforce", mine)
+    assert row is not None
+    assert row["HasOptedOutOfEmail"] is True
 
 
 async def test_the_answer_says_what_may_still_be_done_and_that_they_hear_first(
