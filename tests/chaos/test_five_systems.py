@@ -138,6 +138,7 @@ async def test_a_dispute_that_is_opened_before_the_task_keeps_the_card(five: Rig
     charge, card = stripe.seed(
         [{"kind": "charge", **of}, {"kind": "payment_method", **of, **details}]
     )
+    before = stripe.state()[card]
     case_id = await five.submit("erasure", email=who.email)
     await asked(five, case_id, plans=1)
     stripe.seed([{"kind": "dispute", "charge": charge.partition("/")[2]}])
@@ -147,7 +148,12 @@ async def test_a_dispute_that_is_opened_before_the_task_keeps_the_card(five: Rig
     assert case.plans == 2
     declined = [it for it in await five.entries(case_id) if it.type == "task_declined"]
     assert [it.event.system for it in declined] == ["stripe"]  # type: ignore[attr-defined]
-    assert five.effects(card, customer) == {card: [], customer: ["update"]}
+    # The card stays as it was, but for the mark that nobody is to use what is kept of it.
+    was, left = {**before, "metadata": {}}, stripe.state()[card]
+    assert left["metadata"].keys() == {"habeas_restricted"}
+    assert {**left, "metadata": {}} == was
+    assert five.effects(card)[card] == ["update"]
+    assert stripe.state()[customer]["description"] != "Late"
     rules = {
         it.outcome.rule
         for it in case.claims["erasure"].coverage
