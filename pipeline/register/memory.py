@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 import structlog
@@ -26,6 +27,8 @@ from .own_key import OwnKey
 from .sealing import Opened
 
 log = structlog.get_logger()
+AT_ONCE = 1000
+"""Hashes that are looked up at once: a database takes no more than so many in a statement."""
 MEMORY = "memory"
 """Purpose of the one key."""
 OWNER = UUID("5ab1ec75-0000-4000-8000-000000000002")
@@ -94,12 +97,16 @@ async def find(
     connection: AsyncConnection, hashes: Collection[bytes], now: datetime
 ) -> dict[bytes, Erasure]:
     """The latest erasure by each of these hashes; nothing of those that none was for."""
-    chosen = (
-        select(t.erased)
-        .where(t.erased.c.hash.in_(hashes), t.erased.c.forget_at > now)
-        .order_by(t.erased.c.erased_at, t.erased.c.case_id)
-    )
-    return {it.hash: Erasure(it.case_id, it.erased_at) for it in await connection.execute(chosen)}
+    found, waiting = dict[bytes, Erasure](), iter(hashes)
+    while some := list(islice(waiting, AT_ONCE)):
+        chosen = (
+            select(t.erased)
+            .where(t.erased.c.hash.in_(some), t.erased.c.forget_at > now)
+            .order_by(t.erased.c.erased_at, t.erased.c.case_id)
+        )
+        rows = await connection.execute(chosen)
+        found |= {it.hash: Erasure(it.case_id, it.erased_at) for it in rows}
+    return found
 
 
 async def forget_expired(connection: AsyncConnection, now: datetime) -> None:

@@ -124,6 +124,7 @@ async def test_who_is_only_observed_or_kept_or_asked_for_a_copy_is_not_remembere
     (row,) = (await years.case(kept)).claims["erasure"].coverage
     assert row.state == "kept"
     assert await rows(engine) == []
+    assert await unknown(years, engine) == ()
 
 
 async def test_who_takes_it_back_is_not_remembered(years: Years, engine: AsyncEngine) -> None:
@@ -165,6 +166,7 @@ async def test_what_goes_years_later_is_remembered_of_the_case_in_which_the_pers
     assert erasure is not None
     assert erasure.case == case
     assert erasure.at >= owed.look_at
+    assert await unknown(years, engine) == ()
 
 
 async def test_the_clock_forgets_when_its_time_is_over_and_not_with_the_cases_key(
@@ -255,6 +257,38 @@ async def test_erasures_of_before_there_was_a_memory_are_remembered_once(
         await connection.execute(delete(tables.erased))
     await remembered.begin(engine, CODEC, years.rules, files.wrapping(), NOW)
     assert await rows(engine) == []
+
+
+async def unknown(years: Years, engine: AsyncEngine) -> tuple[UUID, ...]:
+    """The cases of which the memory should know for whom they erased, and does not."""
+    async with engine.connect() as connection:
+        return await remembered.not_remembered(connection, years.rules, years.now)
+
+
+async def test_erasures_that_the_memory_should_know_and_does_not_are_told_by_their_cases(
+    years: Years, engine: AsyncEngine
+) -> None:
+    case, other = await asked(years), await asked(years, BOB)
+    assert await unknown(years, engine) == ()
+    async with engine.begin() as connection:
+        await connection.execute(delete(tables.erased).where(tables.erased.c.case_id == case))
+    assert await unknown(years, engine) == (case,)
+    async with engine.begin() as connection:
+        await connection.execute(delete(tables.erased))
+    assert await unknown(years, engine) == tuple(sorted((case, other)))
+    years.now = NOW + years.settings.erasure_memory
+    assert await unknown(years, engine) == ()
+
+
+async def test_a_case_that_cannot_be_folded_may_have_erased_somebody(
+    years: Years, engine: AsyncEngine
+) -> None:
+    case = await asked(years)
+    async with engine.begin() as connection:
+        await connection.execute(delete(tables.erased))
+        opened = (tables.ledger.c.case_id == case) & (tables.ledger.c.number == 1)
+        await connection.execute(delete(tables.ledger).where(opened))
+    assert await unknown(years, engine) == (case,)
 
 
 async def test_who_cannot_be_remembered_again_is_said_by_the_case(
