@@ -37,6 +37,14 @@ def lower(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
+def compatible(text: str) -> str:
+    """Text whose full-width letters, ligatures and the like are plain ones (Unicode NFKC).
+
+    For comparing what a list was written with; the letters that are others stay, as in `normal`.
+    """
+    return _recomposed(text, "NFKC")
+
+
 def normal(kind: str, value: str) -> str:
     """An identifier as it is compared: two that mean the same have the same normal form."""
     value = cleaned(value)
@@ -133,7 +141,7 @@ def _decomposed(text: str) -> str:
     return _recomposed(text, "NFD")
 
 
-def _recomposed(text: str, form: Literal["NFC", "NFD"]) -> str:
+def _recomposed(text: str, form: Literal["NFC", "NFD", "NFKC"]) -> str:
     """Text in a normal form of Unicode, but for the letters that this would exchange for others.
 
     NFC makes a K of the Kelvin sign and an Å of the Angstrom sign: those are other mailboxes.

@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 from connectors.sdk.spelling import cleaned
 
+from .mailboxes import mailboxes, may_hold
+
 MARK = "habeas_erased"
 """The column, or key, that a marked row has more."""
 LONGEST = 16 * 1024 * 1024
@@ -31,13 +33,14 @@ NAMED: Mapping[str, str] = {
     ),
     **dict.fromkeys(("userid", "userids"), USER_ID),
 }
-"""Kinds by a column's name, in lower case and without what is no letter: `E-Mail`, `user_id`."""
+"""Kinds by a column's name, in lower case and without what is no letter: `E-Mail`, `user_id_2`."""
+INNER = frozenset({"value", "address"})
+"""Names inside another one, which says what it is: `emails.value`."""
 DELIMITERS = ",;\t|"
 OF_JSON = frozenset({".ndjson", ".jsonl", ".json"})
 OF_TABLES = frozenset({".csv", ".tsv", ".txt"})
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_ONE_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 
 
 class ListError(Exception):
@@ -57,7 +60,7 @@ class Row:
     raw: bytes = b""
     end: bytes = b"\n"
     identifiers: tuple[tuple[str, str], ...] = ()
-    """(kind, value) of whoever it names."""
+    """(kind, value) of whoever it names, and of every address in it; all readings of each."""
     fault: str = ""
     """Why it cannot be looked up; empty if it can."""
     is_whole: bool = True
@@ -120,8 +123,11 @@ class Lines:
 
 @lru_cache(maxsize=4096)
 def _by_name(name: str) -> str:
-    """What is in a column of this name; of a dotted one the end counts."""
-    return NAMED.get(re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower()), "")
+    """What is in a column of this name; of a dotted one the end counts, and no number does."""
+    parts = [re.sub(r"[^a-z]", "", it) for it in name.lower().split(".")]
+    ends = [it for it in parts if it][-2:]
+    inner = len(ends) > 1 and ends[-1] in INNER
+    return NAMED.get(ends[0 if inner else -1], "") if ends else ""
 
 
 class Columns:
@@ -154,12 +160,11 @@ class Table:
         names = _cells(text, self._delimiter)
         if MARK in names:
             raise ListError(f"the list has a column `{MARK}` already: take it out first")
-        kinds = [(at, columns.kind(name)) for at, name in enumerate(names)]
-        self._kinds = [(at, kind) for at, kind in kinds if kind]
-        self._width = len(names)
+        self._columns, self._names = columns, names
+        kinds = [columns.kind(name) for name in names]
         self._head, self._end = _parted(raw)
         columns.refuse_unseen()
-        if not self._kinds:
+        if not any(kinds):
             raise ListError(
                 f"none of its {len(names)} columns has a name by which people are known, such as"
                 f" {EMAIL} or {USER_ID}: --column NAME={EMAIL} says which is one; the first line"
@@ -187,15 +192,15 @@ class Table:
                 fault = "its quotes, or the end of its line, are not those of CSV"
             if not cells:
                 continue  # a line with nothing in it
-            if not fault and len(cells) != self._width:
-                fault = f"{len(cells)} columns, not {self._width}"
+            if not fault and len(cells) != len(self._names):
+                fault = f"{len(cells)} columns, not {len(self._names)}"
             yield self._row(line, cells, fault)
 
     def _row(self, line: int, cells: Sequence[str], fault: str) -> Row:
         if fault:
             return Row(line, fault=fault, is_whole=False)
         raw, end = _parted(bytes(self._lines.taken))
-        named, fault = _named((kind, cells[at]) for at, kind in self._kinds)
+        named, fault = _named(self._columns, zip(self._names, cells, strict=True))
         return Row(line, raw, end or self._end, named, fault)
 
     def marked(self, row: Row, mark: str) -> bytes:
@@ -230,7 +235,7 @@ class Objects:
 
     def _row(self, line: int, text: str) -> Row:
         try:
-            value = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+            value = _of_json(text)
         except (ValueError, RecursionError):
             return Row(line, fault="no JSON", is_whole=False)
         if not isinstance(value, _Pairs):
@@ -238,8 +243,7 @@ class Objects:
         if any(name == MARK for name, _ in value):
             return Row(line, fault=f"it has a key `{MARK}` already", is_whole=False)
         raw, end = _parted(bytes(self._lines.taken))
-        kinds = ((self._columns.kind(name), said) for name, said in _leaves(value))
-        named, fault = _named((kind, said) for kind, said in kinds if kind)
+        named, fault = _named(self._columns, [("", value)])
         return Row(line, raw, end or b"\n", named, fault)
 
     def marked(self, row: Row, mark: str) -> bytes:
@@ -291,32 +295,69 @@ def _cells(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _leaves(value: _Pairs) -> Iterator[tuple[str, str]]:
-    """Every text in it, with its dotted name; those in a list have the list's."""
-    waiting: list[tuple[str, Any]] = list(value)
+def _of_json(text: str) -> Any:
+    """A value of JSON, its numbers as they are written. Raises as `json.loads`."""
+    return json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+
+
+def _leaves(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Every text in these, with its dotted name; those in a list have the list's.
+
+    What is JSON again, as payloads are, is opened. Keys are texts without a name.
+    """
+    waiting = list(named)
     while waiting:
-        name, it = waiting.pop()
-        if isinstance(it, _Pairs):
-            waiting += [(f"{name}.{key}", inner) for key, inner in it]
-        elif isinstance(it, list):
-            waiting += [(name, inner) for inner in it]
-        elif isinstance(it, str):
-            yield name, it
+        name, value = waiting.pop()
+        if isinstance(value, _Pairs):
+            waiting += [(f"{name}.{key}" if name else key, inner) for key, inner in value]
+            yield from (("", key) for key, _ in value)
+        elif isinstance(value, list):
+            waiting += [(name, inner) for inner in value]
+        elif isinstance(value, str):
+            inner = _inside(value)
+            if inner is None:
+                yield name, value
+            else:
+                waiting.append((name, inner))
 
 
-def _named(every: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, str], ...], str]:
-    """Who is named, as far as it can be looked up; and why that is not all, or empty."""
-    found, fault = [], ""
-    for kind, value in every:
-        if not cleaned(value):
+def _inside(text: str) -> _Pairs | list[Any] | str | None:
+    """What a text says in JSON, if it begins as an object, a list or a text does."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return None
+    try:
+        found = _of_json(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, _Pairs | list | str) else None
+
+
+def _named(
+    columns: Columns, every: Iterable[tuple[str, Any]]
+) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Who is named, as far as it can be looked up; and why that is not all, or empty.
+
+    An address is looked up wherever it stands. But who is known by none where people are named may
+    be somebody whom another's address only stands beside.
+    """
+    found, fault, is_named = dict[tuple[str, str], None](), "", False
+    for name, text in _leaves(every):
+        kind, value = columns.kind(name), cleaned(text)
+        if not value or not (kind or may_hold(value)):
             continue
         if any("\ud800" <= letter <= "\udfff" for letter in value):
-            fault = f"its {kind} is not UTF-8"
+            fault = f"its {kind or 'text with an address'} is not UTF-8"
             continue
-        if kind == EMAIL and not _ONE_ADDRESS.fullmatch(cleaned(value)):
-            fault = f"its {kind} is not one address"
-        found.append((kind, value))
-    return tuple(found), fault or ("" if found else "it names nobody")
+        there = mailboxes(value)
+        found |= {(EMAIL, it): None for it in there.found}
+        if kind:
+            is_named = True
+            found |= {(kind, value): None, (kind, value.removeprefix("'")): None}
+        if kind == EMAIL:
+            fault = fault if there.are_all else "its email is no address, or not only that"
+        elif there.run_on:
+            fault = "an address in it cannot be told from what is around it"
+    return tuple(found), fault or ("" if is_named else "it names nobody")
 
 
 def _parted(raw: bytes) -> tuple[bytes, bytes]:

@@ -21,6 +21,7 @@ from connectors.sdk import wall_clock
 from pipeline import app, disk
 from pipeline.intake.decisions import FEED
 from pipeline.keys.key_files import signer_in
+from pipeline.recovery.remembered import not_remembered
 from pipeline.register import memory, subjects
 from pipeline.register.case_keys import CaseKeys
 from pipeline.register.memory import Erasure, memory_key
@@ -33,6 +34,11 @@ from .listed import KINDS, Columns, ListError, Row, Rows
 
 FOUND = 3
 """The exit code where somebody who was erased is on the list."""
+NOT_BEGUN = (
+    "the erasure memory was not begun yet, and erasures have settled: nobody can be called clean."
+    " Start the orchestrator of this version once (`habeas up`, or `habeas run orchestrator`): it"
+    " remembers whom they were for. Then screen again. Nothing was screened."
+)
 UNKNOWN = "unknown"
 """How a row is marked that could not be looked up."""
 EVERY, ONLY, CLEAN = "every", "only", "clean"
@@ -48,6 +54,8 @@ class Counts:
     erased: int = 0
     others: int = 0
     unknown: int = 0
+    not_remembered: int = 0
+    """Erasures, of all, of which nothing tells any more for whom they were."""
     cases: Counter[UUID] = field(default_factory=Counter)
     """How many rows are of somebody who was erased in each case."""
 
@@ -80,10 +88,20 @@ class _Shown:
 
     def counts(self, counts: Counts) -> None:
         """Tell what came of it."""
-        told = {"erased": counts.erased, "others": counts.others, "unknown": counts.unknown}
+        told = {
+            "erased": counts.erased,
+            "others": counts.others,
+            "unknown": counts.unknown,
+            "not_remembered": counts.not_remembered,
+        }
         if self.as_json:
             console.show_json_line(told, err=True)
             return
+        if counts.not_remembered:
+            _err(
+                f"[red]not known[/]: for whom {counts.not_remembered} of the erasures were. Their"
+                " records were gone, or cannot be read: nobody of them is marked"
+            )
         unknown = f", [red]{counts.unknown} unknown[/]" if counts.unknown else ""
         _err(
             f"rows of who was erased: [bold]{counts.erased}[/], of others: {counts.others}{unknown}"
@@ -149,15 +167,17 @@ async def screen(
     habeas screen broker.csv --feed acme-data       whoever is there again is on `habeas inbox`
 
     Give it what you restore from a backup, import or buy, before anybody works with it. People are
-    known by keyed hashes of their e-mail addresses and user ids, however they are spelt; columns
-    of such names are found by themselves. A date says when somebody was erased: who came back on
-    their own after it stands there too, and is yours to tell apart. It is remembered for
-    HABEAS_ERASURE_MEMORY (3 years).
+    known by keyed hashes of their e-mail addresses and user ids, however they are spelt. Columns of
+    such names are found by themselves, and tell who a row is about; an address is looked up
+    wherever else it stands as well, in a note, a link, or JSON in a cell. A date says when somebody
+    was erased: who came back on their own after it stands there too, and is yours to tell apart. It
+    is remembered for HABEAS_ERASURE_MEMORY (3 years).
 
     A row that cannot be read, or names nobody who could be looked up, is never called clean: it is
     reported by its line, marked `unknown` if anything can be added to it, and left out by --only
-    and --clean. Counts go to stderr. Exit codes: 0 nobody is on the list; 3 somebody is; 1 a row
-    is unknown, or not all of it could be done.
+    and --clean. Counts go to stderr, and of how many erasures nothing tells any more for whom they
+    were: those people are on no list's marks. Exit codes: 0 nobody is on the list; 3 somebody is; 1
+    a row is unknown, or not all of it could be done.
 
     With --feed each case that erased somebody who is on the list says so, by the name of the feed
     and a count, once a day: it waits for a person on `habeas inbox` until they settle it. It is
@@ -191,10 +211,11 @@ async def _screened(  # noqa: PLR0917  where from, where to, and how
     """Write the rows of a list that are asked for. Raises `ListError`."""
     counts = Counts()
     rows, lines = listed.rows(stream, columns, Path(str(stream.name)).suffix)
-    target.write(rows.head(marked=which != CLEAN))
     with show.progress(os.fstat(stream.fileno()).st_size) as bar:
         async with app.register(settings, reading=True) as engine:
-            known = await _Known.of(engine, settings.data)
+            known = await _Known.of(engine, settings)
+            counts.not_remembered = known.lacking
+            target.write(rows.head(marked=which != CLEAN))
             for batch in _batches(rows):
                 for row, found in await known.looked_up(batch):
                     counts.add(row, found)
@@ -211,16 +232,23 @@ async def _screened(  # noqa: PLR0917  where from, where to, and how
 class _Known:
     """Whom the erasure memory knows. Without a key nobody was ever erased."""
 
-    def __init__(self, engine: AsyncEngine, key: bytes | None) -> None:
+    def __init__(self, engine: AsyncEngine, key: bytes | None, lacking: int) -> None:
         self._engine = engine
         self._key = key
+        self.lacking = lacking
+        """Erasures of which it does not know for whom they were."""
 
     @classmethod
-    async def of(cls, engine: AsyncEngine, data: Path) -> _Known:
-        """As the register has it now."""
-        keys = CaseKeys(app.Place(data).keys.wrapping())
+    async def of(cls, engine: AsyncEngine, settings: Settings) -> _Known:
+        """As the register has it now. Raises `ClickException` if it was not begun yet."""
+        keys = CaseKeys(app.Place(settings.data).keys.wrapping())
+        rules = await app.rules_of(settings, engine)
         async with engine.connect() as connection:
-            return cls(engine, await memory_key(keys).find(connection))
+            key = await memory_key(keys).find(connection)
+            lacking = await not_remembered(connection, rules, wall_clock.now())
+        if key is None and lacking:
+            raise click.ClickException(NOT_BEGUN)
+        return cls(engine, key, len(lacking))
 
     async def looked_up(self, batch: Sequence[Row]) -> list[tuple[Row, tuple[Erasure, ...]]]:
         """Each row with the erasures of whom it names."""

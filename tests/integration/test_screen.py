@@ -11,6 +11,7 @@ import json
 import tracemalloc
 import unicodedata
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -19,16 +20,21 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from structlog.testing import capture_logs
 
+from connectors.sdk import wall_clock
+from pipeline import app
 from pipeline.cli import listed, main
 from pipeline.cli.listed import LONGEST, MARK, Columns
 from pipeline.cli.screen import AT_ONCE, FOUND, UNKNOWN
+from pipeline.recovery import remembered
 from pipeline.register.case_keys import RECORD, destroy
 from pipeline.register.engine import connect, migrate, url_of
-from pipeline.register.tables import keys
+from pipeline.register.memory import OWNER
+from pipeline.register.tables import erased, keys
 from pipeline.settings import Settings
-from tests.fakes.deciders import NOW, set_up
+from tests.fakes.deciders import CODEC, NOW, set_up
 from tests.fakes.years import Years
 
 ANN, ZOE, KIM = "ann@example.org", "zoë@bücher.example", "kim.o'neil@xn--bcher-kva.example"
@@ -96,7 +102,8 @@ people = st.lists(
     ),
     max_size=30,
 )
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00@%\ufe6b\uff20"), max_size=12)
+"""Without a sign that addresses are written with."""
 
 
 @hypothesis(max_examples=60, deadline=None)
@@ -187,8 +194,15 @@ UNREADABLE = {
     "a quote that does not close": (b'email,note\nbob@example.org,x\nann@example.org,"x\n', [3]),
     "text after a quote": (b'email,note\n"bob"@example.org,x\nbob@example.org,x\n', [2]),
     "nobody": (b"email,note\n,x\nbob@example.org,x\n", [2]),
-    "several in a cell": (b'email,note\n"ann@example.org, bob@example.org",x\n', [2]),
-    "a name before it": (b"email,note\nAnn Lee <ann@example.org>,x\n", [2]),
+    "a name before it": (b"email,note\nBob Lee <bob@example.org>,x\n", [2]),
+    "what it goes over to": (b"email,note\nbob@example.organn@example.org,x\n", [2]),
+    "quotes in it": (b'email,note\n"""ann""@example.org",x\n', [2]),
+    "quotes in it, in another column": (b'user_id,note\n7,"""ann""@example.org"\n', [2]),
+    "half of an escape": (b'user_id,note\n7,"{""a"":""\\nann@example.org"\n', [2]),
+    "no spaces around it": ("user_id,note\n7,写信给ann@example.org谢谢\n".encode(), [2]),
+    "no UTF-8 in another column": (b"user_id,note\n7,zo\xeb@example.org\n", [2]),
+    "very many": (b"user_id,note\n7," + b"a@b " * 10_001 + b"ann@example.org\n", [2]),
+    "nobody but somebody's keeper": (b'{"keeper":"bob@example.org"}\n', [1]),
     "no address": (b"email,user_id\nn/a,u-1\n", [2]),
     "no UTF-8": (b"email,note\nzo\xeb@example.org,x\n", [2]),
     "no JSON": (b'{"email":"bob@example.org"}\n{"email":"ann@example.org"\n', [2]),
@@ -234,6 +248,83 @@ def test_a_row_that_is_broken_besides_still_tells_who_was_erased(screened: Scree
     assert said.exit_code == FOUND, said.stderr
     assert said.stdout.count(f'"habeas_erased":"{screened.day}"') == 3
     assert said.stdout_bytes.endswith(f'"n": 1.10,"habeas_erased":"{screened.day}"}}\r\n'.encode())
+
+
+WRITTEN = {
+    "another column": b"email,email2\nbob@example.org,ann@example.org\n",
+    "beside a user id": b"user_id,work_email\n7,ann@example.org\n",
+    "a name with a number": b"user_id,email_1\n7,ann@example.org\n",
+    "a name, in no column of addresses": b"email,name\nbob@example.org,ann@example.org\n",
+    "a user id": b"user_id\nANN@example.org\n",
+    "a note": b"email,note\nbob@example.org,\"wrote: 'ann@example.org'.\"\n",
+    "a link": b"user_id,link\n7,https://example.com/out?email=ann%40example.org&n=1\n",
+    "a table's JSON": b'user_id,payload\n7,"{""to"":""\\u0061nn@example.org""}"\n',
+    "SCIM": b'{"user_id":"7","emails":[{"value":"ann@example.org","type":"work"}]}\n',
+    "SCIM alone": b'{"emails":[{"value":"ann@example.org","type":"work"}]}\n',
+    "an address within": b'{"user_id":"7","email":{"address":"ann@example.org"}}\n',
+    "another key": b'{"userid":"7","properties":{"contact_email":"ann@example.org"}}\n',
+    "a key itself": b'{"userid":"7","subscribed":{"ann@example.org":true}}\n',
+    "JSON in JSON": b'{"user_id":"7","payload":"{\\"of\\":\\"\\\\u0061nn@example.org\\"}"}\n',
+    "several": b'email\n"bob@example.org, ann@example.org"\n',
+    "several with a bar": b"email,note\nbob@example.org|ann@example.org,x\n",
+    "several with a slash": b"email\nann@example.org/bob@example.org\n",
+    "a name before it": b"email,note\nAnn Lee <ann@example.org>,x\n",
+    "an apostrophe": b"email\n'ann@example.org\n",
+    "a full stop": b"email\nann@example.org.\n",
+    "a full stop and a space": b"email\nann@example.org. \n",
+    "mailto": b"email\nmailto:ann@example.org\n",
+    "full width": "email\n\uff41nn\uff20example\uff0eorg\n".encode(),
+    "an ideographic full stop": "email\nann@example\u3002org\n".encode(),
+    "a dash": "user_id,note\n7,Ann\u2014ann@example.org\u2014called\n".encode(),
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_who_was_erased_is_found_wherever_and_however_a_list_writes_them(
+    screened: Screened, how: str
+) -> None:
+    rows = WRITTEN[how]
+    said = screened.give(rows=rows)
+    assert (said.exit_code, screened.day in said.stdout) == (FOUND, True), said.stderr
+    for other in (b"ann@example.net", b"joann@example.org", b"ann+1@example.org"):
+        bare = rows.replace(b"ann@example.org", other)
+        if bare != rows:
+            assert screened.day not in screened.give(rows=bare).stdout
+
+
+PLAIN = {
+    "several": b'email\n"bob@example.org, bob@example.net; joe@example.org"\n',
+    "an apostrophe": b"email\n'bob@example.org\n",
+    "a full stop": b"email\nbob@example.org.\n",
+    "full width": "email\n\uff42ob\uff20example.org\n".encode(),
+    "no address": b"email,note\nbob@example.org,@SUM(1) and @bob 3 @ 5\n",
+    "another's in a note": "email,note\nbob@example.org,请问 kim@example.com 吗\n".encode(),
+    "a part of who was erased": b"email,note\nbob@example.org,neil@xn--bcher-kva.example\n",
+    "an address in another script": "email\n用户@例子.广告\n".encode(),
+    "JSON": b'user_id,payload\n7,"{""to"":[""@bob"",""bob@example.org""],""n"":1}"\n',
+}
+
+
+@pytest.mark.parametrize("how", PLAIN)
+def test_what_is_understood_and_nobody_who_was_erased_is_clean(
+    screened: Screened, how: str
+) -> None:
+    said = screened.give("--clean", rows=PLAIN[how])
+    assert (said.exit_code, said.stdout_bytes) == (0, PLAIN[how]), said.stderr
+
+
+def test_a_user_id_behind_an_apostrophe_is_looked_up_without_it() -> None:
+    given = listed.rows(BufferedReader(io.BytesIO(b"user_id\n'-7\n")), Columns({}), ".csv")[0]
+    (row,) = given
+    assert {("user_id", "-7"), ("user_id", "'-7")} <= set(row.identifiers)
+
+
+def test_a_row_with_more_addresses_than_a_database_takes_at_once_is_looked_up_whole(
+    screened: Screened,
+) -> None:
+    many = [*(f"n{n}@example.org" for n in range(40_000)), ANN]
+    said = screened.give(rows=json.dumps({"emails": many}).encode())
+    assert said.exit_code == FOUND, said.stderr
 
 
 def test_a_column_of_another_name_is_named_and_one_that_is_nowhere_is_an_error(
@@ -287,6 +378,57 @@ def test_where_nobody_was_ever_erased_nobody_is_marked(tmp_path: Path) -> None:
     empty = Screened(tmp_path, (), "")
     said = empty.give(rows=b"email\nann@example.org\n\n")
     assert (said.exit_code, said.stdout) == (0, "email,habeas_erased\nann@example.org,\n")
+
+
+def test_before_the_memory_was_begun_nobody_is_called_clean(tmp_path: Path) -> None:
+    """As after an upgrade, until an orchestrator has started."""
+    settings, case = set_up(tmp_path, ""), uuid4()
+    alone = Screened(tmp_path, (case,), asyncio.run(_erase(settings, {case: ANN})))
+    asyncio.run(_forget(settings))
+    for option in ((), ("--clean",), ("--only",), ("--json",)):
+        said = alone.give(*option, rows=b"email\nann@example.org\nbob@example.org\n")
+        assert (said.exit_code, said.stdout) == (1, "")
+        assert "habeas run orchestrator" in said.stderr
+    asyncio.run(_begin(settings))
+    said = alone.give("--json", rows=b"email\nann@example.org\nbob@example.org\n")
+    assert (said.exit_code, said.stdout.count(alone.day)) == (FOUND, 1)
+    assert json.loads(said.stderr)["not_remembered"] == 0
+
+
+def test_of_whom_nothing_tells_any_more_how_many_they_are_is_said(tmp_path: Path) -> None:
+    settings, cases = set_up(tmp_path, ""), (uuid4(), uuid4())
+    people = dict(zip(cases, (ANN, ZOE), strict=True))
+    both = Screened(tmp_path, cases, asyncio.run(_erase(settings, people)))
+    asyncio.run(_forget(settings))
+    asyncio.run(_without_its_key(settings, cases[0]))
+    with capture_logs() as logs:
+        asyncio.run(_begin(settings))
+    assert [it["case"] for it in logs if it["event"] == "erasure.not_remembered"] == [str(cases[0])]
+    (begun,) = [it for it in logs if it["event"] == "erasures.remembered"]
+    assert (begun["cases"], begun["not_remembered"]) == (1, 1)
+    said = both.give(rows=f"email\n{ANN}\n{ZOE}\n".encode())
+    assert (said.exit_code, said.stdout.count(both.day)) == (FOUND, 1)
+    assert "not known: for whom 1 of the erasures" in said.stderr
+    said = both.give("--json", rows=b"email\nbob@example.org\n")
+    assert json.loads(said.stderr) == {"erased": 0, "others": 1, "unknown": 0, "not_remembered": 1}
+
+
+async def _forget(settings: Settings) -> None:
+    """As a register is in which there was no memory yet."""
+    engine = await connect(url_of(settings.register, settings.data))
+    async with engine.begin() as connection:
+        await connection.execute(delete(erased))
+        await connection.execute(delete(keys).where(keys.c.id == OWNER))
+    await engine.dispose()
+
+
+async def _begin(settings: Settings) -> None:
+    """What an orchestrator does as it starts."""
+    engine = await connect(url_of(settings.register, settings.data))
+    wrapping = app.Place(settings.data).keys.wrapping()
+    known = await app.rules_of(settings, engine)
+    await remembered.begin(engine, CODEC, known, wrapping, wall_clock.now())
+    await engine.dispose()
 
 
 def test_without_a_register_it_comes_to_nothing(tmp_path: Path) -> None:
