@@ -230,7 +230,7 @@ async def _told(rig: Rig, case: UUID) -> None:
     assert code == 0, err
     with ZipFile(file) as package:
         page = package.read("index.html").decode()
-    assert "A person has to do this by hand. Our system erases nothing by itself" in page
+    assert "A person has to do this by hand. Our system changes nothing by itself" in page
     assert PROVED["erased"] not in page
 
 

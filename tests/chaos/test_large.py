@@ -27,7 +27,7 @@ from pipeline.case.case import Case
 from pipeline.case.portions import ROWS
 from pipeline.kafka import topics
 from schemas import codec
-from schemas.events import HoldingsLocated, ObligationOpened, TaskOrdered
+from schemas.events import HoldingsLocated, MeasureOrdered, ObligationOpened, TaskOrdered
 from tests.alone import FLAT, MB, MEASURABLE, Alone, alone
 from tests.rig import LOOK_EVERY, PATIENCE, Rig, Role, states
 
@@ -37,6 +37,7 @@ needs_proc = pytest.mark.skipif(not MEASURABLE, reason="Linux tells what a proce
 # Twenty thousand holdings.
 
 PAGE, MANY = 2000, 20_000
+KEPT = ROWS + 1
 A_HOLDING = 3328
 """Bytes that a host may need for a holding until its search is answered: its id, also among those
 that children are asked for by, and no row.
@@ -48,30 +49,48 @@ RARELY = 1.0
 
 @needs_proc
 async def test_20_000_holdings_travel_in_parts_and_only_their_ids_take_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    salesforce: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In Salesforce, whose rows come whole in pages: to export them costs no call a holding."""
     monkeypatch.setattr("tests.rig.LOOK_EVERY", RARELY)
-    async with alone(tmp_path, "salesforce", _contacts("first", PAGE)) as it:
-        rig = it.rig
-        rig.sandboxes["salesforce"].seed(_contacts("many", MANY))
-        it.forget()
-        case = await rig.settled(await rig.submit("access", "erasure", email="many@example.org"))
-        exported = sum(it.size for it in case.exports)
-        assert it.grown(it.host) < MANY * A_HOLDING < exported
-        assert it.grown(it.response) < FLAT
-        assert len(case.held) == MANY
-        assert _counted(case, "access") == {"proved": 2 * MANY}
-        assert _counted(case, "erasure") == {"kept": 2 * MANY}
-        await _travelled_in_parts(rig, case.id)
-        await _is_all_owed(rig, case)
-        table = rig.sandboxes["salesforce"].tables["contact"]
-        theirs = {id_ for id_, row in table.items() if row["Email"].startswith("many")}
-        told = [row["id"] for row in await _copied(rig, case.id, 1, "salesforce")]
-        assert len(told) == MANY
-        assert set(told) == theirs
-        report = await _reported(rig, case)
-        assert sum(it["count"] for it in report["obligations"]) == 2 * MANY
+    it, rig = salesforce, salesforce.rig
+    rig.sandboxes["salesforce"].seed(_contacts("many", MANY))
+    it.forget()
+    case = await rig.settled(await rig.submit("access", email="many@example.org"))
+    exported = sum(it.size for it in case.exports)
+    assert it.grown(it.host) < MANY * A_HOLDING < exported
+    assert it.grown(it.response) < FLAT
+    assert len(case.held) == MANY
+    assert _counted(case, "access") == {"proved": 2 * MANY}
+    await _travelled_in_parts(rig, case.id)
+    table = rig.sandboxes["salesforce"].tables["contact"]
+    theirs = {id_ for id_, row in table.items() if row["Email"].startswith("many")}
+    told = [row["id"] for row in await _copied(rig, case.id, 1, "salesforce")]
+    assert len(told) == MANY
+    assert set(told) == theirs
+
+
+async def test_more_is_kept_than_one_record_names(salesforce: Alone) -> None:
+    """Each row of it is marked, which takes calls of its own, and owed once."""
+    rig = salesforce.rig
+    rig.sandboxes["salesforce"].seed(_contacts("kept", KEPT))
+    case = await rig.settled(await rig.submit("erasure", email="kept@example.org"))
+    assert _counted(case, "erasure") == {"kept": 2 * KEPT}
+    assert {it.outcome.restricted for it in case.claims["erasure"].coverage} == {True}
+    marked = [it.event for it in await rig.entries(case.id) if isinstance(it.event, MeasureOrdered)]
+    assert len(marked) > 1
+    assert Counter(row.tag for it in marked for row in it.rows) == Counter(case.held)
+    await _is_all_owed(rig, case)
+    report = await _reported(rig, case)
+    assert sum(it["count"] for it in report["obligations"]) == 2 * KEPT
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def salesforce(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Alone]:
+    """Salesforce by itself."""
+    first = _contacts("first", PAGE)
+    async with alone(tmp_path_factory.mktemp("rig"), "salesforce", first) as made:
+        yield made
 
 
 def _contacts(who: str, count: int) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from pipeline import app
 from pipeline.app import Place
@@ -22,9 +23,10 @@ from tests.rig import LOOK_EVERY, PATIENCE, Rig, plant
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-def copy(up: Rig, tmp_path: Path) -> Path:
-    """The data folder as a backup of a moment ago has it."""
+@pytest_asyncio.fixture(loop_scope="module")
+async def copy(up: Rig, tmp_path: Path) -> Path:
+    """The data folder as a backup of a moment ago has it, when something had been decided."""
+    await answered(up, f"before-{tmp_path.name}")
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     for it in ("keys", "objects"):
