@@ -19,6 +19,7 @@ POINTS = frozenset(
         "decider.after-publish",
         "host.in-export",
         "host.after-effect",
+        "host.after-measure",
         "host.before-answer",
         "host.after-answer",
         "host.before-commit",

@@ -23,6 +23,7 @@ from tests.soak import SOAK
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ACTS = {"host.after-effect"}
 COPIES = {"host.in-export"}
+MARKS = {"host.after-measure"}
 DEFERRED = {it for it in crash.POINTS if it.startswith("clock.")}
 """Reached only where an order was put off: the vendor fails once a death, because an order whose
 host died before its commit is worked on again without any clock.
@@ -51,6 +52,8 @@ def asked_at(point: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
     """(deaths in a row, what is asked): each claim by itself where the point is on its way."""
     alone = {"access": point not in ACTS, "erasure": point not in COPIES}
     way = [(it,) for it, reached in alone.items() if reached]
+    if point in MARKS:
+        return (1, ("restriction",)), (MOST, ("restriction",))
     if SOAK:
         return tuple((times, claims) for times in (1, MOST) for claims in (*way, BOTH))
     return (1, way[0]), (MOST, way[-1])
@@ -124,7 +127,10 @@ def kept(rig: Rig, who: Planted) -> list[object]:
 def its_outcomes_are_right(rig: Rig, who: Planted, case: Case) -> None:
     """What was asked, and nothing else; each object went, and went once."""
     freshdesk, salesforce = rig.sandboxes["freshdesk"].state(), rig.sandboxes["salesforce"].state()
-    erased = "erasure" in case.claims
+    erased, marked = "erasure" in case.claims, "restriction" in case.claims
+    if marked:
+        for it in (("freshdesk", "contact"), ("freshdesk", "ticket"), ("salesforce", "lead")):
+            assert states(case, "restriction")[it] == {"proved"}
     if "access" in case.claims:
         assert states(case, "access")["freshdesk", "ticket"] == {"proved"}
     if erased:
@@ -136,7 +142,7 @@ def its_outcomes_are_right(rig: Rig, who: Planted, case: Case) -> None:
     assert bool(salesforce[who.record].get("IsDeleted")) == erased
     for key, operations in rig.effects(*who.keys).items():
         assert len(operations) == len(set(operations)), (key, operations)
-        assert bool(operations) == erased
+        assert bool(operations) == (erased or marked)
 
 
 async def acts_agree(rig: Rig, case: UUID) -> None:
