@@ -11,6 +11,7 @@ from pipeline.demo.people import SAYS, Cast, Somebody
 
 _ADDRESS = re.compile(r"[\w.'+%-]+@(?!lists\.)", re.IGNORECASE)
 _OUR_ID = "BX-"
+_PAYMENT = re.compile(r"^pi_")
 _OF_ANOTHER = re.compile(r"^(@?[\w-]+):(?=[\w.]+$)")
 """The key in a name for an object of somebody else's."""
 
@@ -46,7 +47,7 @@ def _other(value: Any, n: int) -> Any:
     """A value with the addresses and ids of this copy, however deep."""
     match value:
         case str():
-            named = _OF_ANOTHER.sub(lambda it: f"{it[1]}/{n}:", value)
+            named = _OF_ANOTHER.sub(lambda it: f"{it[1]}/{n}:", _PAYMENT.sub(f"pi_{n}_", value))
             return _ADDRESS.sub(lambda it: f"c{n}.{it[0]}", named).replace(_OUR_ID, f"BX-{n}-")
         case list():
             return [_other(it, n) for it in value]
