@@ -122,7 +122,7 @@ def matrix(*reports: CaseReported) -> Table:
     rights = sorted({it.right for report in reports for it in report.claims if it.settled_at})
     for system in sorted({it.system for report in reports for it in report.systems}):
         for right in rights:
-            table.add_row(system, right, *_counts(reports, system, right))
+            table.add_row(system, right.replace("_", "\n"), *_counts(reports, system, right))
     return table
 
 
