@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipeline.case.rights import (
     ACCESS,
     AUTOMATED_DECISION,
+    COPYING,
     ERASURE,
     OBJECTION,
     PORTABILITY,
@@ -80,7 +81,7 @@ class Reply:
     @property
     def is_copy(self) -> bool:
         """Whether it brings a copy, which has a section of its own on the page."""
-        return self.right in {ACCESS, PORTABILITY}
+        return self.right in COPYING
 
     @property
     def proof(self) -> str:

@@ -152,8 +152,9 @@ async def test_a_dispute_that_is_opened_before_the_task_keeps_the_card(five: Rig
     was, left = {**before, "metadata": {}}, stripe.state()[card]
     assert left["metadata"].keys() == {"habeas_restricted"}
     assert {**left, "metadata": {}} == was
-    assert five.effects(card)[card] == ["update"]
     assert stripe.state()[customer]["description"] != "Late"
+    # The customer is marked and redacted, each once.
+    assert five.effects(card, customer) == {card: ["update"], customer: ["update", "update"]}
     rules = {
         it.outcome.rule
         for it in case.claims["erasure"].coverage

@@ -104,6 +104,7 @@ async def test_every_case_ends_as_it_does_undisturbed(tmp_path: Path, register: 
         after = await seed.snapshot(urls)
         differences = audit.compare(expected, before["states"], after["states"], after["ledger"])
         assert differences == []
+        assert done_twice(after["ledger"]) == {}
         done = done_to(expected, after["ledger"])
         for who in seen.cases.values():
             assert done[who] == done[f"{role(who)}/0"], role(who)
@@ -187,6 +188,16 @@ async def approve(rig: Rig, case: Case) -> None:
     event = PlanApproved(case=case.id, by=app.CONSOLE, digest=case.plan.digest)
     async with app.local_edge(rig.settings, app.CONSOLE) as edge:
         await edge.decision(event, "dpo")
+
+
+def done_twice(ledger: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
+    """What was done to an object too often: to redact and to mark are two updates at most."""
+    done = Counter(
+        (system, it["operation"], it["key"])
+        for system, told in ledger.items()
+        for it in told["mutations"]
+    )
+    return {what: times for what, times in done.items() if times > 1 + (what[1] == "update")}
 
 
 def done_to(
