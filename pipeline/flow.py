@@ -245,6 +245,12 @@ ROUTE: tuple[Step, ...] = (
         says=(e.MeasureTaken, e.OrderDeferred),
     ),
     Step(
+        name="enumerate",
+        where=Where.HOST,
+        reads=(e.PeopleOrdered,),
+        says=(e.PeopleListed, e.ListingFailed, e.OrderDeferred),
+    ),
+    Step(
         name="instruct",
         where=Where.DECIDE,
         reads=(
@@ -425,6 +431,8 @@ FINAL: frozenset[type[Event]] = frozenset(
         e.CaseReported,
         e.KeyDestroyed,
         e.ConfirmationOverdue,
+        e.PeopleListed,
+        e.ListingFailed,
     }
 )
 """Read by people and other teams, and by the fold, but by no step."""
@@ -439,7 +447,7 @@ STAGES: dict[type[Event], tuple[Stage, ...]] = {
 def topic_of(event: Event) -> str | None:
     """The topic that the decider publishes an event to; None if only the ledger has it."""
     match event:
-        case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered():
+        case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered() | e.PeopleOrdered():
             return work(event.system)
         case e.ResponseOrdered():
             return work(RESPONSE)

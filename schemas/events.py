@@ -637,6 +637,26 @@ class MeasureOrdered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleOrdered(Event):
+    """List whom one system holds: all whom a breach there may be told to (GDPR Art. 34)."""
+
+    SEALS: ClassVar[type | None] = Sealed
+
+    order: UUID
+    system: str
+    n: int
+    attempt: int
+    not_after: datetime
+    run_limit: int
+    kinds: tuple[str, ...] = ()
+    """Of holdings, as the connector names them; none is all of them."""
+    until: datetime | None = None
+    """Who came to be held later is not affected. What does not tell when it was made is."""
+    sealed: bytes = b""
+    """Nothing but the proof of whose order it is: it names nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuresObserved(Event):
     """No measure is taken, since the pipeline only observes: people have to."""
 
@@ -1057,6 +1077,45 @@ class MeasureTaken(Event):
     digest: bytes
     done: tuple[DoneRow, ...] = ()
     """Of an objection: one for the whole system, without a tag."""
+    calls: int = 0
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleListed(Event):
+    """Whom one system holds, in parts of at most 500 rows. An answer counts when all parts came.
+
+    What cannot be listed is answered by `listing_failed`: unknown, never nobody.
+    """
+
+    SEALS: ClassVar[type | None] = Sealed
+
+    order: UUID
+    system: str
+    part: int
+    parts: int
+    digest: bytes
+    """HMAC under the grant over the whole answer, without evidence."""
+    people: tuple[IdentifierRow, ...] = ()
+    """Each e-mail address once; of who has none, whatever else the system knows them by. The values
+    are sealed, in this order.
+    """
+    unreachable: int = 0
+    """People held without an e-mail address: of the whole answer, and so the same in each part."""
+    calls: int = 0
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingFailed(Event):
+    """Whom the system holds could not be listed: unknown, never nobody."""
+
+    SEALS: ClassVar[type | None] = Sealed
+
+    order: UUID
+    system: str
+    reason: str
+    """A code; `not_offered` where the connector, or its vendor, has no means for it."""
     calls: int = 0
     sealed: bytes = b""
 

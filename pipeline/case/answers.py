@@ -21,6 +21,8 @@ from .values import replace
 from .waiting import GONE, NOT_LOOKED, QUEUED
 
 UNASKED = SystemState()
+InParts = e.HoldingsLocated | e.TaskCompleted | e.MeasureTaken | e.PeopleListed
+"""Answers that may be too large for one record."""
 
 
 def located(case: Case, event: e.HoldingsLocated, rules: Rules) -> Case:
@@ -282,9 +284,7 @@ def _instructed(
     return ended, ordered if isinstance(ordered, e.InstructionOrdered) else None
 
 
-def _take(
-    case: Case, event: e.HoldingsLocated | e.TaskCompleted | e.MeasureTaken
-) -> tuple[Case, tuple[tuple[int, Event], ...]]:
+def _take(case: Case, event: InParts) -> tuple[Case, tuple[tuple[int, Event], ...]]:
     """Put a part to the others; give all parts when this one completes the first answer."""
     order = case.order_of(event.order)
     if order is None:
@@ -309,7 +309,7 @@ def _take(
 
 def is_part(case: Case, event: Event) -> bool:
     """Whether an answer is not all there yet: a part of it changes nothing."""
-    if not isinstance(event, e.HoldingsLocated | e.TaskCompleted | e.MeasureTaken):
+    if not isinstance(event, InParts):
         return False
     order = case.order_of(event.order)
     return order is not None and bool(order.parts)

@@ -32,7 +32,7 @@ Terms = tuple[str, str | None, datetime | None]
 """(state, rule, until): what is owed later, why, and when."""
 Slot = tuple[str, str, int]
 """(kind, system, n): an order over all its attempts. Kinds: search (to find), look (to verify),
-task, measure, response, notice, instruction.
+task, measure, people, response, notice, instruction.
 """
 
 Settled = tuple[str, Row]
@@ -41,7 +41,7 @@ NOT_WANTED = frozenset({"withdrawn", "refused", "joined"})
 """States of a claim for which nothing more is done in its case."""
 
 SEARCH, LOOK, TASK, RESPONSE, NOTICE = "search", "look", "task", "response", "notice"
-MEASURE = "measure"
+MEASURE, PEOPLE = "measure", "people"
 LIFTED = "lift"
 """What stands for a right where measures are told of that lift what was restricted."""
 INSTRUCTION, RECIPIENTS = "instruction", "recipients"

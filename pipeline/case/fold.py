@@ -396,6 +396,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.SearchOrdered: orders.search_ordered,
     e.TaskOrdered: orders.task_ordered,
     e.MeasureOrdered: orders.measure_ordered,
+    e.PeopleOrdered: orders.people_ordered,
     e.MeasuresObserved: _measures_observed,
     e.ResponseOrdered: orders.response_ordered,
     e.NoticeOrdered: orders.notice_ordered,

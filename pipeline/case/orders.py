@@ -18,6 +18,7 @@ from .case import (
     MEASURE,
     NOTICE,
     OPEN,
+    PEOPLE,
     RECIPIENTS,
     RESPONSE,
     SEARCH,
@@ -45,6 +46,7 @@ Ordered = (
     e.SearchOrdered
     | e.TaskOrdered
     | e.MeasureOrdered
+    | e.PeopleOrdered
     | e.ResponseOrdered
     | e.NoticeOrdered
     | e.InstructionOrdered
@@ -54,6 +56,7 @@ Attempt = TypeVar(
     e.SearchOrdered,
     e.TaskOrdered,
     e.MeasureOrdered,
+    e.PeopleOrdered,
     e.ResponseOrdered,
     e.NoticeOrdered,
     e.InstructionOrdered,
@@ -99,6 +102,10 @@ def task_ordered(case: Case, event: e.TaskOrdered, _: Rules) -> Case:
 
 def measure_ordered(case: Case, event: e.MeasureOrdered, _: Rules) -> Case:
     return _issued(measures.ordered(case, event), event, (MEASURE, event.system, event.n))
+
+
+def people_ordered(case: Case, event: e.PeopleOrdered, _: Rules) -> Case:
+    return _issued(case, event, (PEOPLE, event.system, event.n))
 
 
 def response_ordered(case: Case, event: e.ResponseOrdered, _: Rules) -> Case:

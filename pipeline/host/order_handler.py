@@ -42,6 +42,7 @@ Order = (
     e.SearchOrdered
     | e.TaskOrdered
     | e.MeasureOrdered
+    | e.PeopleOrdered
     | e.ResponseOrdered
     | e.NoticeOrdered
     | e.InstructionOrdered

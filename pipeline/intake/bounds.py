@@ -18,6 +18,7 @@ from schemas.events import (
     HoldingsLocated,
     MeasureTaken,
     OrderDeferred,
+    PeopleListed,
     RequestReceived,
     TaskCompleted,
     TaskDeclined,
@@ -63,13 +64,15 @@ def check(event: Event, now: datetime) -> None:
             raise RefusedError("out_of_bounds:facts")
         case OrderDeferred() if event.until > now + LONGEST_WAIT:
             raise RefusedError("out_of_bounds:until")
-        case HoldingsLocated() | TaskCompleted() | MeasureTaken() if not _is_part(event):
+        case HoldingsLocated() | TaskCompleted() | MeasureTaken() | PeopleListed() if not _is_part(
+            event
+        ):
             raise RefusedError("out_of_bounds:part")
         case _:
             decisions.check(event)
 
 
-def _is_part(event: HoldingsLocated | TaskCompleted | MeasureTaken) -> bool:
+def _is_part(event: HoldingsLocated | TaskCompleted | MeasureTaken | PeopleListed) -> bool:
     return 1 <= event.part <= event.parts <= PARTS
 
 

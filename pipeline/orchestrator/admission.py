@@ -160,7 +160,7 @@ class Admission:
             opened = open_cases.of(case.id)
             try:
                 opened.answers[it.id] = sealing.unseal(self._codec, event, opened.keys)
-                if isinstance(event, sealing.Located):
+                if isinstance(event, sealing.Identifying):
                     sealing.refuse_unsealed(event, opened.answers[it.id])
             except (SealError, CodecError, KeyError):
                 return "does_not_open"
@@ -169,7 +169,7 @@ class Admission:
     def _ours(self, open_cases: OpenCases, it: Input) -> Input:
         """An answer with the case's own tags in place of the host's."""
         event = it.event
-        if not isinstance(event, sealing.Located) or not event.identifiers:
+        if not isinstance(event, sealing.Identifying) or not sealing.brought(event):
             return it
         opened = open_cases.of(event.case)
         event, found = sealing.retagged(self._codec, event, opened.answers[it.id], opened.keys)

@@ -30,6 +30,8 @@ ANSWERS = (
     | e.TaskCompleted
     | e.TaskDeclined
     | e.MeasureTaken
+    | e.PeopleListed
+    | e.ListingFailed
     | e.ResponseSigned
     | e.NoticeSent
     | e.NoticeFailed

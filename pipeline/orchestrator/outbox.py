@@ -25,7 +25,7 @@ from schemas import events as e
 from schemas.codec import Codec
 from schemas.derive import event_name
 from schemas.events import Event
-from schemas.records import LedgerEntry
+from schemas.records import LedgerEntry, Sealed
 
 
 class Outbox:
@@ -74,7 +74,7 @@ class Outbox:
                     opened.case_opened = event
                 if isinstance(event, e.DecisionRecorded) and opened.actor is not None:
                     opened.actors[it.number] = opened.actor
-            elif isinstance(event, e.HoldingsLocated | e.TaskCompleted):
+            elif isinstance(event, sealing.Identifying):
                 found = opened.answers.get(it.id)
                 opened.sealed[it.number] = found or sealing.unseal(self._codec, event, opened.keys)
             sealed.append(replace(it, event=event))
@@ -93,6 +93,8 @@ class Outbox:
             return sealing.seal(self._codec, event, what, keys)
         if isinstance(event, e.DecisionRecorded) and opened.actor is not None:
             return sealing.seal(self._codec, event, opened.actor, keys)
+        if isinstance(event, e.PeopleOrdered):  # it names nobody
+            return sealing.seal(self._codec, event, Sealed(), keys)
         await sealing.load_reasons(connection, self._codec, case, event, opened)
         needed = sealing.needed(case, event)
         await sealing.load(connection, self._codec, case.id, needed, opened)
@@ -180,6 +182,7 @@ def _ours(event: Event) -> bool:
         | e.SearchOrdered
         | e.TaskOrdered
         | e.MeasureOrdered
+        | e.PeopleOrdered
         | e.ObligationOpened
         | e.ResponseOrdered
         | e.NoticeOrdered

@@ -55,6 +55,8 @@ REASONED = frozenset({"refused", "fee_asked", LIFTING})
 
 Located = e.HoldingsLocated | e.TaskCompleted
 """Answers that tell what holdings bear."""
+Identifying = Located | e.PeopleListed
+"""Answers that bring identifiers."""
 
 
 @dataclass(slots=True)
@@ -147,37 +149,48 @@ def rows_of(who: Sealed, levels: Sequence[int], tag_key: bytes) -> tuple[Identif
     return (*rows.values(), *names)
 
 
-def refuse_unsealed(event: Located, sealed: Sealed) -> None:
+def brought(event: Identifying) -> tuple[IdentifierRow, ...]:
+    """The identifiers that an answer brings."""
+    return event.people if isinstance(event, e.PeopleListed) else event.identifiers
+
+
+def refuse_unsealed(event: Identifying, sealed: Sealed) -> None:
     """Raise `SealError` unless every identifier that an answer brings is sealed in it."""
-    if [it.tag for it in event.identifiers] != [it.tag for it in sealed.identifiers]:
+    if [it.tag for it in brought(event)] != [it.tag for it in sealed.identifiers]:
         raise SealError("the identifiers are not those that are sealed")
 
 
 def retagged(
-    codec: Codec, event: Located, sealed: Sealed, keys: Mapping[str, CaseKey]
-) -> tuple[Located, Sealed]:
+    codec: Codec, event: Identifying, sealed: Sealed, keys: Mapping[str, CaseKey]
+) -> tuple[Identifying, Sealed]:
     """An answer and what it seals, with the case's own tags for the identifiers that it brings.
 
     A host tags under a key of its own system: it cannot tell what other systems found.
     """
-    rows: tuple[IdentifierRow, ...] = event.identifiers
+    rows = brought(event)
     tag_key = grants.tag_grant(keys[RECORD].key, keys[RECORD].id).key
     ours = {it.tag: grants.identifier_tag(tag_key, it.kind, it.value) for it in sealed.identifiers}
     spelt = [
         grants.spelling_tag(tag_key, it.kind, it.value) if row.spelling else b""
         for row, it in zip(rows, sealed.identifiers, strict=True)
     ]
-    field = "holdings" if isinstance(event, e.HoldingsLocated) else "looked"
-    changed: dict[str, Any] = {
-        "identifiers": tuple(
-            replace(row, tag=ours[row.tag], spelling=spelling)
-            for row, spelling in zip(rows, spelt, strict=True)
-        ),
-        field: tuple(_bearing(it, ours) for it in getattr(event, field)),
-    }
+    retold = tuple(
+        replace(row, tag=ours[row.tag], spelling=spelling)
+        for row, spelling in zip(rows, spelt, strict=True)
+    )
+    changed: dict[str, Any]
+    match event:
+        case e.PeopleListed():
+            changed = {"people": retold}
+        case e.HoldingsLocated():
+            held = tuple(_bearing(it, ours) for it in event.holdings)
+            changed = {"identifiers": retold, "holdings": held}
+        case e.TaskCompleted():
+            looked = tuple(_bearing(it, ours) for it in event.looked)
+            changed = {"identifiers": retold, "looked": looked}
     identifiers = tuple(replace(it, tag=ours[it.tag]) for it in sealed.identifiers)
     found = replace(sealed, identifiers=identifiers)
-    return cast("Located", seal(codec, replace(event, **changed), found, keys)), found
+    return cast("Identifying", seal(codec, replace(event, **changed), found, keys)), found
 
 
 def _bearing(row: HoldingRow, ours: Mapping[bytes, bytes]) -> HoldingRow:
@@ -322,7 +335,7 @@ def order_grants(event: Event, keys: Mapping[str, CaseKey]) -> tuple[Grant, ...]
     match event:
         case e.SearchOrdered() if event.export_kinds and package is not None:
             found += [tag, _grant(package, system)]
-        case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered():
+        case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered() | e.PeopleOrdered():
             found.append(tag)
         case e.ResponseOrdered() if package is not None:
             systems = sorted({"response", *(it.system for it in event.exports)})

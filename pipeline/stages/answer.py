@@ -13,7 +13,14 @@ from connectors.sdk.calls import Call
 from connectors.sdk.interface import Borne, Holding
 from schemas.codec import Codec
 from schemas.derive import event_name
-from schemas.events import HoldingsLocated, MeasureTaken, SearchFailed, TaskCompleted
+from schemas.events import (
+    HoldingsLocated,
+    ListingFailed,
+    MeasureTaken,
+    PeopleListed,
+    SearchFailed,
+    TaskCompleted,
+)
 from schemas.records import (
     DocumentRow,
     Evidence,
@@ -38,11 +45,19 @@ BYTES = 384 * 1024
 CALLS, WORD = 100, 200
 """Calls that are kept as evidence, and characters of a vendor's request id."""
 
-Answer = TypeVar("Answer", HoldingsLocated, TaskCompleted, MeasureTaken)
-Sealing = TypeVar("Sealing", HoldingsLocated, TaskCompleted, MeasureTaken, SearchFailed)
+Answer = TypeVar("Answer", HoldingsLocated, TaskCompleted, MeasureTaken, PeopleListed)
+Sealing = TypeVar(
+    "Sealing",
+    HoldingsLocated,
+    TaskCompleted,
+    MeasureTaken,
+    PeopleListed,
+    SearchFailed,
+    ListingFailed,
+)
 
 
-Answered = HoldingsLocated | TaskCompleted | MeasureTaken
+Answered = HoldingsLocated | TaskCompleted | MeasureTaken | PeopleListed
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +225,8 @@ def _digest(key: bytes, whole: Answered, entries: Sequence[Entry]) -> bytes:
         "looked_failed": getattr(whole, "looked_failed", ""),
         "exported": sum(it.row.records for it in entries if it.field == "exports"),
     }
+    if isinstance(whole, PeopleListed):
+        said["unreachable"] = whole.unreachable
     mac = hmac.new(key, _line(said), sha256)
     for it in entries:
         if it.field != "exports":
