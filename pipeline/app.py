@@ -22,7 +22,7 @@ from connectors.sdk import registry, wall_clock
 from connectors.sdk.calls import Caller
 from connectors.sdk.interface import Capabilities, Connector
 from schemas.codec import Codec, locked
-from schemas.events import Event, MeasureOrdered, SearchOrdered
+from schemas.events import Event, MeasureOrdered, PeopleOrdered, SearchOrdered
 
 from . import disk, flow, modes, policy
 from .case.planned import OBSERVE_MODE
@@ -62,6 +62,7 @@ from .settings import Settings
 from .stages.apply import Apply
 from .stages.assemble import Assemble
 from .stages.deliver import Deliver
+from .stages.enumerate import Enumerate
 from .stages.locate import Locate
 from .stages.perform import Perform
 from .stages.publish_report import publish
@@ -578,7 +579,8 @@ async def recover(
 class ConnectorWork:
     """What the host of a connector does: locate for a search, perform for a task.
 
-    One that observes puts every task off: whoever orders it, nothing is erased.
+    One that observes puts every task off: whoever orders it, nothing is erased. To list whom the
+    system holds changes nothing.
     """
 
     def __init__(
@@ -587,6 +589,7 @@ class ConnectorWork:
         locate: Locate,
         perform: Perform,
         apply: Apply,
+        people: Enumerate,
         *,
         observe: bool,
     ) -> None:
@@ -594,11 +597,14 @@ class ConnectorWork:
         self._locate = locate
         self._perform = perform
         self._apply = apply
+        self._people = people
         self._observe = observe
 
     async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
         if isinstance(order, SearchOrdered):
             return await self._locate(order, grants)
+        if isinstance(order, PeopleOrdered):
+            return await self._people(order, grants)
         if self._observe:
             raise LaterError(wall_clock.now() + PUT_OFF, OBSERVE_MODE)
         stage = self._apply if isinstance(order, MeasureOrdered) else self._perform
@@ -626,6 +632,7 @@ def connector_work(
         Locate(connector, objects(settings), codec, caller),
         Perform(connector, codec, caller),
         Apply(connector, codec, caller),
+        Enumerate(connector, codec, caller),
         observe=observe,
     )
 

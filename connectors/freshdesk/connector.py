@@ -45,6 +45,7 @@ from connectors.sdk.pages import Row, row_of
 from . import contact
 from .catalogue import BEYOND, REASONS
 from .changes import Changes, LockedError, TakenError, answered
+from .everybody import Everybody
 from .kinds import CONTACT, CONTACTS, TICKET
 from .look import LAST_CONTACT, Look
 
@@ -95,6 +96,7 @@ class Freshdesk(Connector):
         asked_by=frozenset({"email", "phone"}),
         beyond=BEYOND,
         facts=frozenset({LAST_CONTACT}),
+        lists_people=True,
         reasons=REASONS,
     )
 
@@ -172,6 +174,16 @@ class Freshdesk(Connector):
         asked = Subject(self.usable(subject))
         is_asked = purpose == MARKETING and bool(asked.identifiers)
         return is_asked and await self._changes.is_stopped(asked)
+
+    async def people(
+        self, kinds: frozenset[str] = frozenset(), until: datetime | None = None
+    ) -> AsyncIterator[Sequence[Subject]]:
+        """Every contact, for tickets too: Freshdesk lists none that it has archived.
+
+        With tickets, whoever else opened one, or is in copy.
+        """
+        async for page in Everybody(self._reads).pages(kinds, until):
+            yield page
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.__aexit__()

@@ -60,6 +60,7 @@ IDENTIFYING = ("email", "phone", "mobile", "twitter_id", "social_handler", "uniq
 
 NOT_LISTED_OF_TICKET = frozenset({"attachments", "description", "description_text", "tags"})
 FILTERS = frozenset({"new_and_my_open", "watching", "spam", "deleted"})
+ORDERS = frozenset({"created_at", "due_by", "status", "updated_at"})
 OPEN = 2
 EMBEDDED = 10
 """How many conversations, the oldest, a ticket shows with `include=conversations`."""
@@ -75,6 +76,8 @@ class FreshdeskSandbox(Sandbox):
     public = (rf"^{STORE}/",)
     combines_filters = True
     """Whether `filter=spam|deleted` and `requester_id` narrow each other: undocumented."""
+    last_page = 300
+    """Of a list of tickets."""
     contact_fields: Sequence[str] = ()
     """The account's own: every contact shows them, empty or not."""
 
@@ -294,16 +297,27 @@ class FreshdeskSandbox(Sandbox):
             for row in self.table("ticket").values()
             if not row["_archived"] and _is_in(which, row) and self._is_asked_for(query, row)
         ]
-        found.sort(key=lambda row: (row["created_at"], row["id"]))
+        by = query.get("order_by", "created_at")
+        if by not in ORDERS:
+            return _invalid("order_by", "invalid_value")
+        page = query.get("page", "1")
+        if page.isdecimal() and int(page) > self.last_page:
+            return _invalid("page", "invalid_value")
+        found.sort(key=lambda row: (row[by] or "", row["id"]))
         if query.get("order_type", "desc") == "desc":
             found.reverse()
-        is_dated = "stats" in query.get("include", "").split(",")
+        include = query.get("include", "").split(",")
 
         def show(row: Row) -> Row:
-            more = {"stats": self._stats(row)} if is_dated else {}
+            more = {"stats": self._stats(row)} if "stats" in include else {}
+            more |= {"requester": self._requester(row)} if "requester" in include else {}
             return _shown(row, NOT_LISTED_OF_TICKET) | more
 
         return _paged(request, found, show)
+
+    def _requester(self, ticket: Row) -> Row:
+        requester = self.table("contact").get(str(ticket["requester_id"]), {})
+        return {name: requester.get(name) for name in ("email", "id", "mobile", "name", "phone")}
 
     def _stats(self, ticket: Row) -> Row:
         """When either side last wrote: notes that only agents see are no answers."""
@@ -348,9 +362,7 @@ class FreshdeskSandbox(Sandbox):
         if "conversations" in include:
             said["conversations"] = [self._shown_whole(it) for it in self._said_of(row)[:EMBEDDED]]
         if "requester" in include:
-            requester = self.table("contact").get(str(row["requester_id"]), {})
-            shown = ("email", "id", "mobile", "name", "phone")
-            said["requester"] = {name: requester.get(name) for name in shown}
+            said["requester"] = self._requester(row)
         return web.json_response(said)
 
     async def _put_ticket(self, request: web.Request) -> web.Response:

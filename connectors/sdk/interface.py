@@ -2,8 +2,9 @@
 
 A connector does three things for one person: `locate` what a system holds, `export` it, `erase`
 it. Where its vendor has the means, it also corrects (`rectify`), marks as not to be used
-(`restrict`) and stops a use (`object_to`). It knows nothing of Kafka, cases, retries or the law:
-the pipeline decides what to ask for, retries, records, and proves by looking again.
+(`restrict`) and stops a use (`object_to`), and after a breach it tells whom it holds (`people`). It
+knows nothing of Kafka, cases, retries or the law: the pipeline decides what to ask for, retries,
+records, and proves by looking again.
 """
 
 from __future__ import annotations
@@ -120,6 +121,8 @@ class Capabilities:
     """What a search can never find, by code, as a sentence for the person: an archive, a region."""
     facts: frozenset[str] = frozenset()
     """The facts that `locate` tells, such as `customer`. Told or unknown, never guessed."""
+    lists_people: bool = False
+    """Whether `people` can tell of everybody whom the system holds."""
     credentials: Credentials = Credentials()
     """A live one beside a sandbox's address, or the reverse, refuses to start."""
     fields: Mapping[str, Fields] = field(default_factory=dict)
@@ -546,6 +549,23 @@ class Connector(ABC):
         """Whether the vendor, read anew, uses nothing of the subject's for the purpose."""
         del subject
         raise TerminalError(f"cannot read an objection to {purpose}", reason=NOT_OFFERED)
+
+    # For those whose `capabilities.lists_people` say so: no right, but the duty after a breach.
+
+    def people(
+        self, kinds: frozenset[str] = frozenset(), until: datetime | None = None
+    ) -> AsyncIterator[Sequence[Subject]]:
+        """Everybody of whom the system holds something in one of `kinds`; none named is any.
+
+        Page by page; somebody may come more than once. It is for notices of a breach (GDPR Art.
+        34), and what is not known counts as affected: what was surely made after `until` does not
+        count, what does not tell when it was made does, and so does what lies in a trash. Each is
+        told by all that a record bears, or that what it is part of does; who has no e-mail address
+        by the vendor's own id as well. `sdk.people` does so. An empty answer counts only if `check`
+        passed just before.
+        """
+        del kinds, until
+        raise TerminalError("cannot list whom it holds", reason=NOT_OFFERED)
 
     async def __aenter__(self) -> Self:
         return self

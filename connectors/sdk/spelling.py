@@ -61,6 +61,13 @@ def normal(kind: str, value: str) -> str:
             return value
 
 
+def is_mailbox(kind: str, value: str) -> bool:
+    """Whether a mail can go there, by its looks: vendors keep what people typed."""
+    local, at, domain = normal(kind, value).rpartition("@")
+    is_one = bool(at and local and domain) and not any(it.isspace() for it in cleaned(value))
+    return kind == "email" and is_one
+
+
 def forms(kind: str, value: str) -> tuple[str, ...]:
     """Every form to ask a vendor with, as given first: none of them is another person's."""
     value = cleaned(value)

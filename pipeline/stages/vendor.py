@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -110,7 +110,7 @@ class Vendor:
         goes_on = False
         with self._trying():
             async for record in self.connector.export(holding):
-                if not _fits(record.holding.id):
+                if not fits(record.holding.id):
                     raise GaveUpError("unfit_id")
                 yield _labelled(record, goes_on=goes_on)
                 goes_on = record.more
@@ -154,6 +154,14 @@ class Vendor:
         with self._trying():
             return await self.connector.objected(subject, purpose)
 
+    async def people(
+        self, kinds: frozenset[str], until: datetime | None
+    ) -> AsyncIterator[Sequence[Subject]]:
+        """Everybody whom the system holds, page by page."""
+        with self._trying():
+            async for page in self.connector.people(kinds, until):
+                yield page
+
     @contextmanager
     def _trying(self) -> Iterator[None]:
         try:
@@ -179,7 +187,7 @@ class Vendor:
 
 def _fit(page: Page) -> Page:
     """The page, in words that travel. A holding with an id that is none cannot be left out."""
-    if not all(_fits(it.id) for it in (*page.holdings, *(it.holding for it in page.records))):
+    if not all(fits(it.id) for it in (*page.holdings, *(it.holding for it in page.records))):
         raise GaveUpError("unfit_id")
     return replace(
         page,
@@ -196,7 +204,7 @@ def _with_fit(holding: Holding) -> Holding:
     if not holding.bears:
         return holding
     fit = [
-        it if _fits(it.value, LONGEST_BORNE) else replace(it, value=_instead(it.value))
+        it if fits(it.value, LONGEST_BORNE) else replace(it, value=_instead(it.value))
         for it in holding.bears
     ]
     fit += [replace(it, kind="whole_name") for it in fit if it.kind == "name"]
@@ -222,7 +230,8 @@ def _instead(value: str) -> str:
     return sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _fits(text: str, longest: int = LONGEST) -> bool:
+def fits(text: str, longest: int = LONGEST) -> bool:
+    """Whether a text travels: it has an end, and is one."""
     try:
         return len(text.encode()) <= longest
     except UnicodeEncodeError:  # half a surrogate pair, which JSON allows

@@ -82,6 +82,10 @@ class FreshdeskWorld(SandboxWorld):
             or any(subject.bears("phone", row[it]) for it in ("phone", "mobile"))
         )
 
+    async def nameless(self) -> bool:
+        self.sandbox.add_contact(phone="+493012345678")
+        return True
+
     async def beside(self, subject: Subject, other: Identifier) -> bool:
         room: dict[str, object] = (
             {"other_emails": [other.value]}

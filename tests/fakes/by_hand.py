@@ -32,6 +32,7 @@ from pipeline.register.engine import connect, migrate, url_of
 from pipeline.settings import Settings
 from pipeline.stages.apply import Apply
 from pipeline.stages.assemble import Assemble
+from pipeline.stages.enumerate import Enumerate
 from pipeline.stages.locate import Locate
 from pipeline.stages.perform import Perform
 from pipeline.stages.send import Send
@@ -109,6 +110,7 @@ class ByHand:
                 locate,
                 Perform(self.connector, CODEC, caller),
                 Apply(self.connector, CODEC, caller),
+                Enumerate(self.connector, CODEC, caller),
                 observe=False,
             ),
             Assemble(

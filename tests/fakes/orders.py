@@ -19,7 +19,7 @@ from pipeline.kafka.authentication import proved
 from pipeline.storage.objects import FolderObjects
 from schemas.codec import locked
 from schemas.derive import event_name
-from schemas.events import Event, HoldingsLocated, SearchOrdered, TaskOrdered
+from schemas.events import Event, HoldingsLocated, PeopleOrdered, SearchOrdered, TaskOrdered
 from schemas.records import (
     FactRow,
     HoldingRow,
@@ -34,7 +34,7 @@ from schemas.sealed import seal_event, unseal_event
 CODEC = locked()
 SOON = timedelta(minutes=10)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-Order = TypeVar("Order", SearchOrdered, TaskOrdered)
+Order = TypeVar("Order", SearchOrdered, TaskOrdered, PeopleOrdered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +115,22 @@ class CaseOf:
         )
         return self._sealed(order, [it for it, _, _ in rows])
 
+    def people(self, *kinds: str, until: datetime | None = None) -> PeopleOrdered:
+        """An order to list people. It names nobody."""
+        order = PeopleOrdered(
+            case=self.id,
+            order=uuid4(),
+            system=self.system,
+            n=1,
+            attempt=1,
+            not_after=datetime.now(UTC) + SOON,
+            run_limit=600,
+            kinds=kinds,
+            until=until,
+        )
+        key = self.grants.record()
+        return seal_event(CODEC, order, Sealed(), key.key, key.key_id, self.system)
+
     def changed(self, order: SearchOrdered, **changes: object) -> SearchOrdered:
         """The same search otherwise; sealed anew, unless its sealed part is what is changed."""
         made = replace(order, **changes)  # type: ignore[arg-type]
@@ -160,7 +176,7 @@ class CaseOf:
 
 
 def framed(
-    case: CaseOf, order: SearchOrdered | TaskOrdered, named: str, host_key: bytes
+    case: CaseOf, order: SearchOrdered | TaskOrdered | PeopleOrdered, named: str, host_key: bytes
 ) -> wire.Record:
     """An order's record as the orchestrator publishes it, for the host that has this key."""
     granted = grants.wrap(case.grants.every, host_key, named)

@@ -17,6 +17,7 @@ from .belonging import Belonging
 from .cast import ALIKE
 from .copies import Copies
 from .discretion import Discretion
+from .enumerating import Enumerating
 from .erasures import Erasures
 from .failures import Failures
 from .finding import Finding
@@ -61,6 +62,7 @@ class ConnectorConformance(
     Restricting,
     Rectifying,
     Objecting,
+    Enumerating,
     Discretion,
     Routes,
     Failures,

@@ -62,6 +62,8 @@ MIXED = ("Ann-Mixed@Example.org", "ann-mixed@example.org")
 """An address as it is stored, and as it is asked for."""
 NAMESAKES = ("0{}", "x{}", "{}x")
 """What somebody else is known by, made of what the person is: it sorts before, and after."""
+HUNDREDS = tuple(f"neighbour-{n}" for n in range(250))
+"""Of each of whom a vendor has one thing: more people than a page."""
 TOLD_APART_BY = ("email", "user_id")
 """A record that bears another one of these may be somebody else's."""
 

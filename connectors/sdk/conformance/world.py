@@ -40,6 +40,11 @@ class World(Protocol):
         ...
 
     @property
+    def undated(self) -> Sequence[str]:
+        """The kinds of which this vendor does not tell when something was made."""
+        ...
+
+    @property
     def marks(self) -> Sequence[Mark]:
         """What was planted so far, in that order."""
         ...
@@ -77,6 +82,13 @@ class World(Protocol):
 
     async def markets_to(self, subject: Subject) -> bool:
         """Whether the vendor, by its own state, may still use something of theirs for marketing."""
+        ...
+
+    async def nameless(self) -> bool:
+        """Let something be there of somebody who has no e-mail address.
+
+        False if all that this vendor has lies under one.
+        """
         ...
 
     async def state(self) -> State:
@@ -146,7 +158,7 @@ class SandboxWorld(ABC):
     """A `World` around a `Sandbox`.
 
     A vendor adds `seed` and `beside`; `orphan` with children; `share` and `states` for what it has;
-    `markets_to` if its connector takes objections.
+    `markets_to` if its connector takes objections, `nameless` if it lists people.
     """
 
     searched_by: Sequence[str] = ("email",)
@@ -157,6 +169,8 @@ class SandboxWorld(ABC):
     tells_case_apart: bool = False
     """True where an address in upper case is another one to the vendor; `beyond` says so then."""
     stamps: Sequence[str] = ()
+    """See `World`."""
+    undated: Sequence[str] = ()
     """See `World`."""
     changes_by: ClassVar[tuple[str, ...]] = ("DELETE", "PUT", "PATCH")
     """The methods that change something; see `lie`. Add POST if the vendor changes by it."""
@@ -196,6 +210,10 @@ class SandboxWorld(ABC):
     async def markets_to(self, subject: Subject) -> bool:
         """See `World`: read the sandbox's state, and do not ask the connector."""
         raise NotImplementedError("say in your world whom the vendor may write to for marketing")
+
+    async def nameless(self) -> bool:
+        """See `World`. Not to say it is not to have none."""
+        raise NotImplementedError("say in your world what is there of people without an address")
 
     def connector(self, *, restricted: bool = False) -> Connector:
         """See `World`."""
