@@ -45,6 +45,7 @@ from connectors.sdk.registry import SettingsError, variable
 
 from .catalogue import BEYOND, REASONS
 from .client import ABSENT, LATER, S3, Row, S3Error, due
+from .everybody import Everybody
 from .files import PIECE, Files
 from .places import Place, Template, bears, is_usable, prefixes
 from .tags import GONE, Tags, is_restricted
@@ -83,6 +84,7 @@ class Aws(Connector):
         credentials=Credentials(live=("AKIA", "ASIA")),  # IAM's unique ids: users, and STS
         asked_by=frozenset({"email", "phone", "user_id"}),  # of these, what the prefixes hold
         beyond=BEYOND,
+        lists_people=True,
         reasons=REASONS,
     )
 
@@ -194,6 +196,13 @@ class Aws(Connector):
         del data
         Place.of(holding)
         return NotSupported("written")
+
+    async def people(
+        self, kinds: frozenset[str] = frozenset(), until: datetime | None = None
+    ) -> AsyncIterator[Sequence[Subject]]:
+        """Whoever has a folder with something in it, by the identifier that it is called by."""
+        async for page in Everybody(self._files, self._templates).pages(kinds, until):
+            yield page
 
     async def __aexit__(self, *_: object) -> None:
         await self._s3.close()

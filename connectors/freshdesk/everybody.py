@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.utils import getaddresses
 from typing import Final
 
 from connectors.sdk.fields import at
 from connectors.sdk.http import Answer
-from connectors.sdk.interface import Holding, Identifier, RetryableError, Subject, TerminalError
+from connectors.sdk.interface import Holding, RetryableError, Subject, TerminalError
 from connectors.sdk.kinds import Reads
 from connectors.sdk.pages import Number, Row, Step, pages, rows_of
-from connectors.sdk.people import People, is_until, is_written_to
+from connectors.sdk.people import People, in_copy, is_until, is_written_to
 
 from .kinds import ALWAYS, CONTACT, FOLDERS, LAST_PAGE, TICKET, TICKETS
 
 SHOWN: Final[Mapping[str, str]] = {"include": "requester", "order_by": "updated_at"}
 """A requester may be an agent, who is no contact."""
 COPIED: Final = ("cc_emails", "fwd_emails", "reply_cc_emails")
-"""Whoever is in copy of a ticket: no search finds them, and a list shows them."""
+"""Of a ticket."""
 SINCE: Final = "updated_since"
 
 
@@ -64,7 +63,8 @@ class Everybody:
             async for rows in pages(self._reads.http, TICKETS, BY_DATE, query):
                 due = [row for row in rows if is_until(row.get("created_at"), until)]
                 yield await self._people.of(map(_ticket, due))
-                yield tuple(_copied(due))
+                lists = [at(row, name) for row in due for name in COPIED]
+                yield tuple(in_copy(one for it in lists if isinstance(it, list) for one in it))
 
     async def _contact(self, row: Row) -> Holding:
         """A list has the first address alone: of whom it shows none, the contact itself may."""
@@ -86,12 +86,3 @@ def _ticket(row: Row) -> Holding:
         raise RetryableError(f"GET {TICKETS}: a ticket without its requester")
     of = {name: shown.get(name) for name in ("email", "phone", "mobile", "name")}
     return TICKET.holding({**row, **of})
-
-
-def _copied(rows: Iterable[Row]) -> Iterator[Subject]:
-    for row in rows:
-        lists = [at(row, name) for name in COPIED]
-        texts = [str(it) for shown in lists if isinstance(shown, list) for it in shown]
-        for _, address in getaddresses(texts):
-            if address:
-                yield Subject((Identifier("email", address),))

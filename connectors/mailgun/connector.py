@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from connectors.sdk.http import Ceilings, Http, UnauthorisedError, as_form, basic
@@ -47,6 +47,7 @@ from connectors.sdk.spelling import cleaned
 from . import entry, marks
 from .catalogue import BEYOND, REASONS
 from .entry import EVENTS, KINDS, MEMBERS, OF_DOMAINS, TABLES
+from .everybody import Everybody
 from .places import Places, TakenError, classify, holding_of, moved, parts
 from .stopping import Stopping
 
@@ -78,6 +79,7 @@ class Mailgun(Connector):
         fields={kind: it.fields for kind, it in TABLES.items()},
         limits=(Limit(calls=100, per=timedelta(seconds=1)),),  # ours: none is published for these
         beyond=BEYOND,
+        lists_people=True,
         reasons=REASONS,
     )
 
@@ -178,6 +180,13 @@ class Mailgun(Connector):
         addresses = self._addresses(subject)
         is_asked = purpose == MARKETING and bool(addresses)
         return is_asked and await self._stopping.is_stopped(addresses)
+
+    async def people(
+        self, kinds: frozenset[str] = frozenset(), until: datetime | None = None
+    ) -> AsyncIterator[Sequence[Subject]]:
+        """Every list, and every table and event of every domain."""
+        async for page in Everybody(self._places).pages(kinds, until):
+            yield page
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.__aexit__()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from connectors.sdk.http import Ceilings, UnauthorisedError
 from connectors.sdk.interface import (
@@ -38,6 +38,7 @@ from . import soql
 from .catalogue import BEYOND, REASONS
 from .contact_dates import LAST_CONTACT
 from .details import Details
+from .everybody import Everybody
 from .files import Files
 from .individuals import LINK, Individuals
 from .objection import Objection
@@ -86,6 +87,7 @@ class Salesforce(Connector):
         asked_by=frozenset({"email", "user_id"}),
         beyond=BEYOND,
         facts=frozenset({"customer", LAST_CONTACT}),
+        lists_people=True,
         reasons=REASONS,
     )
 
@@ -193,6 +195,13 @@ class Salesforce(Connector):
         async for _ in self._objection.used(usable):
             return False
         return True
+
+    async def people(
+        self, kinds: frozenset[str] = frozenset(), until: datetime | None = None
+    ) -> AsyncIterator[Sequence[Subject]]:
+        """Every record of each object, in the bin too, and what it hangs on."""
+        async for page in Everybody(self._org, self._rest, self._files).pages(kinds, until):
+            yield page
 
     async def __aexit__(self, *_: object) -> None:
         await self._rest.close()

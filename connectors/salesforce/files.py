@@ -53,9 +53,13 @@ class Files:
             it[VERSIONS].sort(key=lambda version: version["Id"])
         return [files[it] | {LINKED: record} for it, record in sorted(pairs) if it in files]
 
+    def linked(self, files: Iterable[str]) -> AsyncIterator[tuple[str, str]]:
+        """Each of these files with each record that it hangs on."""
+        return self._links("ContentDocumentId", files)
+
     async def is_shared(self, file: str) -> bool:
         """Whether a file hangs on what is not of one person alone."""
-        links = [it async for it in self._links("ContentDocumentId", [file])]
+        links = [it async for it in self.linked([file])]
         records = [owner for _, owner in links if not owner.startswith(_USER)]
         if not all(it[:3] in PREFIXES for it in records):
             return True  # a library, an account, an object of the org's own

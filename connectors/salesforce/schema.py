@@ -119,6 +119,11 @@ class Schema:
         fields = (self._selected[it] for it, of in self._bears.items() if of == kind)
         return tuple(it.name for it in fields if it.is_filterable)
 
+    @property
+    def bearing(self) -> tuple[str, ...]:
+        """The fields that say who a row is of."""
+        return tuple(self._bears)
+
     def selects(self) -> list[list[str]]:
         """The fields to ask for, in as many parts as fit into a URI; each has the id."""
         others = (it for it in (*self._selected, *self.table.related) if it != "Id")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from email.utils import getaddresses
 from typing import Final
 
 from .interface import Borne, Holding, Identifier, RetryableError, Subject
@@ -56,6 +57,16 @@ class People:
         )
         own = Identifier(f"{self._system}.{it.kind}", it.id)
         return Subject(known if is_written_to(it.bears) else (*known, own))
+
+
+def in_copy(texts: Iterable[object]) -> Iterator[Subject]:
+    """Whoever stands in fields of addresses as mails have them: `Ann <ann@example.org>, ...`.
+
+    No search may find them by it, and a list shows them.
+    """
+    for _, address in getaddresses([it for it in texts if isinstance(it, str)]):
+        if is_mailbox("email", address):
+            yield Subject((Identifier("email", address),))
 
 
 def is_written_to(bears: Iterable[Borne]) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from connectors.sdk.download import filed
@@ -48,6 +48,7 @@ from .catalogue import BEYOND, REASONS
 from .client import Client
 from .details import Details, says
 from .erasing import Erasing
+from .everybody import Everybody
 from .facts import NAMES
 from .finder import Finder
 from .kinds import FIELDS, INSIDE, KINDS, OBJECTED, RESTRICTED, ROUTES, fields_of, has_its_lists
@@ -91,6 +92,7 @@ class Stripe(Connector):
         asked_by=frozenset({"email", "user_id"}),
         beyond=BEYOND,
         facts=NAMES,
+        lists_people=True,
         credentials=Credentials(live=("sk_live_", "rk_live_"), test=("sk_test_", "rk_test_")),
         reasons=REASONS,
     )
@@ -213,6 +215,14 @@ class Stripe(Connector):
             return await super().objected(subject, purpose)
         noted = [is_marked(row, OBJECTED) async for row in self._finder.everyone(subject)]
         return all(noted)
+
+    async def people(
+        self, kinds: frozenset[str] = frozenset(), until: datetime | None = None
+    ) -> AsyncIterator[Sequence[Subject]]:
+        """Every list of the account; payment methods customer by customer, as Stripe lists them."""
+        everybody = Everybody(self._client, self._finder, self._user_id_key)
+        async for page in everybody.pages(kinds, until):
+            yield page
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()

@@ -60,6 +60,11 @@ class AwsWorld(SandboxWorld):
             case _:
                 return {}
 
+    async def nameless(self) -> bool:
+        key = f"{FOLDERS['user_id']}/u-nameless/0.txt"
+        self.sandbox.plant("object", {"Bucket": "files", "Key": key, "Body": ""})
+        return True
+
     async def share(self, subject: Subject, other: Subject) -> bool:
         for it in (subject, other):  # in one bucket
             await self.seed(it, holdings=8)

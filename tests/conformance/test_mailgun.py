@@ -22,6 +22,7 @@ class MailgunWorld(SandboxWorld):
     """A member of a list for each address; what more is asked for are lists of the last one."""
 
     searched_by = ("email",)
+    undated = ("member", "opted_out_member")
     changes_by = ("DELETE", "POST", "PUT")
     states: ClassVar = {
         "a member who opted out": some("member", subscribed=False),
@@ -64,6 +65,9 @@ class MailgunWorld(SandboxWorld):
             row["subscribed"] and subject.bears("email", row["address"])
             for row in tables.get("member", {}).values()
         )
+
+    async def nameless(self) -> bool:
+        return False
 
     async def share(self, subject: Subject, other: Subject) -> bool:
         for it in (subject, other):  # on one list, and under one domain

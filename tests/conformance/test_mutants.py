@@ -12,7 +12,16 @@ from collections.abc import Callable
 import pytest
 
 from connectors.sdk.conformance import discretion
-from tests.conformance.mutants import acme, aws, club, freshdesk, mailgun, salesforce, stripe
+from tests.conformance.mutants import (
+    acme,
+    aws,
+    club,
+    freshdesk,
+    mailgun,
+    people,
+    salesforce,
+    stripe,
+)
 from tests.conformance.mutants.cases import Case, cases
 from tests.conformance.mutants.mutant import Mutant
 
@@ -23,6 +32,7 @@ MUTANTS = [
     *club.MUTANTS,
     *freshdesk.MUTANTS,
     *mailgun.MUTANTS,
+    *people.MUTANTS,
     *salesforce.MUTANTS,
     *stripe.MUTANTS,
 ]

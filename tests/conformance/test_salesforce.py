@@ -121,6 +121,10 @@ class SalesforceWorld(SandboxWorld):
         binned = {key for key, it in people.items() if it["IsDeleted"]}
         return {key: it for key, it in state.items() if key not in binned}
 
+    async def nameless(self) -> bool:
+        self.sandbox.add_contact(LastName="Lee", Phone="+493012345678")
+        return True
+
     async def markets_to(self, subject: Subject) -> bool:
         """By mail, by fax or by telephone; a lead that became a contact and the bin are out."""
         people = (*self.sandbox.table("contact").values(), *self.sandbox.table("lead").values())

@@ -89,6 +89,10 @@ class StripeWorld(SandboxWorld):
             self.sandbox.plant("checkout_session", details)
         return True
 
+    async def nameless(self) -> bool:
+        self.sandbox.plant("customer", {"phone": "+493012345678"})
+        return True
+
     async def markets_to(self, subject: Subject) -> bool:
         """Stripe sends no marketing: whoever does has to find no customer without the note."""
         return any(

@@ -9,9 +9,8 @@ import pytest
 
 from .. import wall_clock
 from ..interface import NOT_OFFERED, Connector, ConnectorError, Subject, TerminalError
-from ..kinds import STRONG
 from .cast import HUNDREDS
-from .looking import counted, look, person
+from .looking import counted, listed, look, person, total
 from .world import World
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
@@ -40,9 +39,10 @@ class Enumerating:
         async with world.connector() as it:
             _needs(it)
             people = await listed(it)
-            for name in names:
-                assert _is_among(world, name, people), f"{name} is held, and not listed"
-            assert not _is_among(world, "stranger", people)
+        for name in names:
+            for one in person(world, name).identifiers:
+                assert _are_known(Subject((one,)), people), f"not listed by a {one.kind}"
+        assert not _are_known(person(world, "stranger"), people)
 
     async def test_whoever_is_held_in_a_kind_is_listed_by_that_kind(self, world: World) -> None:
         """What is part of another record is of whoever that one is of."""
@@ -52,7 +52,7 @@ class Enumerating:
             held = (await look(it, person(world, "ann"))).holdings
             for kind in {holding.kind for holding in held}:
                 people = await listed(it, frozenset({kind}))
-                assert _is_among(world, "ann", people), f"not among those with a {kind}"
+                assert _are_known(person(world, "ann"), people), f"not among those with a {kind}"
 
     async def test_who_is_listed_is_held(self, world: World) -> None:
         """Tell of each by what records bear, as `locate` asks by it."""
@@ -73,7 +73,7 @@ class Enumerating:
         async with world.connector() as it:
             _needs(it)
             people = await listed(it)
-        lost = [name for name in HUNDREDS if not _is_among(world, name, people)]
+        lost = [name for name in HUNDREDS if not _are_known(person(world, name), people)]
         assert not lost, f"{len(lost)} of {len(HUNDREDS)} are not listed"
 
     async def test_a_page_of_people_has_an_end(self, world: World) -> None:
@@ -103,9 +103,9 @@ class Enumerating:
         await world.seed(person(world, "ann"), holdings=14)
         async with world.connector() as it:
             _needs(it)
-            before = sum((await world.calls()).values())
+            before = await total(world)
             await listed(it)
-            made = sum((await world.calls()).values()) - before
+            made = await total(world) - before
         for after in range(made):
             await world.fail(status, times=None, after=after)
             async with world.connector() as it:
@@ -135,23 +135,13 @@ class Enumerating:
             assert set(await listed(it, until=soon)) == set(await listed(it))
 
 
-async def listed(
-    it: Connector, kinds: frozenset[str] = frozenset(), until: datetime | None = None
-) -> list[Subject]:
-    """`people`, all pages."""
-    return [who async for page in it.people(kinds, until) for who in page]
-
-
 async def _crowd(world: World) -> None:
     for name in HUNDREDS:
         await world.seed(person(world, name), holdings=1)
 
 
-def _is_among(world: World, name: str, people: Iterable[Subject]) -> bool:
+def _are_known(whom: Subject, people: Iterable[Subject]) -> bool:
     """Whether somebody is listed by what a record of theirs bears, however that is spelt."""
-    whom = Subject(
-        tuple(it for it in person(world, name).identifiers if it.kind in {*STRONG, "phone"})
-    )
     return any(whom.bears(one.kind, one.value) for who in people for one in who.identifiers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar, get_args
 
 import pytest
@@ -52,6 +53,13 @@ async def look(it: Connector, subject: Subject, known: Sequence[Holding] = ()) -
         seen.facts += page.facts
         seen.records += page.records
     return seen
+
+
+async def listed(
+    it: Connector, kinds: frozenset[str] = frozenset(), until: datetime | None = None
+) -> list[Subject]:
+    """`people`, all pages."""
+    return [who async for page in it.people(kinds, until) for who in page]
 
 
 async def exported(it: Connector, holdings: Iterable[Holding]) -> list[Record]:
@@ -235,7 +243,13 @@ async def _erase(it: Connector, _subject: Subject, holding: Holding) -> object:
     return await it.erase(holding)
 
 
-READS: Sequence[Operation] = (_check, _locate, _look_again, _export)
+async def _people(it: Connector, _subject: Subject, _holding: Holding) -> object:
+    if not it.capabilities.lists_people:
+        pytest.skip(f"{it.capabilities.system} lists nobody")
+    return await listed(it)
+
+
+READS: Sequence[Operation] = (_check, _locate, _look_again, _export, _people)
 ALL: Sequence[Operation] = (*READS, _erase)
 
 
