@@ -108,6 +108,8 @@ class Kind:
     """What of it a list's row is: all of it; enough to know whose it is; no more than its id."""
     parts: Mapping[str, Part] = field(default_factory=dict)
     files: Files = _no_files
+    made: str = ""
+    """The field that says when it was made; empty if none does."""
     data: Mapping[Datum, str] = field(default_factory=dict)
     """Which field says which of what can be corrected: `Datum.CITY` is `address.city`."""
     passing: frozenset[str] = frozenset()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import getaddresses
 from typing import Final
 
+from .fields import at
 from .interface import Borne, Holding, Identifier, RetryableError, Subject
-from .kinds import STRONG
+from .kinds import STRONG, Kind, Reads
+from .pages import Row
 from .spelling import cleaned, is_mailbox
 
 Read = Callable[[Sequence[Holding]], Awaitable[Iterable[Holding]]]
@@ -57,6 +59,44 @@ class People:
         )
         own = Identifier(f"{self._system}.{it.kind}", it.id)
         return Subject(known if is_written_to(it.bears) else (*known, own))
+
+
+async def everybody(
+    system: str, reads: Reads, kinds: frozenset[str], until: datetime | None
+) -> AsyncIterator[tuple[Subject, ...]]:
+    """`Connector.people` of kinds that are declared, each with a list: its own, or its owner's."""
+
+    async def read(owners: Sequence[Holding]) -> Iterable[Holding]:
+        rows = [(it.kind, await reads.row(it)) for it in owners if it.kind in reads.kinds]
+        return [reads.kinds[kind].holding(row) for kind, row in rows if row is not None]
+
+    people = People(system, read)
+    for kind in reads.kinds.values():
+        if kinds and kind.name not in kinds:
+            continue
+        async for rows, owner in _lists(reads, kind):
+            there = [row for row in rows if is_until(at(row, kind.made), until)]
+            yield await people.of([await _whole(reads, kind, row, owner) for row in there])
+
+
+async def _lists(reads: Reads, kind: Kind) -> AsyncIterator[tuple[list[Row], Holding | None]]:
+    """Everything of a kind: from each of its lists; if all are of another one, from each of those."""
+    by_itself = [it for it in kind.lists if "{" not in it.route]
+    for listing in by_itself:
+        async for rows in reads.listed(listing):
+            yield rows, None
+    for listing in kind.lists if not by_itself else ():
+        of = reads.kinds[listing.of]
+        async for owners, above in _lists(reads, of):
+            for it in (of.holding(row, above) for row in owners):
+                async for rows in reads.listed(listing, it.id):
+                    yield rows, it
+
+
+async def _whole(reads: Reads, kind: Kind, row: Row, owner: Holding | None) -> Holding:
+    """What a row is of; where a list's says no more than its id, the record itself is read."""
+    now = await reads.row(kind.holding(row, owner)) if kind.listed == "id" else None
+    return kind.holding(row if now is None else now, owner)
 
 
 def in_copy(texts: Iterable[object]) -> Iterator[Subject]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -17,7 +17,7 @@ from .finder import Finder
 from .kinds import EXPANDED, OF_CUSTOMER, ROUTES
 
 CARDS, CUSTOMER = "payment_method", "customer"
-LISTS: Final = {CUSTOMER: {}, **OF_CUSTOMER}
+LISTS: Final[Mapping[str, Mapping[str, str]]] = {CUSTOMER: {}, **OF_CUSTOMER}
 """What has a list of its own, and what else to say. Payment methods are listed by customer."""
 
 
@@ -51,7 +51,7 @@ class Everybody:
         there = (row for row in rows if is_until(row.get("created"), until))
         return await self._people.of(self._held(kind, row) for row in there)
 
-    async def _listed(self, kind: str, query: dict[str, str]) -> AsyncIterator[list[Row]]:
+    async def _listed(self, kind: str, query: Mapping[str, str]) -> AsyncIterator[list[Row]]:
         route = ROUTES[kind]
         async for rows in self._client.pages(route, query, None, EXPANDED.get(route, ())):
             yield rows
