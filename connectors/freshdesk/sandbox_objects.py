@@ -79,7 +79,7 @@ AGENT: Row = {
     "contact": {"active": True, "email": "habeas@example.com", "name": "Habeas"},
     "created_at": "2020-01-01T00:00:00Z",
     "group_ids": [],
-    "id": 1,
+    "id": 77000000001,
     "last_active_at": None,
     "occasional": False,
     "role_ids": [],

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
-from connectors.sdk.interface import Holding, RetryableError, Subject
+from connectors.sdk.interface import Holding, Subject
 from connectors.sdk.pages import Row, pages
 from connectors.sdk.people import People, is_until
 from connectors.sdk.spelling import cleaned
@@ -18,8 +17,8 @@ from .entry import EVENTS, MEMBERS, OF_DOMAINS, OPTED_OUT, TABLES
 from .places import BY_ADDRESS, Places, holding_of
 
 MEMBERS_OF: Final = "/v3/lists/{of}/members/pages"
-MADE: Final = ("created_at", "createdAt")
-"""When an entry was made, in the words of RFC 2822; a member does not say."""
+MADE: Final = ("created_at", "createdAt", "timestamp")
+"""When an entry was made, or an event was; a member does not say."""
 
 
 class Everybody:
@@ -49,8 +48,7 @@ class Everybody:
                     yield await self._of(kind, of, rows, until)
             if EVENTS in asked:
                 async for rows in self._places.events.everybodys(of):
-                    there = [row for row in rows if is_until(row.get("timestamp"), until)]
-                    yield await self._of(EVENTS, of, there, None)
+                    yield await self._of(EVENTS, of, rows, until)
 
     async def _of(
         self, kind: str, of: str, rows: Iterable[Row], until: datetime | None
@@ -73,16 +71,9 @@ def _address(kind: str, row: Row) -> str:
     return address if entry.is_address(address) else ""
 
 
-def _made(row: Row) -> datetime | None:
-    """When an entry was made; None if it does not say. Raises `RetryableError`."""
-    said = next((row[it] for it in MADE if row.get(it)), None)
-    if said is None:
-        return None
-    try:
-        found = parsedate_to_datetime(str(said))
-    except ValueError:
-        raise RetryableError("Mailgun: an entry without a date that can be read") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _made(row: Row) -> object:
+    """When it was made; None if it does not say."""
+    return next((row[it] for it in MADE if row.get(it)), None)
 
 
 async def _nothing_owns(_: Sequence[Holding]) -> Iterable[Holding]:

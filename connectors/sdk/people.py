@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import getaddresses
+from email.utils import getaddresses, parsedate_to_datetime
 from typing import Final
 
 from .fields import at
-from .interface import Borne, Holding, Identifier, RetryableError, Subject
+from .interface import Borne, Holding, Identifier, Subject
 from .kinds import STRONG, Kind, Reads
 from .pages import Row
 from .spelling import cleaned, is_mailbox
@@ -80,7 +81,7 @@ async def everybody(
 
 
 async def _lists(reads: Reads, kind: Kind) -> AsyncIterator[tuple[list[Row], Holding | None]]:
-    """Everything of a kind: from each of its lists; if all are of another one, from each of those."""
+    """Everything of a kind: from each of its lists; if it has none, from those of its owners."""
     by_itself = [it for it in kind.lists if "{" not in it.route]
     for listing in by_itself:
         async for rows in reads.listed(listing):
@@ -117,25 +118,30 @@ def is_written_to(bears: Iterable[Borne]) -> bool:
 def is_until(made: object, until: datetime | None) -> bool:
     """Whether something made then counts: what does not tell when it was made does.
 
-    Raises `RetryableError` for what is no date.
+    A moment is told as vendors do: in ISO 8601, as mails have it, or in seconds since 1970.
     """
-    if until is None or made in {None, ""}:
-        return True
-    if isinstance(made, datetime):
-        at = made if made.tzinfo else made.replace(tzinfo=UTC)
-        return at <= until
+    at = None if until is None else _moment(made)
+    return until is None or at is None or at <= until
+
+
+def _moment(made: object) -> datetime | None:
     try:
-        return _moment(made) <= until
-    except (TypeError, ValueError, OverflowError, OSError):
-        raise RetryableError("a record without a date that can be read") from None
+        if isinstance(made, datetime):
+            at = made
+        elif isinstance(made, int | float) and not isinstance(made, bool):
+            at = datetime.fromtimestamp(made, UTC)
+        else:
+            at = _read(str(made))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _moment(made: object) -> datetime:
-    """From ISO 8601, or seconds since 1970."""
-    if isinstance(made, int | float) and not isinstance(made, bool):
-        return datetime.fromtimestamp(made, UTC)
-    found = datetime.fromisoformat(str(made))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _read(text: str) -> datetime:
+    """Raises `ValueError`."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(text)
+    return parsedate_to_datetime(text)
 
 
 def _bare(it: Holding) -> Holding:

@@ -23,6 +23,7 @@ from freshdesk.v2.errors import (  # type: ignore[import-untyped]
 
 from connectors.freshdesk import Freshdesk
 from connectors.freshdesk.sandbox import FreshdeskSandbox
+from connectors.freshdesk.sandbox_objects import AGENT
 from connectors.sdk import registry
 from connectors.sdk.conformance import look
 from connectors.sdk.interface import (
@@ -220,6 +221,26 @@ async def test_tickets_are_in_their_folders_and_old_ones_only_if_asked_for(
     assert await listed(filter_name="deleted", updated_since=EVER) == {trash}
     assert await listed(filter_name="watching") == set()
     assert (await listed(filter_name="all_tickets")).kind is FreshdeskBadRequest
+    assert (await listed(filter_name=None, order_by="colour")).kind is FreshdeskBadRequest
+    assert (await listed(filter_name=None, page=301)).kind is FreshdeskBadRequest
+
+
+async def test_a_list_of_tickets_shows_who_opened_each_if_it_is_asked_to(
+    account: FreshdeskSandbox, freshdesk: Freshdesk
+) -> None:
+    """The client and the connector see the same people."""
+    ann = account.add_contact(email="ann@example.org", name="Ann")
+    account.add_ticket(ann, "b", updated_at="2026-02-01T00:00:00Z")
+    account.add_ticket(str(AGENT["id"]), "a", updated_at="2026-01-01T00:00:00Z")  # of an agent
+    by: dict[str, Any] = {"updated_since": EVER, "order_by": "updated_at", "order_type": "asc"}
+    by |= {"filter_name": None, "include": "requester"}
+    rows = await client(account, lambda it: it.tickets.list_tickets(**by))
+    assert [row.subject for row in rows] == ["a", "b"]
+    assert [row.requester["email"] for row in rows] == ["habeas@example.com", "ann@example.org"]
+    people = [who async for page in freshdesk.people() for who in page]
+    assert {it for who in people for it in who.of("email")} == {
+        row.requester["email"] for row in rows
+    }
 
 
 async def test_a_long_conversation_is_whole_in_its_list_only(account: FreshdeskSandbox) -> None:

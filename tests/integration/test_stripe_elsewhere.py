@@ -114,6 +114,7 @@ async def test_stripes_own_mock_takes_every_read(mock: str) -> None:
         await it.check()
         seen = [page async for page in it.locate(subject)]
         assert seen[-1].facts  # it knows nobody; nothing was refused
+        assert [who async for page in it.people() for who in page]
         for kind in ROUTES:
             one = Holding(kind, f"{kind}_1")
             assert [record async for record in it.export(one)]

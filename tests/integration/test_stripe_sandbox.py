@@ -262,6 +262,7 @@ async def test_every_request_is_one_that_stripes_types_allow(sandbox: Recording)
         subject = Subject((*WHO.identifiers, Identifier("user_id", "BX-1")))
         held = await found(it, subject)
         assert {one.kind for one in held.values()} == set(it.capabilities.kinds)
+        assert [who async for page in it.people() for who in page]
         assert await it.object_to(subject, MARKETING) == Suppressed()
         for one in held.values():
             assert [record async for record in it.export(one)]
