@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -20,7 +21,7 @@ from .answer import Entry
 from .vendor import LONGEST_BORNE, Clock, GaveUpError, Vendor, calling, fits, utc_now
 
 MOST = 500_000
-"""Identifiers in one answer: what a host can keep of them at once. Beyond it, ask by kind."""
+"""Identifiers in one answer: less than 400 MiB of a host's memory. Beyond it, ask kind by kind."""
 UNKNOWN_KIND, TOO_MANY = "unknown_kind", "too_many_people"
 
 
@@ -55,7 +56,10 @@ class Enumerate:
             digest=b"",
             unreachable=listed.unreachable,
         )
-        return answer.in_parts(self._codec, grants.record(), whole, listed.entries(), calls)
+        # Hundreds of thousands take a while to be sealed: the host's other orders go on meanwhile.
+        return await asyncio.to_thread(
+            answer.in_parts, self._codec, grants.record(), whole, listed.entries(), calls
+        )
 
     async def _run(self, order: PeopleOrdered, listed: Listed) -> None:
         capabilities = self._connector.capabilities

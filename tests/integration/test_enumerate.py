@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import pytest
 
@@ -14,15 +15,20 @@ from connectors.freshdesk import FreshdeskSandbox
 from connectors.sdk import registry
 from connectors.sdk.interface import Connector, Identifier, Subject
 from connectors.sdk.sandbox import Fault, Sandbox
+from pipeline.crypto import grants
+from pipeline.crypto.grants import RECORD, Grants
 from pipeline.host.order_handler import OrderHandler
 from pipeline.intake import bounds
 from pipeline.keys.key_folder import KeyFolder
 from pipeline.ports import LaterError
+from pipeline.register import sealing
+from pipeline.register.case_keys import CaseKey
 from pipeline.stages import enumerate as stage
 from pipeline.stages.answer import ROWS
 from pipeline.stages.enumerate import Enumerate
 from schemas.codec import MAX_BYTES
 from schemas.events import Event, ListingFailed, PeopleListed, PeopleOrdered
+from schemas.sealed import SealError
 from tests.fakes.connectors import Scripted
 from tests.fakes.deciders import arrived
 from tests.fakes.orders import CODEC, CaseOf, framed
@@ -236,3 +242,35 @@ async def test_more_people_than_a_host_can_keep_are_not_half_listed(
 
 def mail(address: str) -> Subject:
     return Subject((Identifier("email", address),))
+
+
+async def test_whoever_two_systems_hold_is_one_person_to_the_case() -> None:
+    """A host tags under a key of its system; the register tags what comes under the case's own."""
+    key = CaseKey(UUID(int=1), UUID(int=2), RECORD, b"r" * 32)
+    tags = []
+    for system in ("acme", "club"):
+        vendor = Listing()
+        vendor.capabilities = replace(Listing.capabilities, system=system)
+        vendor.listed = [[mail("Ann@Example.org")]]
+        case = CaseOf(system=system)
+        tag_key = grants.tag_grant(key.key, key.id, system)
+        granted = Grants((case.grants.record(), tag_key))
+        (said,) = await Enumerate(vendor, CODEC, once)(case.people(), granted)
+        assert isinstance(said, PeopleListed)
+        ours, found = sealing.retagged(CODEC, said, case.opened(said), {RECORD: key})
+        sealing.refuse_unsealed(said, case.opened(said))
+        assert sealing.brought(ours) != sealing.brought(said)
+        assert [it.tag for it in sealing.brought(ours)] == [it.tag for it in found.identifiers]
+        assert sealing.unseal(CODEC, ours, {RECORD: key}) == found
+        tags += [it.tag for it in sealing.brought(ours)]
+    assert len(tags) == 2
+    assert len(set(tags)) == 1
+
+
+async def test_what_is_listed_and_not_sealed_is_refused() -> None:
+    vendor = Listing()
+    vendor.listed = [[mail("ann@example.org"), mail("bob@example.org")]]
+    case, (said,) = await of(vendor)
+    assert isinstance(said, PeopleListed)
+    with pytest.raises(SealError):
+        sealing.refuse_unsealed(replace(said, people=said.people[:1]), case.opened(said))
