@@ -67,6 +67,8 @@ class Settings:
     not_after_act: timedelta = timedelta(minutes=10)
     not_after_search: timedelta = timedelta(hours=1)
     run_limit: timedelta = timedelta(minutes=10)
+    list_limit: timedelta = timedelta(hours=4)
+    """How long a host may list people: of some vendors each customer is a call."""
     vendor_wait: timedelta = timedelta(seconds=60)
     broken_after: int = 5
     """Attempts at an order that broke the host, or ended it, until a person must look at it: the

@@ -177,7 +177,8 @@ def reissued(
     if order is None or not is_due(order, attempt) or not isinstance(order.ordered, kind):
         return
     settings = rules.settings
-    wait = settings.not_after_search if order.slot[0] == SEARCH else settings.not_after_act
+    is_queued = order.slot[0] in {SEARCH, PEOPLE}
+    wait = settings.not_after_search if is_queued else settings.not_after_act
     n = order.attempt + 1
     named = order_id(case.id, order.slot, n)
     yield replace(order.ordered, order=named, attempt=n, not_after=now + wait)
