@@ -108,7 +108,7 @@ class ByHand:
                 self.connector,
                 locate,
                 Perform(self.connector, CODEC, caller),
-                Apply(self.connector, CODEC, caller),
+                Apply(self.connector, self.objects, CODEC, caller),
                 observe=False,
             ),
             Assemble(
