@@ -631,7 +631,7 @@ def connector_work(
         connector,
         Locate(connector, objects(settings), codec, caller),
         Perform(connector, codec, caller),
-        Apply(connector, codec, caller),
+        Apply(connector, objects(settings), codec, caller),
         Enumerate(connector, codec, caller),
         observe=observe,
     )

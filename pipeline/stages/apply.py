@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from connectors.sdk.calls import Caller, effect
 from connectors.sdk.interface import (
@@ -34,8 +35,10 @@ from ..case.outcome import to_row
 from ..case.rights import Verb
 from ..crypto.grants import Grants
 from ..faults import crash
+from ..ports import Objects
 from . import answer
 from .answer import Entry
+from .bore import Look, bore
 from .correct import NO_OUTCOME, NOT_SHOWN, NOTHING, Correction
 from .look import Asked, asked
 from .vendor import Clock, GaveUpError, Vendor, calling, utc_now
@@ -54,10 +57,17 @@ class Apply:
     """
 
     def __init__(
-        self, connector: Connector, codec: Codec, caller: Caller, *, now: Clock = utc_now
+        self,
+        connector: Connector,
+        objects: Objects,
+        codec: Codec,
+        caller: Caller,
+        *,
+        now: Clock = utc_now,
     ) -> None:
         self.system = connector.capabilities.system
         self._connector = connector
+        self._objects = objects
         self._codec = codec
         self._caller = caller
         self._now = now
@@ -72,7 +82,8 @@ class Apply:
         changes = sealed.changes if isinstance(sealed, SealedMeasure) else ()
         vendor = Vendor(self._connector, order.case, self._now)
         with calling(self._caller) as calls:
-            measure = _Measure(vendor, order, whom, changes)
+            first = partial(bore, self._objects, grant)
+            measure = _Measure(vendor, order, whom, changes, first)
             done = await measure.done()
         entries = [
             Entry("done", DoneRow(tag=tag, category=category, outcome=outcome))
@@ -88,8 +99,18 @@ class _Measure:
     """One measure under way."""
 
     def __init__(
-        self, vendor: Vendor, order: MeasureOrdered, whom: Asked, changes: Sequence[SealedChange]
+        self,
+        vendor: Vendor,
+        order: MeasureOrdered,
+        whom: Asked,
+        changes: Sequence[SealedChange],
+        first: Callable[[str, Look], Awaitable[frozenset[bytes]]],
     ) -> None:
+        """`first` says what `bore` does, of whatever these are the first to ask about."""
+        self._first = first
+        self._bore: frozenset[bytes] = frozenset()
+        self._seen: dict[bytes, Standing | None] = {}
+        """How records stood that were just read, until a mark is set through which others stand."""
         self._vendor = vendor
         self._order = order
         self._whom = whom
@@ -102,6 +123,9 @@ class _Measure:
         if self._order.verb == Verb.OBJECT:
             return {(b"", self._order.system): to_row(await self._objected())}
         done: dict[tuple[bytes, str], OutcomeRow] = {}
+        if self._order.verb == Verb.RESTRICT:
+            name = f"{self._order.case}/{self._order.system}-{self._order.verb}-{self._order.n}"
+            self._bore = await self._first(name, self._bearing)
         kinds = {kind: n for n, kind in enumerate(self._vendor.connector.capabilities.kinds)}
         for row in sorted(self._order.rows, key=lambda it: kinds.get(it.kind, -1), reverse=True):
             became = await self._of(row)
@@ -114,10 +138,29 @@ class _Measure:
         if holding is None or row.kind not in self._vendor.connector.capabilities.kinds:
             return _all(row, Failed("unknown_kind"))
         try:
-            now = await self._vendor.standing(holding)
+            now = await self._standing(row.tag, holding)
             return _all(row, NOTHING) if now is None else await self._done(holding, row, now)
         except GaveUpError as error:
             return _all(row, Failed(error.reason))
+
+    async def _standing(self, tag: bytes, holding: Holding) -> Standing | None:
+        if tag in self._seen:
+            return self._seen.pop(tag)
+        return await self._vendor.standing(holding)
+
+    async def _bearing(self) -> frozenset[bytes]:
+        """The records that bear the mark now, and those of which that cannot be read."""
+        bearing = set[bytes]()
+        for row in self._order.rows:
+            if (holding := self._whom.known.get(row.tag)) is None:
+                continue
+            try:
+                self._seen[row.tag] = now = await self._vendor.standing(holding)
+            except GaveUpError:
+                bearing.add(row.tag)
+            else:
+                bearing |= {row.tag} if now is not None and now.restricted else set()
+        return frozenset(bearing)
 
     async def _done(self, holding: Holding, row: MeasureRow, now: Standing) -> Became:
         match self._order.verb:
@@ -125,7 +168,7 @@ class _Measure:
                 corrected = await self._correction.of(holding, row.tag, row.categories, now)
                 self.before += corrected.before
                 return {it: to_row(outcome) for it, outcome in corrected.became.items()}
-            case Verb.RESTRICT if now.restricted and self._order.attempt == 1:
+            case Verb.RESTRICT if now.restricted and row.tag in self._bore:
                 return dict.fromkeys(row.categories, BORE_IT)
             case Verb.RESTRICT | Verb.LIFT:
                 return _all(row, await self._marked(holding, row, now))
@@ -140,6 +183,7 @@ class _Measure:
             return done
         with effect(f"{self._name()} {row.tag.hex()}"):
             said = await self._vendor.restrict(holding, lift=lift)
+        self._seen = {tag: it for tag, it in self._seen.items() if self._is_kind(tag, row.kind)}
         crash.passing("host.after-measure")
         if not isinstance(said, Restricted | Lifted):
             return said
@@ -162,6 +206,9 @@ class _Measure:
             return said if await self._vendor.objected(subject, MARKETING) else NOT_SHOWN
         except GaveUpError as error:
             return Failed(error.reason)
+
+    def _is_kind(self, tag: bytes, kind: str) -> bool:
+        return self._whom.known[tag].kind == kind
 
     def _name(self) -> str:
         """Of the effects, without the attempt: the next one brings about the same."""

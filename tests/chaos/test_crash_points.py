@@ -131,6 +131,7 @@ def its_outcomes_are_right(rig: Rig, who: Planted, case: Case) -> None:
     if marked:
         for it in (("freshdesk", "contact"), ("freshdesk", "ticket"), ("salesforce", "lead")):
             assert states(case, "restriction")[it] == {"proved"}
+        assert {it.reason for it in case.measured.values()} == {None}  # all marks are its own
     if "access" in case.claims:
         assert states(case, "access")["freshdesk", "ticket"] == {"proved"}
     if erased:

@@ -109,7 +109,7 @@ class ByHand:
                 self.connector,
                 locate,
                 Perform(self.connector, CODEC, caller),
-                Apply(self.connector, CODEC, caller),
+                Apply(self.connector, self.objects, CODEC, caller),
                 Enumerate(self.connector, CODEC, caller),
                 observe=False,
             ),

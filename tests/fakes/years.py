@@ -216,9 +216,9 @@ class Years:
     async def _answers(self, record: wire.Record) -> Sequence[Event]:
         order: Any = CODEC.decode(record.value)
         grants = granted(Place(self.settings.data).keys, record)
+        objects = FolderObjects(self.settings.data / "objects")
         match order:
             case e.SearchOrdered():
-                objects = FolderObjects(self.settings.data / "objects")
                 desk = self.desks[order.system]
                 return await Locate(desk, objects, CODEC, once, now=self.time)(order, grants)
             case e.TaskOrdered():
@@ -226,7 +226,7 @@ class Years:
                 return await Perform(desk, CODEC, once, now=self.time)(order, grants)
             case e.MeasureOrdered():
                 desk = self.desks[order.system]
-                return await Apply(desk, CODEC, once, now=self.time)(order, grants)
+                return await Apply(desk, objects, CODEC, once, now=self.time)(order, grants)
             case e.NoticeOrdered():
                 send = Send(self.mails, CODEC, controller="Us", sender="dpo@us.example")
                 return await send(order, grants)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -28,12 +32,18 @@ from connectors.sdk.interface import (
 from connectors.stripe import Stripe, StripeSandbox
 from pipeline.case.outcome import from_row
 from pipeline.case.rights import RECTIFICATION, RESTRICTION, Verb
+from pipeline.crypto.grants import Grant
 from pipeline.stages.apply import _Measure
+from pipeline.stages.bore import Look, bore
 from pipeline.stages.look import Asked
 from pipeline.stages.tags import Tags
 from pipeline.stages.vendor import Vendor
+from pipeline.storage.objects import FolderObjects
 from schemas.events import MeasureOrdered
 from schemas.records import MeasureRow, OutcomeRow, SealedChange
+from schemas.sealed import SealError
+
+First = Callable[[str, Look], Awaitable[frozenset[bytes]]]
 
 LIST, ANN, NEW = "news@lists.example.com", "ann@example.org", "ann.lee@example.org"
 TAG = b"member"
@@ -66,6 +76,12 @@ def ordered(verb: Verb, right: str, *rows: MeasureRow) -> MeasureOrdered:
     )
 
 
+async def asked_once(name: str, look: Look) -> frozenset[bytes]:
+    """Nothing was written down: the order comes for the first time."""
+    del name
+    return await look()
+
+
 async def applied(
     connector: Connector,
     order: MeasureOrdered,
@@ -84,6 +100,7 @@ async def rows_of(
     known: Mapping[bytes, Holding],
     *proved: str,
     changes: Sequence[SealedChange] = CHANGES,
+    first: First = asked_once,
 ) -> dict[tuple[bytes, str], OutcomeRow]:
     """The same, as it travels."""
     tags = Tags(
@@ -96,7 +113,7 @@ async def rows_of(
     subject = Subject(tuple(Identifier("email", it) for it in proved))
     whom = Asked(subject, known, frozenset(), "", tags)
     vendor = Vendor(connector, order.case, lambda: datetime.now(UTC))
-    return await _Measure(vendor, order, whom, changes).done()
+    return await _Measure(vendor, order, whom, changes, first).done()
 
 
 async def rectified(sandbox: MailgunSandbox, *proved: str) -> dict[str, Outcome]:
@@ -189,3 +206,41 @@ async def test_owners_are_marked_and_lifted_before_their_parts() -> None:
             for verb, outcome in ((Verb.RESTRICT, Restricted()), (Verb.LIFT, Lifted())):
                 done = await applied(connector, ordered(verb, RESTRICTION, *rows), known)
                 assert done == {(tag, Category.PROFILE): outcome for tag in known}
+
+
+async def test_a_mark_that_an_order_set_before_its_host_died_is_its_own(tmp_path: Path) -> None:
+    """The same order comes again. One that was somebody else's before is so still."""
+    grant = Grant("record", uuid4(), "stripe", os.urandom(32))
+    first = partial(bore, FolderObjects(tmp_path), grant)
+    async with StripeSandbox() as vendor:
+        theirs = {"habeas_restricted": "true"}
+        people = [{"kind": "customer", "email": ANN, "metadata": it} for it in ({}, theirs)]
+        ids = [it.partition("/")[2] for it in vendor.seed(people)]
+        known = {it.encode(): Holding("customer", it) for it in ids}
+        about = (Category.CONTACT,)
+        rows = [MeasureRow(tag=it, kind="customer", categories=about) for it in known]
+        order = ordered(Verb.RESTRICT, RESTRICTION, *rows)
+        async with registry.build(Stripe, vendor.environ()) as connector:
+            for _ in range(2):
+                done = await rows_of(connector, order, known, first=first)
+                said = {tag.decode(): it.reason for (tag, _), it in done.items()}
+                assert said == {ids[0]: None, ids[1]: "already"}
+        assert len(vendor.ledger) == 1
+
+
+async def test_what_bore_a_mark_is_written_once_and_opens_for_its_host_alone(
+    tmp_path: Path,
+) -> None:
+    """Of two hosts with one order both say what was there when the first of them came."""
+    grant = Grant("record", uuid4(), "stripe", os.urandom(32))
+    objects = FolderObjects(tmp_path)
+
+    async def look() -> frozenset[bytes]:
+        async def other() -> frozenset[bytes]:
+            return frozenset({TAG})
+
+        return await bore(objects, grant, "case/stripe-restrict-1", other) - {TAG}
+
+    assert await bore(objects, grant, "case/stripe-restrict-1", look) == {TAG}
+    with pytest.raises(SealError):
+        await bore(objects, replace(grant, key=bytes(32)), "case/stripe-restrict-1", look)
