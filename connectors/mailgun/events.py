@@ -12,7 +12,7 @@ from typing import Any
 from connectors.sdk.fields import at
 from connectors.sdk.http import Http, UnauthorisedError
 from connectors.sdk.interface import Holding, Record, RetryableError, TerminalError
-from connectors.sdk.pages import Link, Row, first, pages
+from connectors.sdk.pages import OF_EVERYBODY, Link, Row, first, pages
 
 from . import entry
 
@@ -38,7 +38,7 @@ def following(body: Any) -> str:
     return address
 
 
-PAGING = Link(rows="items", size=300, after=following, route=f"{ROUTE}/{{page}}")
+PAGING = Link(rows="items", size=300, after=following, route=f"{ROUTE}/{{page}}", last=OF_EVERYBODY)
 
 
 class Events:

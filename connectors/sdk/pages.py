@@ -18,6 +18,8 @@ from .interface import NotFoundError, RetryableError, TerminalError
 Row = Mapping[str, Any]
 
 LAST_PAGE: Final = 10_000
+OF_EVERYBODY: Final = 1_000_000
+"""Pages of a list that has a row for each thing that anybody did."""
 _PASSES: Final = 5
 """Over a list that shifts: then it is left for later."""
 
@@ -159,7 +161,8 @@ async def first(
 
 async def _pass(http: Http, first: Step, by: Paging) -> AsyncIterator[list[Row]]:
     said = f"GET {first.route}"
-    step, asked, read = first, {_mark(first)}, set[tuple[Hashable, ...]]()
+    # Of each page a number is kept, however many there are.
+    step, asked, read = first, {hash(_mark(first))}, set[int]()
     for _ in range(by.last):
         try:
             answer = await http.require(step.route, step.query, **step.parts)
@@ -168,17 +171,17 @@ async def _pass(http: Http, first: Step, by: Paging) -> AsyncIterator[list[Row]]
                 raise
             raise RetryableError(f"{said}: a list that went while it was read") from None
         rows = rows_of(answer.body, said, by.rows, by.key)
-        keys = tuple(row[by.key] for row in rows)
-        if keys and keys in read:
+        page = hash(tuple(row[by.key] for row in rows))
+        if rows and page in read:
             raise RetryableError(f"{said}: a page that comes again")
-        read.add(keys)
+        read.add(page)
         yield rows
         following = by.follow(step, answer)
         if following is None:
             return
-        if _mark(following) in asked:
+        if hash(_mark(following)) in asked:
             raise RetryableError(f"{said}: a page that comes again")
-        asked.add(_mark(following))
+        asked.add(hash(_mark(following)))
         step = following
     raise TerminalError(f"{said}: more than {by.last} pages")
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from connectors.sdk.calls import idempotency_key
 from connectors.sdk.http import ABSENT, Absent, Ceilings, Classify, Download, Http, as_form
 from connectors.sdk.interface import NotFoundError, RetryableError, TerminalError
-from connectors.sdk.pages import Cursor, Row, first, pages, row_of
+from connectors.sdk.pages import OF_EVERYBODY, Cursor, Row, first, pages, row_of
 
 VERSION: Final = "2026-10-28.endive"
 """The version of the API that the fields here are named by."""
@@ -173,5 +173,7 @@ def _next(body: Any) -> object:
     return body.get("next_page") if body.get("has_more") else None
 
 
-LISTS: Final = Cursor(parameter="starting_after", after=_last, rows="data", size=100)
+LISTS: Final = Cursor(
+    parameter="starting_after", after=_last, rows="data", size=100, last=OF_EVERYBODY
+)
 HITS: Final = Cursor(parameter="page", after=_next, rows="data", size=100)

@@ -261,6 +261,30 @@ async def test_each_page_goes_on_where_the_last_ended(
         assert (await look(aws, Subject(()), whole)).gone == []
 
 
+async def test_whoever_has_a_folder_is_listed_and_whoever_came_later_is_not(s3: Server) -> None:
+    bucket = await s3.bucket()
+    await crowd(s3, bucket)
+    await s3.put(bucket, "uploads/not-in-a-folder.txt")
+    everybody = {"ann@example.org", "ann@example.orga", "bob@example.org", "u-1", "u-11"}
+    by_kind = {
+        "upload": {"ann@example.org", "bob@example.org"},
+        "delete_marker": {ANN.of("email")[0]},
+    }
+    now = datetime.now(UTC)
+
+    async def listed(*kinds: str, until: datetime | None = None) -> set[str]:
+        pages = [page async for page in aws.people(frozenset(kinds), until)]
+        known = [it for page in pages for who in page for it in who.identifiers]
+        return {it.value for it in known if it.kind in {"email", "user_id"}}
+
+    async with s3.connector(bucket) as aws:
+        assert await listed() == everybody
+        assert {kind: await listed(kind) for kind in by_kind} == by_kind
+        assert await listed(until=now + timedelta(days=1)) == everybody
+        # To moto all uploads were begun in 2010.
+        assert await listed("object", "delete_marker", until=now - timedelta(days=1)) == set()
+
+
 async def test_a_bucket_without_versions_has_one_of_each(s3: Server) -> None:
     bucket = await s3.bucket(versions=False)
     await s3.put(bucket, f"{FOLDER}cv.txt", b"old")
