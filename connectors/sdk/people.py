@@ -19,13 +19,18 @@ Read = Callable[[Sequence[Holding]], Awaitable[Iterable[Holding]]]
 _NAMES: Final = frozenset({"name", "whole_name"})
 
 
+async def _nothing(_: Sequence[Holding]) -> Iterable[Holding]:
+    return ()
+
+
 class People:
     """Tells whom the records of one system are of, page by page. Nobody is left out.
 
     What owns a record is told of as well: once, however much it owns.
     """
 
-    def __init__(self, system: str, read: Read) -> None:
+    def __init__(self, system: str, read: Read = _nothing) -> None:
+        """`read` is for systems of which some records are part of others."""
         self._system = system
         self._read = read
         self._told: set[Holding] = set()

@@ -36,7 +36,10 @@ class Found:
 @console.as_json
 @console.command
 async def list_connectors(*, as_json: bool) -> None:
-    """List installed connectors: rights, kinds of holdings, facts, and if the policy knows them."""
+    """List installed connectors: rights, kinds of holdings, facts, and if the policy knows them.
+
+    After a breach, those that can list whom they hold tell everybody who may have to be told.
+    """
     policy = app.policy_of(console.load())
     found = []
     for system in registry.systems():
@@ -49,7 +52,7 @@ async def list_connectors(*, as_json: bool) -> None:
     if as_json:
         console.show_json([_row(it) for it in found])
         return
-    table = Table("system", "rights", "holdings (categories)", "facts", "data map")
+    table = Table("system", "rights", "holdings (categories)", "facts", "lists people", "data map")
     for it in found:
         if it.able is None:
             table.add_row(it.system, f"[red]{it.wrong}[/]")
@@ -57,7 +60,8 @@ async def list_connectors(*, as_json: bool) -> None:
         kinds = [f"{kind} ({', '.join(sorted(of))})" for kind, of in it.able.kinds.items()]
         rights, facts = (", ".join(sorted(of)) for of in (it.able.rights, it.able.facts))
         known = f"[red]no row for {', '.join(it.unmapped)}[/]" if it.unmapped else "yes"
-        table.add_row(it.system, rights, "\n".join(kinds), facts, known)
+        lists = "yes" if it.able.lists_people else "no"
+        table.add_row(it.system, rights, "\n".join(kinds), facts, lists, known)
     console.out.print(table)
 
 
@@ -69,6 +73,7 @@ def _row(it: Found) -> dict[str, object]:
         "rights": sorted(it.able.rights),
         "kinds": {kind: sorted(names) for kind, names in it.able.kinds.items()},
         "facts": sorted(it.able.facts),
+        "lists_people": it.able.lists_people,
         "unmapped": it.unmapped,
     }
 
