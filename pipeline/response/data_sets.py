@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.case.plan import ERASE, UNDECIDED
+from pipeline.case.rights import ERASURE
 from pipeline.policy import Policy
 from pipeline.policy.applicable import (
     INFERRED,
@@ -31,6 +32,7 @@ NO_RULE = (
     "As long as what it is used for needs it: no rule keeps it longer. It goes when you ask for its"
     " erasure and a ground for that is there."
 )
+DUE = "No rule keeps it: it is to go. What became of it is told above."
 GROUNDS = {
     "a": "once it is no longer needed",
     "b": "when you take back your consent",
@@ -87,6 +89,7 @@ def retention(order: ResponseOrdered, policy: Policy, found: Counter[Sort]) -> I
     if not order.retention:
         yield from _rules(policy, found)
         return
+    is_erasure = any(it.right == ERASURE for it in order.claims)
     alike: dict[RetentionRow, list[str]] = {}
     for row in _there(order.retention, found):
         same = replace(row, category="", count=0)
@@ -96,7 +99,7 @@ def retention(order: ResponseOrdered, policy: Policy, found: Counter[Sort]) -> I
             where=words.place(row.system, row.kind),
             categories=words.joined(map(words.category, categories)),
             until=words.day(row.until) if row.until else "",
-            says=_kept(row, policy),
+            says=DUE if row.action == ERASE and is_erasure else _kept(row, policy),
             rows=tuple((row.system, row.kind, category) for category in categories),
         )
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
+from pipeline.case.coverage import WHOSE
 from pipeline.case.rights import ACCESS, ERASURE, PROVED_BY, Verb
 from pipeline.policy import Policy
 from pipeline.policy.applicable import Sort
 from pipeline.policy.clauses import Automated
 from pipeline.policy.clauses import Purpose as Clause
 from schemas.events import ResponseOrdered
+from schemas.records import CoverageRow
 
 from . import words
 from .data_sets import DataSet, Kept, data_sets, retention
@@ -45,6 +49,10 @@ ERASED = (
     "What we found about you where we searched is erased, as told above, so we know of no use of it"
     " any more, and of nobody who receives it."
 )
+CONTESTED = (
+    "Of some of what we found it is not certain whose it is, as told above: of that nothing is told"
+    " here."
+)
 THE_REQUEST = (
     "Your request itself we keep, and what we did with it, to answer you and to be able to show"
     " that we did: the law obliges us to (GDPR Art. 5(2), 6(1)(c), 12)."
@@ -72,7 +80,7 @@ class Information:
     """The one in force now, where that is another."""
     entities: tuple[str, ...]
     nothing: tuple[str, ...]
-    """Why nothing is told of uses; empty if something is."""
+    """Why nothing, or not all, is told of uses."""
     halted: str
     """That some uses are halted; empty where none is."""
     unknown: tuple[str, ...]
@@ -125,15 +133,34 @@ def information(order: ResponseOrdered, policy: Policy, today: Policy) -> Inform
 
 
 def _held(order: ResponseOrdered) -> Counter[Sort]:
-    """What was found and, where no copy is told of here, is not erased by now and proved so."""
+    """What was found that is known to be theirs and, where no copy is told of here, is not erased
+    by now and proved so.
+    """
     found = Counter[Sort]()
     for it in order.found if order.systems else ():
         found[it.system, it.kind, it.category] += it.count
+    found -= _contested(order)
     if all(it.right != ACCESS for it in order.claims):
-        for row in order.coverage:
-            if row.right == ERASURE and row.outcome.kind in PROVED_BY[Verb.ERASE]:
-                found[row.system, row.kind, row.category] -= row.count
-    return +found
+        found -= _counted(
+            it
+            for it in order.coverage
+            if it.right == ERASURE and it.outcome.kind in PROVED_BY[Verb.ERASE]
+        )
+    return found
+
+
+def _contested(order: ResponseOrdered) -> Counter[Sort]:
+    """What may be somebody else's: every right that is about it says so."""
+    rows = [it for it in order.coverage if it.outcome.reason == WHOSE.reason]
+    each = (_counted(it for it in rows if it.right == claim.right) for claim in order.claims)
+    return reduce(or_, each, Counter[Sort]())
+
+
+def _counted(rows: Iterable[CoverageRow]) -> Counter[Sort]:
+    found = Counter[Sort]()
+    for it in rows:
+        found[it.system, it.kind, it.category] += it.count
+    return found
 
 
 def _kept(order: ResponseOrdered, found: Counter[Sort]) -> dict[Sort, frozenset[str]]:
@@ -152,8 +179,10 @@ def _kept(order: ResponseOrdered, found: Counter[Sort]) -> dict[Sort, frozenset[
 def _nothing(order: ResponseOrdered, found: Counter[Sort]) -> Iterator[str]:
     if not order.systems:
         yield NOT_SEARCHED
-    elif not found:
+    elif not found and not _contested(order):
         yield ERASED if order.found else NOTHING
+    if order.systems and _contested(order):
+        yield CONTESTED
     if not found:
         yield THE_REQUEST
 

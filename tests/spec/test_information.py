@@ -291,3 +291,28 @@ async def test_the_notice_of_the_day_of_the_request_and_that_of_today(tmp_path: 
         "This follows the notice BizXpert Privacy Policy, published on 1 June 2026." in later.text
     )
     assert "In force today" not in later.text
+
+
+async def test_of_what_may_be_somebody_elses_no_use_is_told(world: World) -> None:
+    """Art. 12(1), 15(4): it is named as uncertain, and not as theirs."""
+    world.holds("freshdesk", "contact", name="Ann Example", email=ANN)
+    world.holds("salesforce", "lead", LastName="Other", FirstName="Bob", Email=ANN, Company="E")
+    await world.submit("access", email=ANN, name="Ann Example")
+    answer = await world.answer()
+    assert "it is not certain whose it is, as told above: of that nothing is told" in answer.text
+    said = as_data(answer)
+    assert not [it for it in said["purposes"] if "Salesforce" in it["where"]]
+    assert "Salesforce" not in {it["name"] for it in said["recipients"]}
+
+
+async def test_what_is_to_go_is_not_said_to_be_kept(world: World) -> None:
+    """Art. 15(1)(d), 17: in the answer to an erasure, what is open is no longer kept on purpose."""
+    contact = world.holds("freshdesk", "contact", name="Ann Example", email=ANN)
+    world.vendors["freshdesk"].faults.append(Fault(status=403, method="DELETE", times=None))
+    await world.submit("erasure", email=ANN)
+    await world.later(days=29)
+    assert world.row("freshdesk", contact) is not None
+    kept = as_data(await world.answer())["retention"]
+    assert {it["says"] for it in kept} == {
+        "No rule keeps it: it is to go. What became of it is told above."
+    }

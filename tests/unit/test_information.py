@@ -14,12 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import policy
+from pipeline.case.coverage import WHOSE
 from pipeline.case.plan import ERASE, KEEP, UNDECIDED
 from pipeline.policy import Policy
 from pipeline.policy.applicable import Sort, portable
 from pipeline.response import received, words
 from pipeline.response.as_json import as_json
-from pipeline.response.information import Information, information
+from pipeline.response.information import (
+    CONTESTED,
+    ERASED,
+    NOTHING,
+    Information,
+    information,
+)
 from pipeline.response.purposes import NO_PURPOSE
 from schemas.events import ResponseOrdered
 from schemas.records import (
@@ -293,3 +300,33 @@ def test_it_is_the_same_as_data(sorts: list[Sort]) -> None:
     assert [tuple(map(tuple, it["rows"])) for it in read["recipients"]] == [
         it.rows for it in said.recipients
     ]
+
+
+@settings(deadline=None)
+@given(found_rows, st.data())
+def test_of_what_may_be_somebody_elses_nothing_is_told_but_that(
+    sorts: list[Sort], data: st.DataObject
+) -> None:
+    theirs = set(data.draw(st.lists(st.sampled_from(sorts), unique=True))) if sorts else set()
+    order = replace(
+        ordered(sorts),
+        coverage=tuple(
+            CoverageRow(
+                system=s,
+                kind=k,
+                category=c,
+                state="open" if (s, k, c) in theirs else "proved",
+                outcome=WHOSE if (s, k, c) in theirs else OutcomeRow(kind="exported"),
+                count=1,
+                right="access",
+            )
+            for s, k, c in sorts
+        ),
+    )
+    said = told(order)
+    assert {row for it in said.purposes for row in it.rows} == set(sorts) - theirs
+    assert not {row for it in said.recipients for row in it.rows} & theirs
+    assert not {row for it in said.data_sets for row in it.rows} & theirs
+    assert (CONTESTED in said.nothing) == bool(theirs)
+    assert (NOTHING in said.nothing) == (not sorts)
+    assert ERASED not in said.nothing
