@@ -639,12 +639,14 @@ def connector_work(
 
 def response_work(settings: Settings, codec: Codec) -> Assemble:
     """What the host of responses does."""
+    known = rules(settings)
     return Assemble(
         objects(settings),
         Place(settings.data).keys.signing(),
-        rules(settings).at_hand(),
+        known.at_hand(),
         codec,
         catalogue=catalogue(settings),
+        today=known.policy,
         tables={it: registry.connector(it).capabilities.fields for it in registry.systems()},
     )
 

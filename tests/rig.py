@@ -27,6 +27,7 @@ from pipeline.kafka import local_kafka
 from pipeline.kafka.incoming import Incoming, read_to_end
 from pipeline.register import reading
 from pipeline.settings import Settings
+from schemas.records import SealedChange
 from tests.commands import Running, give
 from tests.fakes.cluster import Cluster
 from tests.fakes.person import with_email, with_emails
@@ -224,10 +225,19 @@ class Rig:
         level: int = 2,
         case: UUID | None = None,
         at: datetime | None = None,
+        changes: Mapping[str, tuple[str, str]] | None = None,
     ) -> UUID:
-        """Publish a request as an intake does; it vouches for a further address as well."""
+        """Publish a request as an intake does; it vouches for a further address as well. `changes`
+        are what is wrong and what is right.
+        """
         case = case or uuid4()
-        one = with_email(email, name)
+        one = replace(
+            with_email(email, name),
+            changes=tuple(
+                SealedChange(datum=datum, was=was, to=to)
+                for datum, (was, to) in (changes or {}).items()
+            ),
+        )
         async with app.local_edge(self.settings) as edge:
             await edge.request(
                 case,

@@ -38,7 +38,6 @@ NAMES = {
 """What the states are called, unless a right calls them otherwise."""
 SYSTEM = "system"
 """The kind of the row that stands for a whole system."""
-SEARCHED = frozenset({"found", "nothing"})
 NOTHING_IN_THEM = "There is nothing about you in them."
 
 
@@ -133,7 +132,7 @@ def reply(
     counts = Counter(dict.fromkeys(STATES, 0))
     for it in rows:
         counts[it.state] += 0 if _is_unknown(it, claim.right) else it.count
-    unknown = [words.system(it.system) for it in order.systems if it.searched not in SEARCHED]
+    unknown = [words.system(it.system) for it in order.systems if it.searched not in words.SEARCHED]
     whole = not counts["open"] and not any(it.refused or it.lacking for it in copies)
     lines = {it: tuple(_lines(claim.right, rows, it, policy, catalogue)) for it in STATES}
     told = _Told(

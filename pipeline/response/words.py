@@ -190,6 +190,8 @@ MARKED: Mapping[str, str] = {
 }
 """Whether what is kept is marked, by `OutcomeRow.restricted`."""
 NOT_MARKED = "It could not be marked there: nothing prevents another use."
+SEARCHED = frozenset({"found", "nothing"})
+"""What a system's row says if it was searched; anything else is why that is unknown."""
 OTHER_REASON = "The system could not do it."
 _NAME = re.compile(r"[A-Za-z0-9_. -]+")
 _LONGEST_NAME = 200
@@ -200,6 +202,11 @@ _SHORT = {"id": "ID", "ids": "IDs", "url": "URL", "ip": "IP", "cc": "Cc", "bcc":
 def system(name: str) -> str:
     """A system as people call it."""
     return SYSTEMS.get(name) or label(name)
+
+
+def place(of: str, kind: str) -> str:
+    """A kind of record in a system: `Stripe customers`."""
+    return f"{system(of)} {kinds(kind)}"
 
 
 def kinds(name: str) -> str:
@@ -273,10 +280,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {plural(noun, count)}"
 
 
-def joined(parts: Iterable[str]) -> str:
+def joined(parts: Iterable[str], by: str = "and") -> str:
     """`a, b and c`."""
     *first, last = list(parts) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {by} {last}" if first else last
 
 
 def day(at: datetime) -> str:
