@@ -24,7 +24,7 @@ from connectors.sdk.interface import Capabilities, Connector
 from schemas.codec import Codec, locked
 from schemas.events import Event, MeasureOrdered, PeopleOrdered, SearchOrdered
 
-from . import disk, flow, modes, policy
+from . import disk, flow, modes, own_records, policy
 from .case.planned import OBSERVE_MODE
 from .case.rules import Rules
 from .crypto.grants import Grants
@@ -57,6 +57,7 @@ from .register import case_keys, opening, policies, wrapping
 from .register.case_keys import CaseKeys
 from .register.engine import connect, is_of_disk, migrate, refuse_earlier, url_of
 from .register.opening import OpenedResponse
+from .register.own_records import OwnRecords
 from .response.answer import BEYOND
 from .settings import Settings
 from .stages.apply import Apply
@@ -240,6 +241,8 @@ def check_environment(
     Nor does it take a live credential beside a sandbox's address, or the reverse.
     """
     for system in alone or capabilities(settings):
+        if system == own_records.SYSTEM:
+            continue  # it reads the register, and its settings are the pipeline's
         try:
             registry.settings_of(registry.connector(system), environ)
         except registry.SettingsError as error:
@@ -263,7 +266,8 @@ def observes(settings: Settings, environ: Mapping[str, str] = os.environ, *alone
         raise SetupError(f"HABEAS_MODE is {settings.mode!r}: it is `observe` or `act`")
     if settings.mode:
         return settings.mode == "observe"
-    return not all(registry.is_sandbox(it, environ) for it in alone or systems(settings))
+    vendors = (it for it in alone or systems(settings) if it != own_records.SYSTEM)
+    return not all(registry.is_sandbox(it, environ) for it in vendors)
 
 
 def policy_of(settings: Settings) -> policy.Policy:
@@ -615,6 +619,9 @@ async def run_connector(
     system: str, settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Be the host of a connector until cancelled."""
+    if system == own_records.SYSTEM:
+        await _run_own_records(settings, bootstrap, environ)
+        return
     wire_codec = await codec(settings)
     observe = observes(settings, environ, system)
     async with registry.connect(system, environ) as connector:
@@ -635,6 +642,41 @@ def connector_work(
         Enumerate(connector, codec, caller),
         observe=observe,
     )
+
+
+@asynccontextmanager
+async def own_records_of(settings: Settings, codec: Codec) -> AsyncIterator[OwnRecords]:
+    """What Habeas itself holds, read from the register without a lock that who decides waits for.
+
+    Raises `SetupError` where the register's wrapping keys are not at hand, as on a lone host.
+    """
+    wrapping = Place(settings.data).keys.wrapping()
+    if not wrapping:
+        raise SetupError(
+            f"there are no wrapping keys in {wrapping.root}: the host of {own_records.SYSTEM} reads"
+            " the register, so that it runs where an orchestrator could: give it HABEAS_REGISTER,"
+            " and HABEAS_DATA with that one's keys"
+        )
+    async with register(settings, reading=True) as engine:
+        yield OwnRecords(engine, codec, await rules_of(settings, engine), wrapping)
+
+
+async def _run_own_records(settings: Settings, bootstrap: str, environ: Mapping[str, str]) -> None:
+    """Be the host of what Habeas itself holds."""
+    wire_codec = await codec(settings)
+    observe = observes(settings, environ, own_records.SYSTEM)
+    caller = HostCaller(own_records.OwnRecordsConnector.capabilities, settings)
+    async with own_records_of(settings, wire_codec) as records:
+        work = own_records_work(records, settings, wire_codec, caller, observe=observe)
+        await _host(work, settings, bootstrap, caller.share)
+
+
+def own_records_work(
+    records: OwnRecords, settings: Settings, codec: Codec, caller: Caller, *, observe: bool
+) -> own_records.OwnRecordsWork:
+    """What the host of Habeas' own records does with its orders."""
+    work = partial(connector_work, settings=settings, codec=codec, caller=caller, observe=observe)
+    return own_records.OwnRecordsWork(records, work)
 
 
 def response_work(settings: Settings, codec: Codec) -> Assemble:

@@ -1,0 +1,6 @@
+"""What Habeas itself holds about people, as one more system that it searches: `habeas`."""
+
+from .connector import SYSTEM, OwnRecordsConnector
+from .work import OwnRecordsWork
+
+__all__ = ["SYSTEM", "OwnRecordsConnector", "OwnRecordsWork"]
