@@ -84,6 +84,7 @@ WEB = "web"
 GROUP = flow.group(flow.ORCHESTRATOR)
 PUT_OFF = timedelta(hours=1)
 """How long a host that observes puts off what it is told to erase."""
+NO_CASE = UUID(int=0)
 GARBAGE = (10_000, 10, 10)
 """Thresholds of Python's collector. A case makes thousands of objects and hardly a cycle: looking
 at the young ones after each 700, the default, was a tenth of what a case costs.
@@ -659,6 +660,19 @@ async def own_records_of(settings: Settings, codec: Codec) -> AsyncIterator[OwnR
         )
     async with register(settings, reading=True) as engine:
         yield OwnRecords(engine, codec, await rules_of(settings, engine), wrapping)
+
+
+@asynccontextmanager
+async def connected(
+    system: str, settings: Settings, environ: Mapping[str, str] = os.environ
+) -> AsyncIterator[Connector]:
+    """A system's connector, to try it. Raises `SetupError`, and as `registry.connect`."""
+    if system != own_records.SYSTEM:
+        async with registry.connect(system, environ) as made:
+            yield made
+        return
+    async with own_records_of(settings, await codec(settings)) as records:
+        yield own_records.OwnRecordsConnector(records, NO_CASE)
 
 
 async def _run_own_records(settings: Settings, bootstrap: str, environ: Mapping[str, str]) -> None:
