@@ -23,13 +23,3 @@ BEYOND: Mapping[str, str] = {
     "over": "Requests of which the key is destroyed, as all are after some years: what is left of"
     " them names nobody, and leads to nobody.",
 }
-STATES: Mapping[str, str] = {
-    "open": "Not answered yet.",
-    "fulfilled": "Fulfilled.",
-    "partially_fulfilled": "Fulfilled in part: its answer says what is open, kept or goes later.",
-    "no_data": "Nothing was found about you.",
-    "refused": "Refused.",
-    "withdrawn": "You took it back.",
-    "joined": "Answered together with an older request of yours.",
-}
-"""How a claim ended."""

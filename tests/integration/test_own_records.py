@@ -26,7 +26,8 @@ from connectors.sdk.interface import (
 from pipeline import app
 from pipeline.app import Place
 from pipeline.own_records import OwnRecordsConnector
-from pipeline.own_records.connector import ERASURE, REQUEST
+from pipeline.own_records.erasures import ERASURE
+from pipeline.own_records.requests import REQUEST
 from pipeline.register import memory, subjects, tables
 from pipeline.register.case_keys import RECORD, CaseKeys, destroy
 from pipeline.register.memory import memory_key
