@@ -220,14 +220,16 @@ def catalogue(settings: Settings) -> dict[str, dict[str, str]]:
 
 def check_policy(settings: Settings) -> None:
     """Raise `SetupError` if the policy is contradictory, or does not say what some system holds,
-    and as whom; or if a limit is of no system.
+    and as whom; if a limit is of no system; or if our own records go on another day than it says.
 
     Without a row nothing would be copied for anybody, and nothing kept.
     """
     known = rules(settings)
-    wrong = check.faults(known.policy, known.systems)
+    wrong = [*map(str, check.faults(known.policy, known.systems))]
+    if own_records.SYSTEM in known.systems:
+        wrong += own_records.periods_that_differ(known.policy, settings)
     if wrong:
-        raise SetupError("\n".join(map(str, wrong)))
+        raise SetupError("\n".join(wrong))
     limited = {*known.limits.records, *known.limits.per_hour}
     installed = registry.systems()
     for it in sorted(limited.difference(installed)):  # it would limit nothing
