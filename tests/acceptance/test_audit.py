@@ -639,7 +639,7 @@ def test_a_strangers_record_in_an_answer_is_named_and_no_value_of_it(
     ("asker", "wrong"),
     [
         ("poisoned-lead", ""),
-        ("all-five", "is of all-five, and poisoned-lead asked"),
+        ("rider", "is of rider, and poisoned-lead asked"),
         ("", "is of no object, and poisoned-lead asked"),
     ],
 )

@@ -180,7 +180,7 @@ async def test_the_answer_to_an_erasure_tells_what_is_kept_of_that_itself(world:
     await world.submit("erasure", email=ANN, name=NAME)
     text = (await world.answer()).text
     assert "by keyed hashes of your identifiers that nobody can read back" in text
-    assert "What you asked us before, and how we answered, is kept for three years" in text
+    assert "What you ask us, and how we answer, is kept for three years" in text
 
 
 async def test_when_the_date_has_come_the_follow_up_finds_them_gone(world: World) -> None:
