@@ -14,9 +14,11 @@ from pipeline import app, own_records, policy
 from pipeline.case.outcome import from_row, state, to_row
 from pipeline.own_records.catalogue import OWN_USE, REASONS
 from pipeline.response import replies, words
-from pipeline.response.information import information
+from pipeline.response.received import received
+from pipeline.response.sources import SURE, sources
 from pipeline.settings import Settings
-from schemas.records import FoundRow, OutcomeRow
+from schemas.records import OutcomeRow
+from tests.unit import answers
 
 POLICY = policy.load()
 DAY = timedelta(days=1)
@@ -48,17 +50,19 @@ def test_that_nothing_is_to_be_changed_may_have_a_reason() -> None:
 
 
 def test_what_we_alone_hold_has_no_recipient_and_no_other_source() -> None:
-    ours = tuple(
-        FoundRow(system="habeas", kind=it.kind, category=category, count=1)
+    ours = [
+        ("habeas", it.kind, category)
         for it in POLICY.data
         if it.system == "habeas"
         for category in sorted(it.categories)
-    )
-    told = information(POLICY, ours)
-    assert told.recipients == ()
-    assert not any(it.startswith("Perhaps") for it in told.sources)
-    theirs = FoundRow(system="stripe", kind="customer", category="contact", count=1)
-    assert {it.name for it in information(POLICY, (*ours, theirs)).recipients} >= {"Stripe"}
+    ]
+    order = answers.order((), "access")
+    assert list(received(order, POLICY, ours, set())) == []
+    assert {it.how for it in sources(POLICY, ours)} == {SURE}
+    both = [*ours, ("stripe", "customer", "contact")]
+    told = {it.name: it for it in received(order, POLICY, both, set())}
+    assert "Stripe" in told
+    assert told["PayPal"].rows == (("stripe", "customer", "contact"),)
 
 
 @pytest.mark.parametrize(
