@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 
 from connectors.sdk import registry
 from connectors.sdk.sandbox import Sandbox
-from pipeline import app, flow
+from pipeline import app, flow, own_records
 from pipeline.case.case import Case
 from pipeline.cli.console import GAVE_UP, NO_BROKER
 from pipeline.kafka import local_kafka
@@ -139,7 +139,7 @@ class Rig:
         }
         (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
         (self.folder / "tmp").mkdir(exist_ok=True)
-        for system in self.systems:
+        for system in (it for it in self.systems if it != own_records.SYSTEM):
             made = registry.load(registry.SANDBOXES, system)()
             self.sandboxes[system] = await self._stack.enter_async_context(made)
             environ.update(made.environ(restricted=system in self.restricted))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from connectors.sdk import registry, scaffold
 from connectors.sdk.interface import Capabilities, ConnectorError, TerminalError
 from pipeline import app
+from pipeline.settings import Settings
 
 from . import console
 
@@ -111,8 +111,8 @@ async def check(system: tuple[str, ...], *, as_json: bool) -> None:
     Reads the same variables as `habeas up`. Without a SYSTEM, tries all that HABEAS_SYSTEMS names,
     or every installed one. Exits 1 if one cannot be used.
     """
-    asked = system or app.systems(console.load())
-    found = {it: await _checked(it) for it in asked}
+    settings = console.load()
+    found = {it: await _checked(it, settings) for it in system or app.systems(settings)}
     if as_json:
         console.show_json({it: said or "ok" for it, said in found.items()})
     else:
@@ -122,12 +122,12 @@ async def check(system: tuple[str, ...], *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def _checked(system: str) -> str:
+async def _checked(system: str, settings: Settings) -> str:
     """What is wrong with a connector; empty if nothing is."""
     try:
-        async with registry.connect(system, os.environ) as made:
+        async with app.connected(system, settings) as made:
             await made.check()
-    except (registry.NotInstalledError, registry.SettingsError) as error:
+    except (registry.NotInstalledError, registry.SettingsError, app.SetupError) as error:
         return str(error)
     except TerminalError as error:
         return f"{error.reason} ({error})"

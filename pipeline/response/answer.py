@@ -213,4 +213,6 @@ def _place(row: SystemRow, policy: Policy, catalogue: Catalogue) -> Place:
     told = catalogue.get(row.system, {})
     beyond = tuple(told[BEYOND + it] for it in row.beyond if BEYOND + it in told)
     who = "" if behind is None else behind.name
+    if row.system in policy.own:
+        who = f"{policy.controller}, itself: this is where your requests are kept"
     return Place(row.system, words.system(row.system), who, known, says, row.found, beyond)

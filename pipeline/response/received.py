@@ -49,11 +49,12 @@ def received(
     order: ResponseOrdered, policy: Policy, sorts: Collection[Sort], unknown: set[str]
 ) -> Iterator[Recipient]:
     """Those whose systems hold something, or could not be searched; and those that nobody can
-    search, for what they may have of the categories found.
+    search, for what they may have of the categories found: not of what we hold ourselves.
     """
+    others = [sort for sort in sorts if sort[0] not in policy.own]
     for it in policy.recipients:
         if it.system is None:
-            state, of = MAY_HAVE, [sort for sort in sorts if sort[2] in it.categories]
+            state, of = MAY_HAVE, [sort for sort in others if sort[2] in it.categories]
         else:
             state = UNKNOWN if it.system in unknown else HAS
             of = [sort for sort in sorts if sort[0] == it.system]

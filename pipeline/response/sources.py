@@ -58,7 +58,8 @@ def sources(policy: Policy, sorts: Collection[Sort]) -> Iterator[Source]:
         where = words.joined(dict.fromkeys(words.place(*it[:2]) for it in untold))
         yield Source(f"Of {where} our records do not tell it.", NOT_KNOWN, tuple(untold))
     for source in policy.sources.values():
-        shared = tuple(it for it in sorts if it[2] in source.categories)
+        others = (it for it in sorts if it[0] not in policy.own)
+        shared = tuple(it for it in others if it[2] in source.categories)
         if shared:
             names = words.joined(sorted({words.category(it[2]) for it in shared}))
             says = f"Perhaps {source.says}: {names}. Our records do not tell."

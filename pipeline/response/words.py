@@ -11,6 +11,7 @@ SYSTEMS: Mapping[str, str] = {
     "freshdesk": "Freshdesk",
     "google_ads": "Google Ads",
     "google_analytics": "Google Analytics",
+    "habeas": "Habeas",
     "mailgun": "Mailgun",
     "paypal": "PayPal",
     "salesforce": "Salesforce",
@@ -155,6 +156,8 @@ FACTS: Mapping[str, str] = {
     "last_charge": "Last payment",
     "last_invoice": "Last paid invoice",
     "last_contact": "Last contact",
+    "last_erasure": "Last erasure",
+    "last_request": "Last request before this one",
     "subscription_ended": "End of the last subscription",
 }
 """What a period runs from, by the fact that tells it."""
@@ -186,6 +189,7 @@ MARKED: Mapping[str, str] = {
     "restricted": "It is marked there as not to be used.",
     "unaffected": "It is gone by now.",
     "not_offered": "The system has no mark for that: nothing there prevents another use.",
+    "own_use": "It has no other use there that a mark would have to prevent.",
     "": "It is not marked yet.",
 }
 """Whether what is kept is marked, by `OutcomeRow.restricted`."""
