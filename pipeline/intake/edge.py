@@ -73,10 +73,13 @@ class Edge:
 
         Sealed are who took it, why in their own words, and what shows that it is so.
         """
+        await self.decided(event, Actor(login=login, says=says, evidence=evidence))
+
+    async def decided(self, event: Event, actor: Actor) -> None:
+        """Publish a decision with all that is sealed in it: what its event's class `SEALS`."""
         key, public = self._files.pipeline().public(self._clock())
         event = replace(event, key=key)  # type: ignore[call-arg]  # every decision has one
         signer = self._signer or self._files.signer(f"console-{self._name}")
-        actor = Actor(login=login, says=says, evidence=evidence)
         await self.send(flow.DECISIONS, enclose(self._codec, event, actor, public, signer))
 
     async def send(self, topic: str, event: Event) -> None:

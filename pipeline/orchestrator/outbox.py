@@ -25,7 +25,7 @@ from schemas import events as e
 from schemas.codec import Codec
 from schemas.derive import event_name
 from schemas.events import Event
-from schemas.records import LedgerEntry, Sealed
+from schemas.records import LedgerEntry, Sealed, SealedAffected
 
 
 class Outbox:
@@ -91,8 +91,11 @@ class Outbox:
         if isinstance(event, e.CaseOpened):
             what = opened.sealed[sealing.CASE_OPENED]
             return sealing.seal(self._codec, event, what, keys)
-        if isinstance(event, e.DecisionRecorded) and opened.actor is not None:
+        if isinstance(event, e.DecisionRecorded | e.IncidentDescribed) and opened.actor is not None:
             return sealing.seal(self._codec, event, opened.actor, keys)
+        if isinstance(event, e.AffectedAdded) and isinstance(opened.actor, SealedAffected):
+            who = sealing.of_affected(opened.actor, opened.tag_key())
+            return sealing.seal(self._codec, event, who, keys)
         if isinstance(event, e.PeopleOrdered):  # it names nobody
             return sealing.seal(self._codec, event, Sealed(), keys)
         await sealing.load_reasons(connection, self._codec, case, event, opened)
@@ -187,5 +190,7 @@ def _ours(event: Event) -> bool:
         | e.ResponseOrdered
         | e.NoticeOrdered
         | e.DecisionRecorded
+        | e.IncidentDescribed
+        | e.AffectedAdded
         | e.InstructionOrdered,
     )
