@@ -18,7 +18,7 @@ from pipeline.case.recipients import DONE, NOTHING, RECEIVED
 from pipeline.case.whose import SAME
 from schemas import events as e
 from schemas.events import Event
-from schemas.records import Actor, SealedIncident
+from schemas.records import Actor, SealedAffected, SealedIncident
 
 from . import incidents
 from .refused import RefusedError
@@ -83,6 +83,8 @@ def check_words(event: Event, actor: Actor) -> None:
     who is refused is told why (Art. 12(4)).
     """
     says, shows = actor.says.strip(), actor.evidence.strip()
+    if isinstance(actor, SealedAffected):
+        incidents.check_people(actor)
     more = (actor.consequences, actor.measures) if isinstance(actor, SealedIncident) else ()
     if max(map(len, (says, shows, *more))) > WORDS:
         raise RefusedError("too_long")

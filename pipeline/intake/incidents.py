@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.case.incident import GROUNDS, NO_RISK, NOTIFIED, WHAT
+from pipeline.case.whose import EMAIL
 from schemas import events as e
 from schemas.events import Event
+from schemas.records import SealedAffected
 
 from .refused import RefusedError
 
 TAG = 16
 """Bytes of what tells a list from another one."""
+MOST, LONGEST = 500, 320
+"""Addresses of one portion, and characters of one (RFC 5321, section 4.5.3.1)."""
 
 
 def check(event: Event) -> None:
@@ -40,6 +44,15 @@ def _check_opening(event: e.IncidentOpened) -> None:
         raise RefusedError("out_of_bounds:until")
     if event.suspect is not None:  # that is the pipeline's own word
         raise RefusedError("out_of_bounds:suspect")
+
+
+def check_people(who: SealedAffected) -> None:
+    """Raise `RefusedError` unless a portion of a list names addresses, and not too many."""
+    if len(who.identifiers) > MOST:
+        raise RefusedError("too_many_affected")
+    for it in who.identifiers:
+        if it.kind != EMAIL or not 0 < len(it.value) <= LONGEST or not it.value.isprintable():
+            raise RefusedError("affected_without_an_address")
 
 
 def check_words(event: Event, says: str, shows: str, more: Sequence[str]) -> None:
