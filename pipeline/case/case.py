@@ -531,6 +531,11 @@ class Case:
         return bool(self.systems) and all(it.final for it in self.systems.values())
 
     @property
+    def is_request(self) -> bool:
+        """Whether somebody asked for it: it follows nothing up, and is no breach."""
+        return self.follow_up is None and self.incident is None
+
+    @property
     def is_open(self) -> bool:
         """Whether anybody waits for an answer."""
         return any(it.active for it in self.claims.values())

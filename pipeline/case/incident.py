@@ -168,13 +168,15 @@ def missing(incident: Incident) -> int:
 
 
 def letters_due(incident: Incident) -> Iterator[tuple[datetime, int]]:
-    """When which portion is to be written to; of those to whom nobody wrote yet, the first alone.
+    """When which portion is to be written to; of those to whom nobody wrote yet the first alone,
+    once every order before is answered.
 
-    So one transaction orders one portion's notices, however many are affected.
+    So one transaction orders one portion's notices, and none lapses behind thousands of others.
     """
     if not incident.tells or incident.closed_at is not None:
         return
-    is_first = True
+    under_way = (of for it in incident.portions if it.left for of in it.letters.values())
+    is_first = all(it.state != ORDERED for it in under_way)
     for n, portion in enumerate(incident.portions):
         if portion.is_fresh and portion.left:
             if is_first:

@@ -198,7 +198,12 @@ async def test_a_breach_is_in_no_list_of_requests(world: World) -> None:
     incident = await opened(world)
     assert [it.id for it in await reading.incidents(world.engine)] == [incident]
     assert not await reading.cases(world.engine)
+    await affected(world, incident, [ANN])
     await world.decide(e.ClaimWithdrawn(case=incident, by="dpo", right="access"))
+    proof = e.IdentityProved(case=incident, by="dpo", level=2, method="person")
+    await world.decide(proof, evidence="a call back")
+    other = VerdictRow(tag=b"a tag of somebody", verdict="other")
+    await world.decide(e.WhoseDecided(case=incident, by="dpo", verdicts=(other,)))
     assert (await world.case(incident)).state == "incident", "it is no request"
 
 
