@@ -463,6 +463,8 @@ class PeopleSought(Event):
     by: str
     at: datetime
     systems: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    """Of holdings, as the connectors name them; none is all of them."""
     until: datetime | None = None
     """Who came to be held later is not affected."""
     key: str = ""

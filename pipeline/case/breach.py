@@ -13,7 +13,7 @@ from schemas.events import Event
 from schemas.records import IdentifierRow
 
 from . import answers, decisions, incident, lifecycle, orders, spent
-from .case import DONE, PEOPLE, SPENT, Case, Proposal
+from .case import DONE, PEOPLE, SPENT, Case, Order, Proposal
 from .deadline import BREACH
 from .incident import FAILED, ORDERED, PUT_OFF, TOLD, Authority, Incident, Letter, Portion
 from .rules import Rules
@@ -81,6 +81,7 @@ def added(case: Case, people: Iterable[IdentifierRow], source: int) -> Case:
 
 def _listed(case: Case, event: e.PeopleListed, _: Rules) -> Case:
     """Whom a system holds, once all parts are there. A part is a portion: each seals its own."""
+    named = _place(case.order_of(event.order), event.system)
     case, parts = answers.taken(case, event)
     for number, part in parts:
         if isinstance(part, e.PeopleListed):
@@ -88,7 +89,7 @@ def _listed(case: Case, event: e.PeopleListed, _: Rules) -> Case:
     if not parts:
         return case
     known = _of(case)
-    unlisted = {system: why for system, why in known.unlisted.items() if system != event.system}
+    unlisted = {place: why for place, why in known.unlisted.items() if place != named}
     return _with(case, unreachable=known.unreachable + event.unreachable, unlisted=unlisted)
 
 
@@ -98,7 +99,14 @@ def _not_listed(case: Case, event: e.ListingFailed, _: Rules) -> Case:
         return case
     ended = replace(order, state=DONE, answered=(event.order, b""), reason=event.reason)
     case = replace(case, orders={**case.orders, order.slot: ended})
-    return _with(case, unlisted={**_of(case).unlisted, event.system: event.reason})
+    place = _place(order, event.system)
+    return _with(case, unlisted={**_of(case).unlisted, place: event.reason})
+
+
+def _place(order: Order | None, system: str) -> str:
+    """What was listed: a system, or some kinds of it."""
+    kinds = order.ordered.kinds if order and isinstance(order.ordered, e.PeopleOrdered) else ()
+    return ".".join((system, *kinds))
 
 
 def _described(case: Case, event: e.IncidentDescribed, _: Rules) -> Case:
@@ -228,7 +236,8 @@ def _order_due(case: Case, event: e.OrderDue, rules: Rules) -> Case:
     order = case.order_of(event.order)
     if order is None or order.slot[0] != PEOPLE or order.state != SPENT:
         return case
-    return _with(case, unlisted={**_of(case).unlisted, order.slot[1]: order.reason})
+    place = _place(order, order.slot[1])
+    return _with(case, unlisted={**_of(case).unlisted, place: order.reason})
 
 
 APPLY: Mapping[type[Event], Callable[[Case, Any, Rules], Case]] = {

@@ -347,9 +347,10 @@ def _affected(case: Case, known: Incident) -> Iterator[Item]:
             says = f"a breach: {lacking} portions of a list are missing; give it once more"
         item = _item(case, AFFECTED, "", DPO, says, "incident affect {case} --list FILE")
         yield replace(item, mailed=not lacking)
-    for system, why in sorted(known.unlisted.items()):
-        says = f"a breach: {system} could not list whom it holds ({why}); find out another way"
-        yield from _of_step(case, AFFECTED, system, "people", why, says)
+    for place, why in sorted(known.unlisted.items()):
+        says = f"a breach: {place} could not list whom it holds ({why}); find out another way"
+        system, what = place.partition(".")[0], f"people {place}"
+        yield from _of_step(case, AFFECTED, system, what, why, says)
     if counted.unreachable:
         says = f"a breach: {counted.unreachable} of the affected have no address; tell them"
         what = f"affected {counted.unreachable}"

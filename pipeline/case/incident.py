@@ -122,7 +122,7 @@ class Incident:
     portions: tuple[Portion, ...] = ()
     unreachable: int = 0
     unlisted: Mapping[str, str] = field(default_factory=dict)
-    """Systems that could not say whom they hold, and why."""
+    """Systems, or `system.kind`, that could not say whom they hold, and why."""
     numbered: int = 0
     """How many notices to the affected were given a number."""
     words: int = 0

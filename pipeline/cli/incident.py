@@ -71,6 +71,9 @@ people = click.option(
 held_by = click.option(
     "--from", "sought", multiple=True, metavar="SYSTEM", help="All whom this system holds."
 )
+kind_of = click.option(
+    "--kind", "kinds", multiple=True, help="With --from: holdings of this kind only."
+)
 column = click.option(
     "--column",
     "given",
@@ -92,6 +95,7 @@ column = click.option(
 @measures
 @people
 @held_by
+@kind_of
 @column
 @evidence
 @as_person
@@ -109,6 +113,7 @@ async def open_incident(  # noqa: PLR0917  one parameter per option
     measures: str,
     file: Path | None,
     sought: tuple[str, ...],
+    kinds: tuple[str, ...],
     given: Sequence[str],
     evidence: str,
     *,
@@ -143,7 +148,7 @@ async def open_incident(  # noqa: PLR0917  one parameter per option
     )
     await decided_as(settings, who, event, said)
     counted = await _given(settings, who, named, file, given, as_json=as_json)
-    await _seek(settings, who, named, sought, until)
+    await _seek(settings, who, named, sought, kinds, until)
     _told(named, "opened", counted, as_json=as_json)
 
 
@@ -151,6 +156,7 @@ async def open_incident(  # noqa: PLR0917  one parameter per option
 @click.argument("incident_id", metavar="ID")
 @people
 @held_by
+@kind_of
 @column
 @as_person
 @console.as_json
@@ -159,6 +165,7 @@ async def affect(
     incident_id: str,
     file: Path | None,
     sought: tuple[str, ...],
+    kinds: tuple[str, ...],
     given: Sequence[str],
     *,
     who: Who,
@@ -175,7 +182,7 @@ async def affect(
     settings = console.load()
     known, of = await _opened(settings, incident_id)
     counted = await _given(settings, who, known.id, file, given, as_json=as_json)
-    await _seek(settings, who, known.id, sought, of.until)
+    await _seek(settings, who, known.id, sought, kinds, of.until)
     _told(known.id, "given", counted, as_json=as_json)
 
 
@@ -374,15 +381,22 @@ async def _given(
         raise click.ClickException(f"incident {named}: {error}") from None
 
 
-async def _seek(
-    settings: Settings, who: Who, named: UUID, sought: tuple[str, ...], until: datetime | None
+async def _seek(  # noqa: PLR0917  what systems are asked by
+    settings: Settings,
+    who: Who,
+    named: UUID,
+    sought: tuple[str, ...],
+    kinds: tuple[str, ...],
+    until: datetime | None,
 ) -> None:
     if not sought:
         return
     if unknown := set(sought) - set(app.systems(settings)):
         raise click.UsageError(f"--from: no such system: {', '.join(sorted(unknown))}")
     now = wall_clock.now()
-    event = e.PeopleSought(case=named, by=who.name, at=now, systems=sought, until=until)
+    event = e.PeopleSought(
+        case=named, by=who.name, at=now, systems=sought, kinds=kinds, until=until
+    )
     await decided(settings, who, event)
 
 

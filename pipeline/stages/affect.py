@@ -24,9 +24,10 @@ def affect(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
         case PeopleAffected() if given.identifiers:
             yield AffectedAdded(case=case.id, people=given.identifiers)
         case PeopleSought():
-            under_way = {it.slot[1] for it in case.under_way(PEOPLE)}
+            asked = [it.ordered for it in case.under_way(PEOPLE)]
+            under_way = {(it.system, it.kinds) for it in asked if isinstance(it, PeopleOrdered)}
             for system in event.systems:
-                if system not in under_way:
+                if (system, event.kinds) not in under_way:
                     yield _ordered(case, event, system, rules, given)
         case OrderDue():
             yield from reissued(case, event.order, PeopleOrdered, given.now, rules)
@@ -45,6 +46,7 @@ def _ordered(
         n=n,
         attempt=1,
         not_after=given.now + rules.settings.not_after_search,
-        run_limit=int(rules.settings.run_limit.total_seconds()),
+        run_limit=int(rules.settings.list_limit.total_seconds()),
+        kinds=event.kinds,
         until=event.until,
     )

@@ -23,7 +23,7 @@ from .breaches import (
     released,
     words,
 )
-from .people import ANN, BOB, customer
+from .people import ANN, BOB, customer, lead
 from .world import CODEC, World
 
 
@@ -174,6 +174,24 @@ async def test_whom_no_mail_reaches_is_counted_and_waits_for_a_person(world: Wor
     many = counts(await incident_of(world, incident))
     assert many == Counts(affected=4, told=1, failed=1, waiting=0, unreachable=2)
     assert (await kinds(world, incident)).count("undelivered") == 2
+
+
+async def test_all_whom_the_systems_hold_are_told_once_each(world: World) -> None:
+    """Art. 34(1): who is affected is asked of the systems; one person in two of them is one."""
+    for email in (ANN, BOB):
+        world.holds("freshdesk", "contact", name="Somebody", email=email)
+    lead(world, ANN.upper())
+    world.holds("freshdesk", "contact", name="Nobody knows", phone="+44 7700 900118")
+    incident = await opened(world)
+    sought = e.PeopleSought(
+        case=incident, by="dpo", at=world.now, systems=("freshdesk", "salesforce")
+    )
+    await world.decide(sought)
+    await released(world, incident)
+    many = counts(await incident_of(world, incident))
+    assert many == Counts(affected=3, told=2, unreachable=1)
+    assert [len(world.mails(to=it)) for it in (ANN, BOB)] == [1, 1]
+    assert "affected" not in await kinds(world, incident)
 
 
 async def test_a_list_that_did_not_come_whole_is_not_a_small_list(world: World) -> None:
