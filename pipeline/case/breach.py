@@ -15,7 +15,7 @@ from schemas.records import IdentifierRow
 from . import answers, decisions, incident, lifecycle, orders, spent
 from .case import DONE, PEOPLE, SPENT, Case, Order, Proposal
 from .deadline import BREACH
-from .incident import FAILED, ORDERED, PUT_OFF, TOLD, Authority, Incident, Letter, Portion
+from .incident import FAILED, NOTIFIED, ORDERED, PUT_OFF, TOLD, Authority, Incident, Letter, Portion
 from .rules import Rules
 from .values import replace
 from .whose import EMAIL
@@ -118,7 +118,12 @@ def _released(case: Case, event: e.BreachNoticesReleased, _: Rules) -> Case:
 
 
 def _authority(case: Case, event: e.AuthorityNotified, _: Rules) -> Case:
+    """What is told in phases was notified when it was first told (GDPR Art. 33(4))."""
     said = Authority(how=event.how, at=event.at, reference=event.reference, delayed=event.delayed)
+    first = _of(case).authority
+    if first is not None and first.how == said.how == NOTIFIED:
+        earlier = min(first, said, key=lambda it: it.at)
+        said = replace(earlier, reference=event.reference or first.reference)
     return _with(case, authority=said)
 
 

@@ -10,7 +10,7 @@ from schemas.events import Event
 from . import inbox
 from .case import PEOPLE, Case
 from .deadline import BREACH
-from .incident import NO_RISK, Incident, counts, missing
+from .incident import NOTIFIED, Incident, counts, missing
 from .rules import Given, Rules
 
 OF_INCIDENTS = (
@@ -84,7 +84,9 @@ def _of_authority(known: Incident, event: e.AuthorityNotified, given: Given) -> 
     if event.at > given.now:
         return "that is yet to come"
     late = event.at > known.aware_at + timedelta(hours=BREACH)
-    if late and event.how != NO_RISK and not event.delayed:
+    first = known.authority
+    is_more = first is not None and first.how == NOTIFIED  # in phases (Art. 33(4))
+    if late and event.how == NOTIFIED and not (event.delayed or is_more):
         return "it was later than 72 hours: the reasons for the delay are missing (Art. 33(1))"
     return ""
 

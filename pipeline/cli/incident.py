@@ -245,12 +245,14 @@ async def authority(
 ) -> None:
     """Take down that the supervisory authority was told, or why it need not be (GDPR Art. 33(1)).
 
+    What is told in phases is taken down again, with --says: the first time counts (Art. 33(4)).
     After 72 hours --says gives the reasons for the delay; with --no-risk, why a risk is unlikely.
     """
     settings = console.load()
     known, of = await _opened(settings, incident_id)
     moment = at or wall_clock.now()
-    late = moment > clock(of, moment).due and not no_risk
+    told = of.authority is not None and of.authority.how == NOTIFIED
+    late = moment > clock(of, moment).due and not (no_risk or told)
     event = e.AuthorityNotified(
         case=known.id,
         by=who.name,

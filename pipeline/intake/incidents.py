@@ -14,6 +14,8 @@ from .refused import RefusedError
 
 TAG = 16
 """Bytes of what tells a list from another one."""
+PARTS = 10_000
+"""Of one list: five million people."""
 MOST, LONGEST = 500, 320
 """Addresses of one portion, and characters of one (RFC 5321, section 4.5.3.1)."""
 
@@ -23,8 +25,10 @@ def check(event: Event) -> None:
     match event:
         case e.IncidentOpened():
             _check_opening(event)
-        case e.PeopleAffected() if not 1 <= event.part <= event.parts or len(event.list) != TAG:
+        case e.PeopleAffected() if not 1 <= event.part <= event.parts <= PARTS:
             raise RefusedError("out_of_bounds:part")
+        case e.PeopleAffected() if len(event.list) != TAG:
+            raise RefusedError("out_of_bounds:list")
         case e.PeopleSought() if not event.systems:
             raise RefusedError("out_of_bounds:systems")
         case e.AuthorityNotified() if event.how not in {NOTIFIED, NO_RISK}:

@@ -33,7 +33,7 @@ from pipeline.kafka.authentication import case_of
 from pipeline.kafka.incoming import Incoming
 from pipeline.keys.key_files import KeyFiles
 from pipeline.keys.key_folder import KeyFileError
-from pipeline.register import links, sealing, store, subjects
+from pipeline.register import breaches, links, sealing, store, subjects
 from pipeline.register.case_keys import (
     PACKAGE,
     RECORD,
@@ -364,7 +364,7 @@ class Decider:
             rows = sealing.rows_of(it.who, levels, opened.tag_key())
             given = replace(given, identifiers=rows)
         elif isinstance(it.actor, SealedAffected):
-            given = replace(given, identifiers=sealing.rows_of_affected(it.actor, opened.tag_key()))
+            given = replace(given, identifiers=breaches.rows_of(it.actor, opened.tag_key()))
         opened.actor = it.actor
         if it.actor is not None and it.roles != (Role.LINK,) and RECORD in opened.keys:
             login = sealing.login_tag(it.actor, opened)

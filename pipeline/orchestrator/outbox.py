@@ -19,13 +19,13 @@ from pipeline.kafka import wire
 from pipeline.kafka.authentication import proved
 from pipeline.keys.key_files import KeyFiles
 from pipeline.keys.key_folder import KeyFolder
-from pipeline.register import links, sealing, store
+from pipeline.register import breaches, links, sealing, store
 from pipeline.register.case_keys import OBLIGATION, CaseKey, NewKey, new_key
 from schemas import events as e
 from schemas.codec import Codec
 from schemas.derive import event_name
 from schemas.events import Event
-from schemas.records import LedgerEntry, Sealed, SealedAffected
+from schemas.records import LedgerEntry, Sealed
 
 
 class Outbox:
@@ -91,11 +91,11 @@ class Outbox:
         if isinstance(event, e.CaseOpened):
             what = opened.sealed[sealing.CASE_OPENED]
             return sealing.seal(self._codec, event, what, keys)
-        if isinstance(event, e.DecisionRecorded | e.IncidentDescribed) and opened.actor is not None:
+        if isinstance(event, e.DecisionRecorded) and opened.actor is not None:
             return sealing.seal(self._codec, event, opened.actor, keys)
-        if isinstance(event, e.AffectedAdded) and isinstance(opened.actor, SealedAffected):
-            who = sealing.of_affected(opened.actor, opened.tag_key())
-            return sealing.seal(self._codec, event, who, keys)
+        if case.incident is not None:
+            said = await breaches.content(connection, self._codec, case, event, opened)
+            return sealing.seal(self._codec, event, said, keys)
         if isinstance(event, e.PeopleOrdered):  # it names nobody
             return sealing.seal(self._codec, event, Sealed(), keys)
         await sealing.load_reasons(connection, self._codec, case, event, opened)

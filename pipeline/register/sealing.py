@@ -12,8 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
-from pipeline.case.incident import NOTICE as BREACH
-from pipeline.case.incident import Incident
 from pipeline.case.marks import LIFTING
 from pipeline.case.rights import RECTIFICATION
 from pipeline.case.rules import Rules
@@ -32,13 +30,11 @@ from schemas.records import (
     LedgerEntry,
     Person,
     Sealed,
-    SealedAffected,
     SealedBody,
     SealedChange,
     SealedEntries,
     SealedHolding,
     SealedIdentifier,
-    SealedIncident,
     SealedMeasure,
     SealedNotice,
     SealedRequest,
@@ -53,7 +49,7 @@ CASE_OPENED = 2
 """Number of the event that seals the person."""
 CLEAR = frozenset(map(event_name, (e.KeyDestroyed, e.ObligationDue, e.ObligationClosed)))
 """What stays readable on the ledger's topic: a restored register must learn it without the key."""
-REASONED = frozenset({"refused", "fee_asked", LIFTING, BREACH})
+REASONED = frozenset({"refused", "fee_asked", LIFTING})
 """Notices that bring the reasons which a person wrote down."""
 
 
@@ -158,22 +154,6 @@ def brought(event: Identifying) -> tuple[IdentifierRow, ...]:
     return event.people if isinstance(event, e.PeopleListed) else event.identifiers
 
 
-def of_affected(who: SealedAffected, tag_key: bytes) -> Sealed:
-    """Whom a breach affects as the incident keeps them: addresses with their tags."""
-    return Sealed(
-        identifiers=tuple(
-            replace(it, tag=grants.identifier_tag(tag_key, it.kind, it.value))
-            for it in who.identifiers
-        )
-    )
-
-
-def rows_of_affected(who: SealedAffected, tag_key: bytes) -> tuple[IdentifierRow, ...]:
-    """The same without their values, each address once."""
-    found = of_affected(who, tag_key).identifiers
-    return tuple({it.tag: IdentifierRow(tag=it.tag, kind=it.kind) for it in found}.values())
-
-
 def refuse_unsealed(event: Identifying, sealed: Sealed) -> None:
     """Raise `SealError` unless every identifier that an answer brings is sealed in it."""
     if [it.tag for it in brought(event)] != [it.tag for it in sealed.identifiers]:
@@ -221,9 +201,6 @@ def _bearing(row: HoldingRow, ours: Mapping[bytes, bytes]) -> HoldingRow:
 
 def needed(case: Case, event: Event) -> frozenset[int]:
     """Numbers of the events whose sealed parts an event needs."""
-    if case.incident is not None:
-        place = case.incident.place(getattr(event, "identifier", b""))
-        return frozenset() if place is None else frozenset({case.incident.portions[place].source})
     match event:
         case e.SearchOrdered():
             rows, held = event.identifiers, [it.tag for it in event.known]
@@ -245,12 +222,6 @@ def needed(case: Case, event: Event) -> frozenset[int]:
 
 def content(case: Case, event: Event, opened: Opened, token: str, rules: Rules) -> Sealed:
     """What an event seals, out of what was opened."""
-    if case.incident is not None:
-        return _of_breach(case.incident, event, opened)
-    return _of_request(case, event, opened, token, rules)
-
-
-def _of_request(case: Case, event: Event, opened: Opened, token: str, rules: Rules) -> Sealed:
     person = opened.sealed[CASE_OPENED]
     match event:
         case e.SearchOrdered() | e.TaskOrdered() | e.MeasureOrdered():
@@ -316,18 +287,6 @@ def _of_notice(case: Case, event: e.NoticeOrdered, opened: Opened, token: str) -
     )
 
 
-def _of_breach(incident: Incident, event: Event, opened: Opened) -> SealedNotice:
-    """What the affected read, and their address; the DPO reads nothing that is sealed."""
-    tag: bytes = getattr(event, "identifier", b"")
-    place, words = incident.place(tag), opened.actors.get(incident.words)
-    if place is None or not isinstance(words, SealedIncident):
-        return SealedNotice()
-    source = opened.sealed[incident.portions[place].source]
-    to = next(it for it in source.identifiers if it.tag == tag)
-    said = (words.says, words.consequences, words.measures)
-    return SealedNotice(identifiers=(to,), says="\n\n".join(" ".join(it.split()) for it in said))
-
-
 def _reasons(case: Case, event: e.NoticeOrdered, opened: Opened) -> str:
     """Why a request is refused or costs something, in the words of who proposed it."""
     recorded = _recorded(case, event)
@@ -336,8 +295,6 @@ def _reasons(case: Case, event: e.NoticeOrdered, opened: Opened) -> str:
 
 def _recorded(case: Case, event: e.NoticeOrdered) -> int:
     """The number of the event that seals the reasons which a notice brings; 0 if it brings none."""
-    if case.incident is not None:
-        return case.incident.words
     if event.kind == LIFTING:
         return 0 if case.lifting is None else case.lifting.recorded
     if event.kind not in REASONED or case.proposal is None:
@@ -351,10 +308,17 @@ async def load_reasons(
     """Open the words that a notice brings, unless they are open."""
     if not isinstance(event, e.NoticeOrdered) or event.kind not in REASONED:
         return
-    number = _recorded(case, event)
-    if not number or number in opened.actors:
+    if number := _recorded(case, event):
+        await load_actor(connection, codec, case.id, number, opened)
+
+
+async def load_actor(
+    connection: AsyncConnection, codec: Codec, case: UUID, number: int, opened: Opened
+) -> None:
+    """Open the words that the event with this number seals, unless they are open."""
+    if number in opened.actors:
         return
-    chosen = select(ledger).where(ledger.c.case_id == case.id, ledger.c.number == number)
+    chosen = select(ledger).where(ledger.c.case_id == case, ledger.c.number == number)
     row = (await connection.execute(chosen)).one()
     recorded = from_body(row.type, row.version, row.body)
     opened.actors[number] = unsealed_actor(codec, recorded, opened.keys)

@@ -95,6 +95,23 @@ async def test_after_72_hours_the_reasons_for_the_delay_are_demanded(world: Worl
     assert told.is_late
 
 
+async def test_what_is_told_in_phases_was_notified_when_it_was_first_told(world: World) -> None:
+    """Art. 33(4): the information may be provided in phases without undue further delay."""
+    incident = await opened(world)
+    await world.later(hours=10)
+    await world.decide(e.AuthorityNotified(case=incident, by="dpo", at=world.now))
+    await world.later(hours=90)
+    more = e.AuthorityNotified(case=incident, by="dpo", at=world.now, reference="DPC-4711")
+    await world.decide(more)
+    told = (await incident_of(world, incident)).authority
+    assert told is not None
+    assert told.reference == "DPC-4711"
+    hours = await hours_of(world, incident)
+    assert hours.notified_after is not None
+    assert hours.notified_after < timedelta(hours=11)
+    assert not hours.is_late
+
+
 async def test_that_a_risk_is_unlikely_is_reasoned(world: World) -> None:
     """Art. 33(1): unless the breach is unlikely to result in a risk; Art. 33(5): documented."""
     incident = await opened(world)
