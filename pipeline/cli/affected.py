@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from pipeline.intake.edge import Edge
-from pipeline.intake.incidents import MOST, TAG
+from pipeline.intake.incidents import MOST
 from schemas.events import PeopleAffected
 from schemas.records import SealedAffected, SealedIdentifier
 
@@ -58,7 +58,7 @@ async def publish(  # noqa: PLR0917  what a list is published by
 
     Raises `ListError`.
     """
-    named, done = _named(file), Given()
+    named, done = sender.tag(_digest(file)), Given()
     parts = sum(1 for _ in portions(file, given))
     for part, it in enumerate(portions(file, given, done, fault), 1):
         event = PeopleAffected(
@@ -113,9 +113,9 @@ def addresses(row: Row) -> list[str]:
     return sorted(it for it in found if not (it.startswith("'") and it[1:] in found))
 
 
-def _named(file: Path) -> bytes:
+def _digest(file: Path) -> bytes:
     digest = sha256()
     with closing(file.open("rb")) as stream:
         while piece := stream.read(1 << 20):
             digest.update(piece)
-    return digest.digest()[:TAG]
+    return digest.digest()

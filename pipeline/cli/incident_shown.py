@@ -20,6 +20,7 @@ from pipeline.case.inbox import Item, waiting
 from pipeline.case.incident import Counts, Incident, counts
 from pipeline.case.rules import Rules
 from pipeline.register import decisions, incidents, reading
+from pipeline.register.reading import Entry
 from pipeline.response.breach_register import Decision, Line, Words, as_document, as_page, line
 from pipeline.settings import Settings
 
@@ -66,8 +67,8 @@ async def show(incident_id: str, *, watch: bool, as_json: bool) -> None:
         named = await reading.find(engine, incident_id)
         if watch:
             await _watch(engine, rules, named)
-        case, known = await _known(engine, rules, named)
-        made = await _line(settings, engine, rules, case, known)
+        case, known, entries = await _known(engine, rules, named)
+        made = await _line(settings, engine, case, known, entries)
     items = list(waiting(case, rules))
     if as_json:
         console.show_json({**_plain(made), "waiting": [_item(it) for it in items]})
@@ -110,24 +111,25 @@ async def register(out: Path, *, as_json: bool) -> None:
 async def _lines(settings: Settings, engine: AsyncEngine, rules: Rules) -> list[Line]:
     made = []
     for it in await reading.incidents(engine):
-        case, known = await _known(engine, rules, it.id)
-        made.append(await _line(settings, engine, rules, case, known))
+        case, known, entries = await _known(engine, rules, it.id)
+        made.append(await _line(settings, engine, case, known, entries))
     return made
 
 
-async def _known(engine: AsyncEngine, rules: Rules, named: UUID) -> tuple[Case, Incident]:
-    case = reading.folded(await reading.entries(engine, named), rules)
+async def _known(
+    engine: AsyncEngine, rules: Rules, named: UUID
+) -> tuple[Case, Incident, list[Entry]]:
+    entries = await reading.entries(engine, named)
+    case = reading.folded(entries, rules)
     if case.incident is None:
         raise click.ClickException(f"{named} is a request: `habeas case {named}`")
-    return case, case.incident
+    return case, case.incident, entries
 
 
 async def _line(
-    settings: Settings, engine: AsyncEngine, rules: Rules, case: Case, known: Incident
+    settings: Settings, engine: AsyncEngine, case: Case, known: Incident, entries: list[Entry]
 ) -> Line:
-    del rules
     files, codec = app.Place(settings.data).keys, await app.codec(settings)
-    entries = await reading.entries(engine, case.id)
     written = await incidents.described(engine, codec, files, case.id, entries)
     taken = await decisions.taken(engine, codec, files, case.id, entries)
     last = written[-1] if written else None
@@ -157,7 +159,7 @@ async def _watch(engine: AsyncEngine, rules: Rules, named: UUID) -> None:
     with Progress(*columns, console=console.err, transient=True) as bar:
         task = bar.add_task("", total=None)
         while True:
-            _, known = await _known(engine, rules, named)
+            _, known, _ = await _known(engine, rules, named)
             many = counts(known)
             total = many.affected - many.unreachable
             bar.update(task, total=total, completed=many.told + many.failed)

@@ -75,6 +75,19 @@ async def test_a_list_is_told_and_what_fails_is_sent_again_and_counted(
     assert not any(it in page.read_text() for it in people)
 
 
+async def test_whom_a_system_holds_is_listed_by_its_host_and_told(up: Rig) -> None:
+    who = plant(up, "held")
+    named = UUID((await said(up, "open", *OPENED, "--happened", SAYS))["incident"])
+    await said(up, "affect", str(named), "--from", "freshdesk", "--from", "salesforce")
+    words = ("--consequences", "Letters that are not ours.", "--measures", "It is closed.")
+    await said(up, "notify", str(named), *words)
+    await up.until(named, lambda it: told(it).told and not it.under_way() and not told(it).waiting)
+    letters = [it for it in up.mails(named) if SAYS in text_of(it)]
+    assert [str(it["To"]) for it in letters].count(who.email) == 1
+    shown = await said(up, "show", str(named))
+    assert (shown["unlisted"], shown["counts"]["failed"]) == ([], 0)
+
+
 async def test_one_person_waives_nothing_and_two_do(up: Rig, tmp_path: Path) -> None:
     key = str(tmp_path / "eve.key")
     code, _, err = await up.habeas("keys", "console", "eve", "--out", key)

@@ -40,6 +40,8 @@ async def test_each_of_the_affected_is_told_once_in_plain_words(world: World) ->
     known = (await world.case(incident)).incident
     assert known is not None
     assert (counts(known).affected, counts(known).told) == (2, 2)
+    secret = (ANN.encode(), BOB.encode(), HAPPENED.encode())
+    assert not any(it in record for record in world.on_topics for it in secret)
 
 
 async def test_the_authority_is_told_within_72_hours_of_awareness_and_nights_count(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cli.affected import Given, portions
 from pipeline.cli.listed import ListError, Row
+from pipeline.intake.edge import Edge
 from pipeline.intake.incidents import MOST
+from pipeline.keys.key_files import KeyFiles
+from schemas.codec import locked
+from tests.fakes.deciders import Sent
 
 
 def read(path: Path, text: str) -> tuple[list[str], Given, list[int]]:
@@ -58,3 +64,19 @@ def test_a_list_that_has_no_column_of_people_is_none(tmp_path: Path) -> None:
     path.write_text("colour\nred\n")
     with pytest.raises(ListError, match="--column"):
         list(portions(path, {}))
+
+
+def test_what_stands_in_the_clear_for_a_list_can_be_made_by_its_console_alone(
+    tmp_path: Path,
+) -> None:
+    """Who guesses a short list cannot tell from a topic that it is this one."""
+
+    def edge(seed: int) -> Edge:
+        signer = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+        files = KeyFiles(tmp_path)
+        return Edge(name="dpo", files=files, codec=locked(), producer=Sent(), signer=signer)
+
+    digest = sha256(b"email\nann@example.org\n").digest()
+    assert edge(1).tag(digest) == edge(1).tag(digest)
+    assert edge(1).tag(digest) != edge(2).tag(digest)
+    assert edge(1).tag(digest) not in {digest[:16], sha256(digest).digest()[:16]}
