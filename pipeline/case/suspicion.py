@@ -1,7 +1,8 @@
 """Has an answer reached the wrong person? What of it was another's, once a person says so.
 
-An answer counts as shown once it was signed and the letter about it was sent: whether somebody
-opened it is not known, and unknown is not never.
+An answer counts as shown once it was signed, unless it is known that the letter about it did not
+arrive: nothing calls that letter back, and whether somebody opened the answer is not known. Unknown
+is not never.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ ANOTHERS, NOT_WHO_ASKED = "anothers_data", "not_who_asked"
 
 def shown(case: Case) -> frozenset[bytes]:
     """The holdings of which an answer brought a copy."""
-    sent = [it for it in case.responses if it.name and it.notified == "sent"]
-    systems = frozenset[str]().union(*(it.systems for it in sent))
+    given = [it for it in case.responses if it.name and not it.notified.startswith("failed")]
+    systems = frozenset[str]().union(*(it.systems for it in given))
     return frozenset(it.tag for it in case.held.values() if it.exported and it.system in systems)
 
 

@@ -320,6 +320,22 @@ async def test_that_who_asked_was_somebody_else_opens_an_incident_of_all_that_wa
     assert (await incident_of(world, found.id)).what == "not_who_asked"
 
 
+async def test_a_letter_that_is_under_way_is_not_called_back(world: World) -> None:
+    """Art. 33(1): what is decided between an answer and its letter is a breach as well."""
+    customer(world)
+    world.stops("notice")
+    case = await world.submit("access", email=ANN)
+    assert not world.mails(to=ANN)
+    verdicts = tuple(
+        VerdictRow(tag=it.tag, verdict="other")
+        for it in (await world.case(case)).held.values()
+        if it.system == "stripe"
+    )
+    await world.decide(e.WhoseDecided(case=case, by="dpo", verdicts=verdicts))
+    (found,) = await reading.incidents(world.engine)
+    assert (await incident_of(world, found.id)).systems == ("stripe",)
+
+
 async def test_what_was_never_shown_is_no_breach(world: World) -> None:
     """Art. 4(12): a record that a person says is another's, before any answer, went to nobody."""
     customer(world)
