@@ -24,6 +24,7 @@ from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
 from pipeline.case.dues import OF_PERSON, Due, is_still_due
+from pipeline.case.preferences import objects
 from pipeline.case.rules import Given, Rules
 from pipeline.faults import broke, crash
 from pipeline.intake.envelopes import Envelopes
@@ -46,10 +47,11 @@ from pipeline.register.case_keys import (
 )
 from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
 from pipeline.register.memory import Memory
+from pipeline.register.preferences import Preferences
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 
-from . import follow_ups, key_dates, same_person
+from . import follow_ups, key_dates, preferences, same_person
 from .admission import Admission
 from .braking import Braking
 from .case_cache import CaseCache, OpenCases
@@ -92,6 +94,8 @@ class Decider:
         self._follow_ups = FollowUps(codec, clock)
         self._same_person = SamePerson(codec, rules, keys, clock)
         self._memory = Memory(codec, keys, rules.settings.erasure_memory)
+        self._preferences = Preferences(codec, keys, rules.policy)
+        self._wanted = preferences.Intake(codec, self._preferences, rules.policy, clock)
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._refusals = Refusals(codec, files, rules.settings.dead_letter_limit, clock)
         self._stored: dict[tuple[str, int], int] = {}
@@ -109,7 +113,8 @@ class Decider:
             if not batch:
                 return
             open_cases, inputs, refusals = await self._read(connection, batch)
-            inputs, misplaced = await self._admission.admit(connection, open_cases, inputs)
+            admission = self._wanted if batch[0].topic == flow.PREFERENCES else self._admission
+            inputs, misplaced = await admission.admit(connection, open_cases, inputs)
             refusals = await self._admission.unheard(connection, refusals)
             await self._same_person.look(connection, open_cases, inputs)
             braking = await self._braking(connection)
@@ -269,7 +274,7 @@ class Decider:
         opened = open_cases.of(known)
         head = open_cases.heads.get(known, b"")
         made: list[NewKey] = []
-        if isinstance(it.event, e.RequestReceived) and known not in open_cases.cases:
+        if it.person is not None and known not in open_cases.cases:
             made = self._first_keys(known)
         elif isinstance(it.event, e.FollowUpOpened):  # it has the obligation's key
             made = [NewKey(new_key(known, PACKAGE), self._clock())]
@@ -286,6 +291,8 @@ class Decider:
         await braking.journal(before, case, said)
         if any(isinstance(it.event, e.ClaimSettled) for it in said):
             await self._memory.remember(connection, case, opened, self._clock())
+        if any(objects(case, it.event) for it in said):
+            await self._preferences.objected(connection, case, opened, self._clock())
         open_cases.decided.add(known)
         open_cases.proving.proved(it.id, known)
         open_cases.cases[known] = case
