@@ -122,7 +122,7 @@ ROUTE: tuple[Step, ...] = (
     Step(
         name="open",
         where=Where.DECIDE,
-        reads=(e.RequestReceived, e.PreferenceReceived, e.FollowUpOpened),
+        reads=(e.RequestReceived, e.PreferenceReceived, e.ContactLapsed, e.FollowUpOpened),
         says=(e.CaseOpened, e.SamePersonFound, e.IdentityAsked, e.IdentityVerified),
         stage=open_case,
     ),
@@ -408,6 +408,7 @@ ROUTE: tuple[Step, ...] = (
             e.PeopleNeeded,
             e.ReminderDue,
             e.ProgressDue,
+            e.ContactLapsed,
             e.ObligationDue,
             e.FollowUpOpened,
             e.ObligationClosed,

@@ -438,6 +438,18 @@ class LiftDecided(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactLapsed(Event):
+    """Whom we have for one thing alone is let go: they got it, or it never came. Nobody asked."""
+
+    record: UUID
+    """The preference after which we have no use for them."""
+    purpose: str
+    says: str
+    """`served`, or `only` of what never came."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOpened(Event):
     """A request was taken in: from here on its personal part is under the case's own key."""
 

@@ -51,8 +51,8 @@ def fold(events: Iterable[Event], rules: Rules) -> Case | None:
 
 
 def apply(case: Case | None, event: Event, rules: Rules) -> Case:
-    """The case after one more event. The first is `request_received`, `follow_up_opened`, or the
-    `preference_received` that it follows from.
+    """The case after one more event. The first is `request_received`, `follow_up_opened`,
+    `contact_lapsed`, or the `preference_received` that it follows from.
     """
     if case is None and isinstance(event, e.FollowUpOpened):
         return follow_up.begun(event)
@@ -60,11 +60,12 @@ def apply(case: Case | None, event: Event, rules: Rules) -> Case:
         match event:
             case e.RequestReceived():
                 at = event.received_at
-            case e.PreferenceReceived():
+            case e.PreferenceReceived() | e.ContactLapsed():
                 at = event.at
             case _:
                 raise ValueError("a case begins with request_received")
-        return Case(id=event.case, number=1, received_at=at, due_at=at)
+        lapsed = isinstance(event, e.ContactLapsed)
+        return Case(id=event.case, number=1, received_at=at, due_at=at, lapsed=lapsed)
     case = replace(case, number=case.number + 1, state=lifecycle.after(case.state, event))
     how = _APPLY.get(type(event))
     case = case if how is None else how(case, event, rules)

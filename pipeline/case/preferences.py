@@ -31,9 +31,14 @@ def asks(event: e.PreferenceReceived, policy: Policy) -> str:
     return ""
 
 
-def objects(case: Case, said: Event) -> bool:
-    """Whether an event of a case may show that who has an address objects: it is known who asks."""
-    return isinstance(said, SHOWING) and case.verified and case.wants(OBJECTION)
+def shows(case: Case, said: Event) -> bool:
+    """Whether an event of a case may show that who has an address objects."""
+    return isinstance(said, SHOWING) and objects(case)
+
+
+def objects(case: Case) -> bool:
+    """Whether somebody objects in a case, and it is known who."""
+    return case.verified and case.wants(OBJECTION)
 
 
 def kept_until(policy: Policy, taken_at: datetime) -> datetime:

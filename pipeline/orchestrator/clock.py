@@ -55,6 +55,7 @@ async def sweep(decider: Decider, publisher: Publisher, engine: AsyncEngine, now
         crash.passing("clock.after-claim")
         log.info("clock.due", cases=len(found), rows=sum(map(len, found.values())))
         await decider.tick(found)
+    await decider.let_go(now)
     await decider.expire_keys(now)
     left = await publisher.sweep()
     if left:

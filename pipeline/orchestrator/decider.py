@@ -24,7 +24,7 @@ from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
 from pipeline.case.dues import OF_PERSON, Due, is_still_due
-from pipeline.case.preferences import objects
+from pipeline.case.preferences import shows
 from pipeline.case.rules import Given, Rules
 from pipeline.faults import broke, crash
 from pipeline.intake.envelopes import Envelopes
@@ -47,7 +47,7 @@ from pipeline.register.case_keys import (
 )
 from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
 from pipeline.register.memory import Memory
-from pipeline.register.preferences import Preferences
+from pipeline.register.preferences import Preferences, looked, to_look_at
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 
@@ -84,6 +84,8 @@ class Decider:
     ) -> None:
         self._engine = engine
         self._rules = rules
+        self._codec = codec
+        self._keys = keys
         self._files = files
         self._publisher = publisher
         self._observe = observe
@@ -211,6 +213,29 @@ class Decider:
             rows = await store.owe(connection, owed, now)
         await self._publisher.publish(rows)
 
+    async def let_go(self, now: datetime) -> None:
+        """Let go whom we have for one thing alone, once they got it or it never came."""
+        keys, codec, policy = self._keys, self._codec, self._rules.policy
+        async with self._engine.connect() as connection:
+            found = await to_look_at(connection, codec, keys, now)
+        if not found:
+            return
+        async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
+            open_cases = await self._cases.open(connection, map(preferences.case_of, found))
+            found = await to_look_at(connection, codec, keys, now)  # others may have been faster
+            inputs = list[Input]()
+            for it in found:
+                it_goes = preferences.letting_go(it, policy, now)
+                inputs += [] if it_goes is None else [it_goes]
+                await looked(connection, it, let_go=it_goes is not None)
+            inputs = await _news(connection, inputs)
+            braking = await self._braking(connection)
+            owed, _ = await self._decide(connection, open_cases, inputs, braking)
+            owed = [*await self._close(connection, open_cases), *owed]
+            rows = await store.owe(connection, owed, now)
+        await self._publisher.publish(rows)
+
     async def _refuse_older(self, connection: AsyncConnection) -> None:
         """Raise `RegisterBehindError` if the register was exchanged while we run."""
         stored = await store.offsets(connection)
@@ -275,7 +300,7 @@ class Decider:
         head = open_cases.heads.get(known, b"")
         made: list[NewKey] = []
         if it.person is not None and known not in open_cases.cases:
-            made = self._first_keys(known)
+            made = self._first_keys(known, lets_go=isinstance(it.event, e.ContactLapsed))
         elif isinstance(it.event, e.FollowUpOpened):  # it has the obligation's key
             made = [NewKey(new_key(known, PACKAGE), self._clock())]
         opened.keys.update({new.key.purpose: new.key for new in made})
@@ -291,7 +316,7 @@ class Decider:
         await braking.journal(before, case, said)
         if any(isinstance(it.event, e.ClaimSettled) for it in said):
             await self._memory.remember(connection, case, opened, self._clock())
-        if any(objects(case, it.event) for it in said):
+        if any(shows(case, it.event) for it in said):
             await self._preferences.objected(connection, case, opened, self._clock())
         open_cases.decided.add(known)
         open_cases.proving.proved(it.id, known)
@@ -371,9 +396,12 @@ class Decider:
             log.warning("decision.stale", case=str(it.event.case), reason=str(error))
             return None
 
-    def _first_keys(self, case: UUID) -> list[NewKey]:
+    def _first_keys(self, case: UUID, *, lets_go: bool) -> list[NewKey]:
+        """Of one that lets somebody go there is no answer, and nothing to seal it with."""
         now = self._clock()
         ends = {RECORD: now + self._rules.settings.record_key_lives, PACKAGE: None}
+        if lets_go:
+            del ends[PACKAGE]
         return [NewKey(new_key(case, purpose), now, end) for purpose, end in ends.items()]
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pipeline.case.preferences import asks
+from pipeline.case.preferences import asks, lapsed
+from pipeline.kafka import wire
 from pipeline.policy import Policy
 from pipeline.policy.preferences import ONLY, REFUSALS, SERVED, Said
 from pipeline.register import preferences, store
 from pipeline.register.case_keys import RECORD
-from pipeline.register.preferences import Preferences, Word
+from pipeline.register.preferences import Lapsing, Preferences, Word
 from schemas import events as e
 from schemas.codec import Codec
+from schemas.derive import event_name
+from schemas.records import Person, SealedIdentifier
 
 from . import repetition
 from .case_cache import OpenCases
@@ -23,6 +27,8 @@ from .inputs import Input
 from .refusals import Refusal
 
 TAKEN = "case_id_taken"
+LAPSED = event_name(e.ContactLapsed)
+log = structlog.get_logger()
 
 
 class Intake:
@@ -103,7 +109,7 @@ class Intake:
         """Whether its id stands for something else."""
         case = it.event.case
         if case in known:
-            return "" if known[case] == word.digest else TAKEN
+            return "" if known[case] in {b"", word.digest} else TAKEN
         if is_opened:
             record = open_cases.of(case).keys.get(RECORD)
             same = await repetition.is_same_submission(
@@ -111,3 +117,37 @@ class Intake:
             )
             return "" if same else TAKEN
         return TAKEN if case in open_cases.cases or case in open_cases.aside else ""
+
+
+def case_of(it: Lapsing) -> UUID:
+    """The case that lets somebody go."""
+    return uuid5(it.said.record, LAPSED)
+
+
+def letting_go(it: Lapsing, policy: Policy, now: datetime) -> Input | None:
+    """What is decided on to let somebody go; None where there is still a use for them.
+
+    Whose address nobody can read any more is said in the log.
+    """
+    if not lapsed(policy, it.said, it.history):
+        return None
+    if it.told is None:
+        log.warning("contact.unreadable", record=str(it.said.record))
+        return None
+    who = SealedIdentifier(tag=b"", kind=it.told.kind, value=it.told.value)
+    event = e.ContactLapsed(
+        case=case_of(it),
+        record=it.said.record,
+        purpose=it.said.purpose,
+        says=it.said.says,
+        at=now,
+    )
+    return Input(
+        event,
+        uuid5(event.case, LAPSED),
+        None,
+        wire.new_trace(),
+        Person(language=it.told.language, identifiers=(who,)),
+        (policy.identity_level,),
+        now,
+    )

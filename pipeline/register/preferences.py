@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from hashlib import sha256
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.case.case import Case
 from pipeline.case.deadline import plus_months
-from pipeline.case.preferences import kept_until
+from pipeline.case.preferences import kept_until, let_go_at
 from pipeline.policy import Policy
 from pipeline.policy.preferences import OBJECTED, REFUSALS, Said
 from schemas import sealed
@@ -29,7 +29,7 @@ from schemas.codec import Codec, before_sealed
 from schemas.events import PreferenceReceived
 from schemas.records import Preference
 
-from . import store, subjects
+from . import own_key, store, subjects
 from . import tables as t
 from .case_keys import EVIDENCE, RECORD, CaseKeys, destroy
 from .own_key import OwnKey
@@ -52,7 +52,9 @@ class Word:
     told: Preference
     hash: bytes
     digest: bytes
-    """Keyed, of all that was said: another one under the same id is another word."""
+    """Keyed, of all that was said: another one under the same id is another word. Of one that was
+    hashed anew it is empty, and whatever has its id counts as the same.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Preferences:
             "digest": it.digest,
             "sealed": sealed.seal(key, named, plain, _place(it.said.record)),
             "forget_at": end,
+            "look_at": let_go_at(self._policy, it.said),
         }
 
     async def _evidence_key(
@@ -157,6 +160,44 @@ def preferences_key(keys: CaseKeys) -> OwnKey:
     return OwnKey(keys, OWNER, PREFERENCES)
 
 
+async def rehashed(
+    connection: AsyncConnection,
+    codec: Codec,
+    keys: CaseKeys,
+    wrapping: Container[str],
+    now: datetime,
+) -> tuple[int, int] | None:
+    """Hash anew by what shows each word, if what wraps the key of the hashes is not there: how many
+    words could be, and how many are lost; None if it is there.
+    """
+    rows = [it._asdict() for it in await connection.execute(select(t.preferences))]
+    evidence = await _living(connection, keys, wrapping)
+    if not await own_key.forget_if_lost(connection, OWNER, wrapping, t.preferences):
+        return None
+    key, kept = await preferences_key(keys).get(connection, now), list[dict[str, object]]()
+    for it in rows:
+        named = sealed.key_id(it["sealed"]) if it["sealed"] else None
+        if named in evidence:
+            plain = sealed.unseal(evidence[named], it["sealed"], _place(it["id"]))
+            told: Preference = codec.decode_sealed(PreferenceReceived, plain)
+            hashed = subjects.hashed(key, told.kind, told.value)
+            kept.append({**it, "hash": hashed, "digest": b""})
+    await _insert(connection, kept)
+    return len(kept), len(rows) - len(kept)
+
+
+async def _living(
+    connection: AsyncConnection, keys: CaseKeys, wrapping: Container[str]
+) -> dict[UUID, bytes]:
+    """The keys of what shows words, of which what wraps them is there."""
+    chosen = select(t.keys).where(t.keys.c.purpose == EVIDENCE, t.keys.c.destroyed_at.is_(None))
+    rows = list(await connection.execute(chosen))
+    names = [it.owner for it in rows if it.wrapping in wrapping]
+    lost = [it.id for it in rows if it.wrapping not in wrapping]  # others are made in their place
+    await connection.execute(delete(t.keys).where(t.keys.c.id.in_(lost)))
+    return {owner: key.key for (owner, _), key in (await keys.of(connection, names)).items()}
+
+
 async def find(
     connection: AsyncConnection, hashes: Iterable[bytes]
 ) -> dict[bytes, tuple[Said, ...]]:
@@ -167,6 +208,40 @@ async def find(
         for it in await connection.execute(chosen):
             found[it.hash].append(_said(it))
     return {it: tuple(said) for it, said in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsing:
+    """A word after which somebody may be let go, and what they said besides."""
+
+    said: Said
+    hash: bytes
+    history: tuple[Said, ...]
+    told: Preference | None
+    """None if nobody can tell any more who it is."""
+
+
+async def to_look_at(
+    connection: AsyncConnection, codec: Codec, keys: CaseKeys, now: datetime, most: int = 100
+) -> list[Lapsing]:
+    """The words after which it is time to look whether somebody is let go."""
+    chosen = select(t.preferences).where(t.preferences.c.look_at <= now)
+    rows = list(await connection.execute(chosen.order_by(t.preferences.c.look_at).limit(most)))
+    said = await find(connection, {it.hash for it in rows})
+    evidence = await _evidence_of(connection, keys, rows)
+    return [
+        Lapsing(_said(it), it.hash, said.get(it.hash, ()), _told(codec, it, evidence))
+        for it in rows
+    ]
+
+
+async def looked(connection: AsyncConnection, it: Lapsing, *, let_go: bool) -> None:
+    """It was looked whether they are let go. Of whom is, only hashes stay: nothing is sent them."""
+    mine = t.preferences.c.hash == it.hash
+    this = mine & (t.preferences.c.id == it.said.record)
+    await connection.execute(update(t.preferences).where(this).values(look_at=None))
+    if let_go:
+        await connection.execute(update(t.preferences).where(mine).values(sealed=b""))
 
 
 async def digests(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, bytes]:
@@ -193,10 +268,16 @@ async def shown(
     """Everything that somebody said with what shows it, the oldest first."""
     chosen = select(t.preferences).where(t.preferences.c.hash == hashed)
     rows = list(await connection.execute(chosen.order_by(t.preferences.c.at, t.preferences.c.id)))
-    named = {sealed.key_id(it.sealed) for it in rows if it.sealed}
-    found = await keys.of(connection, named)
-    evidence = {owner: key.key for (owner, _), key in found.items()}
+    evidence = await _evidence_of(connection, keys, rows)
     return [Shown(_said(it), it.intake, _told(codec, it, evidence)) for it in rows]
+
+
+async def _evidence_of(
+    connection: AsyncConnection, keys: CaseKeys, rows: Sequence[Row[Any]]
+) -> dict[UUID, bytes]:
+    """The keys of what shows these, where they are not destroyed."""
+    found = await keys.of(connection, {sealed.key_id(it.sealed) for it in rows if it.sealed})
+    return {owner: key.key for (owner, _), key in found.items()}
 
 
 def _told(codec: Codec, row: Row[Any], keys: Mapping[UUID, bytes]) -> Preference | None:

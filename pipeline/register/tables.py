@@ -251,7 +251,9 @@ preferences = Table(
     Column("digest", LargeBinary, nullable=False, doc="keyed, of all that was said"),
     Column("sealed", LargeBinary, nullable=False, doc="what shows it; empty once that is over"),
     Column("forget_at", Moment, nullable=False),
+    Column("look_at", Moment, doc="when it is looked whether they are let go; empty: it is not"),
     Index("preferences_id", "id"),
     Index("preferences_forget_at", "forget_at"),
+    Index("preferences_look_at", "look_at"),
 )
 """What people want to be sent, or no longer: every word of theirs, the latest counts."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from schemas.events import (
     CaseOpened,
+    ContactLapsed,
     Event,
     FollowUpOpened,
     IdentityAsked,
@@ -16,7 +17,7 @@ from schemas.events import (
 )
 
 from ..case import preferences, same_person
-from ..case.case import Case
+from ..case.case import LAPSED, Case
 from ..case.deadline import deadline
 from ..case.follow_up import INTAKE
 from ..case.rights import ERASURE, level
@@ -32,6 +33,8 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
     """
     if isinstance(event, FollowUpOpened):
         yield from _follow_up(event, rules, given)
+    if isinstance(event, ContactLapsed):
+        yield from _lapsed(event, rules, given)
     match event:
         case RequestReceived():
             claims, said_at = tuple(dict.fromkeys(event.claims)), event.received_at
@@ -84,3 +87,19 @@ def _follow_up(event: FollowUpOpened, rules: Rules, given: Given) -> Iterator[Ev
         identifiers=given.identifiers,
     )
     yield IdentityVerified(case=event.case, level=event.level, method=event.method)
+
+
+def _lapsed(event: ContactLapsed, rules: Rules, given: Given) -> Iterator[Event]:
+    """Erase whom we have no use for any more (GDPR Art. 5(1)(e)); there is nobody who asks."""
+    known = rules.policy.identity_level
+    yield CaseOpened(
+        case=event.case,
+        claims=(ERASURE,),
+        received_at=event.at,
+        due_at=deadline(event.at, rules.policy.clock).due,
+        intake=LAPSED,
+        level=known,
+        policy=rules.policy.digest,
+        identifiers=given.identifiers,
+    )
+    yield IdentityVerified(case=event.case, level=known, method=LAPSED)

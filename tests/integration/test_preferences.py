@@ -8,17 +8,20 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from pipeline import app, flow
 from pipeline.app import Place
 from pipeline.case.may_send import Answer
 from pipeline.case.may_send import may_send as decided
 from pipeline.kafka.incoming import Incoming
+from pipeline.keys.key_folder import KeyFileError
 from pipeline.orchestrator.decider import Decider
 from pipeline.orchestrator.rotation import Rotation
 from pipeline.policy.preferences import Said
+from pipeline.recovery.preferences import known_again as recovered
 from pipeline.register import preferences, reading, subjects, tables
 from pipeline.register.case_keys import EVIDENCE, CaseKeys
 from pipeline.register.consent_record import record_of
@@ -340,3 +343,60 @@ async def test_a_record_has_the_fields_of_the_standard(
     assert told["event"]["event_state"] == "given"
     assert told["event"]["event_time"] == NOW
     assert told["party_identification"]["party_role"] == "pii_controller"
+
+
+async def known_again(settings: Settings, engine: AsyncEngine, *cases: UUID) -> None:
+    """What a recovery does of preferences."""
+    wrapping = Place(settings.data).keys.wrapping()
+    async with engine.begin() as connection:
+        await recovered(connection, CODEC, app.rules(settings), wrapping, cases, NOW)
+
+
+async def test_a_recovery_knows_again_who_objected_in_the_cases_it_took_over(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    made, case = decider(settings, engine, Sent()), uuid4()
+    await made.take(await requests(settings, case, email=ANN, claims=("objection",)))
+    before = await said_by(settings, engine, ANN)
+    async with engine.begin() as connection:
+        await connection.execute(delete(tables.preferences))
+    await known_again(settings, engine)
+    assert await said_by(settings, engine, ANN) == ()
+    await known_again(settings, engine, case)
+    assert await said_by(settings, engine, ANN) == before
+
+
+async def test_words_under_a_lost_key_are_found_anew_by_what_shows_them(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    made, case = decider(settings, engine, Sent()), uuid4()
+    words = await say(settings, "given", "offers", ANN)
+    await take(made, words, await requests(settings, case, email=BOB, claims=("objection",)))
+    async with engine.begin() as connection:
+        lost = tables.keys.c.id == preferences.OWNER
+        await connection.execute(update(tables.keys).where(lost).values(wrapping="elsewhere"))
+    with pytest.raises(KeyFileError):
+        await said_by(settings, engine, ANN)
+    await known_again(settings, engine)
+    assert (await may(settings, engine, "offers")).may
+    assert [it.says for it in await said_by(settings, engine, BOB)] == ["objected"]
+    sent = Sent()
+    await decider(settings, engine, sent).take(again(words))
+    assert why(sent) == []
+    assert len(await said_by(settings, engine, ANN)) == 1
+
+
+async def test_words_that_nobody_can_tell_any_more_are_no_yes(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    await decider(settings, engine, Sent()).take(await say(settings, "given", "offers", ANN))
+    async with engine.begin() as connection:
+        lost = tables.keys.c.purpose.in_([EVIDENCE, preferences.PREFERENCES])
+        await connection.execute(update(tables.keys).where(lost).values(wrapping="elsewhere"))
+    with capture_logs() as logs:
+        await known_again(settings, engine)
+    assert [(it["kept"], it["lost"]) for it in logs if "rehashed" in it["event"]] == [(0, 1)]
+    assert not (await may(settings, engine, "offers")).may
+    again_said = await say(settings, "given", "offers", ANN)
+    await decider(settings, engine, Sent()).take(again_said)
+    assert (await may(settings, engine, "offers")).may

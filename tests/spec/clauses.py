@@ -407,6 +407,8 @@ CLAUSES: dict[int, Clause] = {
         shown=(
             f"{INFORMATION}test_who_asked_for_one_thing_is_told_that_it_is_for_that_alone",
             f"{PREFERENCES}test_who_wanted_one_thing_alone_gets_that_and_nothing_else",
+            f"{PREFERENCES}test_who_got_the_one_thing_is_let_go_once_the_dpo_agrees",
+            f"{PREFERENCES}test_who_never_got_it_is_let_go_as_well",
         ),
     ),
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID, uuid5
 
 import pytest
 
+from pipeline.case.case import Case
 from schemas import events as e
 
 from .people import ANN, BOB, Customer, customer
@@ -167,3 +169,69 @@ async def test_who_was_erased_is_sent_no_marketing_until_they_consent_again(worl
     await world.later(days=1)
     await world.says("given", OFFERS, ANN)
     assert (await world.may(OFFERS, ANN)).may
+
+
+async def only_a_contact(world: World, email: str) -> tuple[str, str]:
+    """Somebody of whom there is nothing but what they gave to get one thing."""
+    member = world.holds("mailgun", "member", list="demo@lists.example.com", address=email)
+    record = world.holds("salesforce", "lead", Email=email, LastName="Nobody", Company="Example")
+    return member, record
+
+
+async def lapsed(world: World, record: UUID) -> Case:
+    """The case that lets somebody go."""
+    return await world.case(uuid5(record, "contact_lapsed"))
+
+
+async def test_who_got_the_one_thing_is_let_go_once_the_dpo_agrees(world: World) -> None:
+    """Art. 5(1)(b), 5(1)(e): no longer than is necessary for the purpose; and no further mail."""
+    member, lead = await only_a_contact(world, ANN)
+    await world.says("only", DEMO, ANN)
+    served = await world.says("served", DEMO, ANN)
+    case = await lapsed(world, served)
+    assert case.state == "approval_asked"
+    assert world.row("mailgun", member) is not None
+    await world.approve(case.id)
+    assert world.row("mailgun", member) is None
+    binned = world.row("salesforce", lead)
+    assert binned is not None
+    assert binned["IsDeleted"] is True
+    await world.later(days=20)
+    case = await lapsed(world, served)
+    assert not case.claims["erasure"].active
+    assert not case.obligations or all(it.closed_at for it in case.obligations)
+    assert world.mails(ANN) == [], "nor when it is looked whether the bin is empty"
+    assert not (await world.may(DEMO, ANN)).may
+    assert not (await world.may(OFFERS, ANN)).may
+
+
+async def test_who_never_got_it_is_let_go_as_well(world: World) -> None:
+    """Art. 5(1)(e): on the policy's own clock."""
+    await only_a_contact(world, ANN)
+    record = await world.says("only", DEMO, ANN)
+    await world.later(days=364)
+    assert not await world.said(e.ContactLapsed, uuid5(record, "contact_lapsed"))
+    await world.later(days=2)
+    assert (await lapsed(world, record)).state == "approval_asked"
+    assert world.mails(ANN) == []
+
+
+@pytest.mark.parametrize("says", ["bought", "given", "asked"])
+async def test_who_is_more_than_a_contact_for_one_thing_stays(world: World, says: str) -> None:
+    """Art. 5(1)(b): what else they are there for goes on."""
+    await world.says(says, OFFERS if says == "given" else "order", ANN)
+    await world.says("only", DEMO, ANN)
+    served = await world.says("served", DEMO, ANN)
+    assert not await world.said(e.ContactLapsed, uuid5(served, "contact_lapsed"))
+    await world.later(days=400)
+    assert not await world.said(e.ContactLapsed, uuid5(served, "contact_lapsed"))
+
+
+async def test_who_asked_once_more_is_not_let_go_before_they_got_it(world: World) -> None:
+    """Art. 5(1)(b): the latest word counts."""
+    await world.says("only", DEMO, ANN)
+    await world.later(days=2)
+    await world.says("only", DEMO, ANN)
+    early = await world.says("served", DEMO, ANN, at=world.now - timedelta(days=1))
+    assert not await world.said(e.ContactLapsed, uuid5(early, "contact_lapsed"))
+    assert (await world.may(DEMO, ANN)).may

@@ -21,9 +21,11 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
         sa.Column("forget_at", sa.BigInteger, nullable=False),
+        sa.Column("look_at", sa.BigInteger),
     )
     op.create_index("preferences_id", "preferences", ["id"])
     op.create_index("preferences_forget_at", "preferences", ["forget_at"])
+    op.create_index("preferences_look_at", "preferences", ["look_at"])
 
 
 def downgrade() -> None:
