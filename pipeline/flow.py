@@ -502,7 +502,7 @@ def topics(systems: tuple[str, ...], settings: Settings) -> tuple[Topic, ...]:
         topic(
             PREFERENCES,
             kept,
-            (INTAKE,),
+            (INTAKE, WEB),
             decider,
             about="what people want to be sent, or no longer: a public contract as well",
         ),

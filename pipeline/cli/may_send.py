@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from connectors.sdk import wall_clock
 from pipeline import app
 from pipeline.case.may_send import REASONS, Answer, may_send
+from pipeline.crypto import one_click
 from pipeline.policy import Policy
 from pipeline.policy.preferences import ONLY, REFUSALS, Said
 from pipeline.register import memory, preferences, subjects
@@ -31,11 +32,16 @@ from .listed import EMAIL, KINDS, Columns, ListError, Row, Rows
 
 MAY_NOT = 3
 """The exit code where somebody may not be sent it."""
-MARK = "habeas_may_send"
-"""The column, or key, that a marked row has more."""
+MARK, LINKED = "habeas_may_send", "habeas_unsubscribe"
+"""The column, or key, that a marked row has more: a word, or the link that ends it."""
+HEADERS = ("List-Unsubscribe", "List-Unsubscribe-Post")
+ONE_CLICK = "List-Unsubscribe=One-Click"
+"""What a mail's second header says (RFC 8058)."""
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 Identifier = tuple[str, str]
 """(kind, value)."""
+Link = Callable[[str], str]
+"""The link that ends mail to an address."""
 
 
 @dataclass(slots=True)
@@ -146,6 +152,12 @@ class Asked:
     metavar="NAME=KIND",
     help=f"A column, or dotted key, that holds identifiers. KIND is {' or '.join(KINDS)}.",
 )
+@click.option(
+    "--link",
+    "linked",
+    is_flag=True,
+    help="With the link that ends it by one click, for each who may: the mail's List-Unsubscribe.",
+)
 @click.option("--only", is_flag=True, help="Of a list: those alone who may, as they were written.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to, instead of stdout."
@@ -159,6 +171,7 @@ async def may(
     given: Sequence[str],
     out: Path | None,
     *,
+    linked: bool,
     only: bool,
     as_json: bool,
 ) -> None:
@@ -168,6 +181,7 @@ async def may(
     habeas may-send offers ann@example.org             one address; `-` reads it from stdin
     habeas may-send offers --list people.csv --only    those of a list who may
     habeas may-send offers --list people.csv --out f   every row, marked yes or no
+    habeas may-send offers --list people.csv --link    marked with the link for List-Unsubscribe
 
     Ask before each mailing: what somebody withdraws counts from the moment it comes in. A consent,
     an objection, the wish for one thing alone, an erasure, and the rules of a customer's country
@@ -183,26 +197,44 @@ async def may(
     settings = console.load()
     async with app.register(settings, reading=True) as engine:
         asked = await Asked.of(engine, settings, purpose)
+        link = _links(settings, purpose) if linked else None
         if address is not None:
-            code = await _one(asked, purpose, address, as_json=as_json)
+            code = await _one(asked, purpose, address, link, as_json=as_json)
         else:
             columns = Columns(dict(map(list_files.column, given)))
-            code = await _many(asked, str(file), columns, out, only=only, as_json=as_json)
+            code = await _many(asked, str(file), columns, out, link, only=only, as_json=as_json)
     click.get_current_context().exit(code)
 
 
-async def _one(asked: Asked, purpose: str, address: str, *, as_json: bool) -> int:
+def _links(settings: Settings, purpose: str) -> Link:
+    """What makes the link for an address. Raises `ClickException` where nobody could open one."""
+    url, place = app.pages_address(settings), app.Place(settings.data)
+    if not url:
+        raise click.ClickException("where are the pages? Set HABEAS_WEB_URL, or start `habeas up`")
+    place.keys.require_signer(f"intake-{app.ONE_CLICK}")
+    key = one_click.key_of(place.keys.signer(f"intake-{app.ONE_CLICK}"))
+    return lambda email: f"{url}/unsubscribe/{one_click.token(key, purpose, email)}"
+
+
+async def _one(
+    asked: Asked, purpose: str, address: str, link: Link | None, *, as_json: bool
+) -> int:
     value = sys.stdin.readline().strip() if address == "-" else address.strip()
     if "@" not in value:
         raise click.ClickException("that is no address of mail")
     (answer,) = await asked.answers([[(EMAIL, value)]])
     assert answer is not None  # noqa: S101  it was asked of one address
+    headers = dict[str, str]()
+    if link is not None and answer.may:
+        headers = dict(zip(HEADERS, (f"<{link(value)}>", ONE_CLICK), strict=True))
     if as_json:
-        console.show_json({"purpose": purpose, **told(answer)})
+        console.show_json({"purpose": purpose, **told(answer), "headers": headers})
     else:
         word = "[green]yes[/]" if answer.may else "[red]no[/]"
         says = REASONS[answer.reason][1]
         console.out.print(f"{word}: {says} ({answer.article}). {answer.condition}".strip())
+        for name, header in headers.items():
+            click.echo(f"{name}: {header}")
     return 0 if answer.may else MAY_NOT
 
 
@@ -220,19 +252,26 @@ def told(answer: Answer) -> dict[str, object]:
 
 
 async def _many(
-    asked: Asked, file: str, columns: Columns, out: Path | None, *, only: bool, as_json: bool
+    asked: Asked,
+    file: str,
+    columns: Columns,
+    out: Path | None,
+    link: Link | None,
+    *,
+    only: bool,
+    as_json: bool,
 ) -> int:
     shown = sys.stderr.isatty() and not (as_json or (out is None and sys.stdout.isatty()))
-    counts = Counts()
+    counts, mark = Counts(), MARK if link is None else LINKED
     try:
         with list_files.read(file) as stream, list_files.written(out) as target:
-            rows, lines = listed.rows(stream, columns, Path(str(stream.name)).suffix, MARK)
+            rows, lines = listed.rows(stream, columns, Path(str(stream.name)).suffix, mark)
             with _progress(os.fstat(stream.fileno()).st_size, shown=shown) as bar:
-                target.write(rows.head(marked=not only))
+                target.write(rows.head(marked=link is not None or not only))
                 for batch in list_files.batches(rows):
                     for row, answer in await _looked_up(asked, batch):
                         counts.add(answer)
-                        target.write(_line(rows, row, answer, only=only))
+                        target.write(_line(rows, row, answer, link, only=only))
                     bar(lines.read)
             if lines.read:
                 columns.refuse_unseen()
@@ -249,10 +288,16 @@ async def _looked_up(asked: Asked, batch: Sequence[Row]) -> list[tuple[Row, Answ
     return [(row, None if row.fault else answer) for row, answer in zip(batch, found, strict=True)]
 
 
-def _line(rows: Rows, row: Row, answer: Answer | None, *, only: bool) -> bytes:
+def _line(rows: Rows, row: Row, answer: Answer | None, link: Link | None, *, only: bool) -> bytes:
     """A row as it is written; nothing if it is not."""
+    may = answer is not None and answer.may
+    if link is not None:
+        email = next((value for kind, value in row.identifiers if kind == EMAIL), "")
+        if only and not may:
+            return b""
+        return rows.marked(row, link(email) if may and email else "") if row.is_whole else b""
     if only:
-        return row.raw + row.end if answer is not None and answer.may else b""
+        return row.raw + row.end if may else b""
     if not row.is_whole:
         return b""
     return rows.marked(row, UNKNOWN if answer is None else YES if answer.may else NO)

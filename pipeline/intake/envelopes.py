@@ -90,6 +90,8 @@ class Envelopes:
         Raises `RefusedError` with the reason.
         """
         sender = self.authenticate(event, broker_time)
+        if sender.says is not None:
+            raise UnauthenticatedError("intake_may_not_ask")
         if event.level > sender.level:
             raise RefusedError("level_above_intake")
         if event.received_at > broker_time + AHEAD:
@@ -111,6 +113,8 @@ class Envelopes:
         Raises `RefusedError` with the reason.
         """
         sender = self.authenticate(event, broker_time)
+        if sender.says is not None and event.says not in sender.says:
+            raise UnauthenticatedError("intake_may_not_say")
         if event.at > broker_time + AHEAD:
             raise RefusedError("received_in_the_future")
         told = self._open(event, event.key)
