@@ -121,11 +121,14 @@ def counts(policy: Policy, said: Said) -> bool:
 
 
 def covers(policy: Policy, refusal: Said, use: Purpose) -> bool:
-    """Whether a refusal is about a purpose: one of direct marketing is about all of it."""
+    """Whether a refusal is about a purpose: one of direct marketing is about all of it.
+
+    So is one of a use that the policy does not name, or no longer: it may have been marketing.
+    """
     if refusal.purpose == use.id:
         return True
     named = policy.purposes.get(refusal.purpose)
-    return use.marketing and (not refusal.purpose or (named is not None and named.marketing))
+    return use.marketing and (named is None or named.marketing)
 
 
 def _may_be_marketing(policy: Policy, use: Purpose) -> bool:

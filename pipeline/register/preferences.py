@@ -41,6 +41,8 @@ PREFERENCES = "preferences"
 """Purpose of the one key."""
 OWNER = UUID("5ab1ec75-0000-4000-8000-000000000003")
 """Who owns it, and its id."""
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""When a refusal is forgotten that nothing shows, or nothing but a case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Preferences:
                 "intake": "",
                 "digest": b"",
                 "sealed": b"",
-                "forget_at": kept_until(self._policy, now),
+                "forget_at": NEVER,
             }
             for it in sorted(found)
         ]
@@ -294,8 +296,8 @@ async def forget_expired(connection: AsyncConnection, now: datetime) -> None:
     table = t.preferences
     over, refused = table.c.forget_at <= now, table.c.says.in_(sorted(REFUSALS))
     await connection.execute(delete(table).where(over, ~refused))
-    is_shown = table.c.sealed != b""
-    await connection.execute(update(table).where(over, refused, is_shown).values(sealed=b""))
+    emptied = update(table).where(over, refused).values(sealed=b"", forget_at=NEVER)
+    await connection.execute(emptied)
     ended = select(t.keys.c.id).where(
         t.keys.c.purpose == EVIDENCE, t.keys.c.destroy_at <= now, t.keys.c.destroyed_at.is_(None)
     )

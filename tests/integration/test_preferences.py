@@ -162,6 +162,8 @@ async def test_a_refusal_of_what_the_policy_does_not_name_is_never_lost(
     await made.take(await say(settings, "withdrawn", "newsletter-7", ANN, ONE))
     assert tuple(await cases(engine)) == (ONE,)
     assert len(await said_by(settings, engine, ANN)) == 1
+    await made.take(await say(settings, "bought", "order", ANN, country="DE"))
+    assert (await may(settings, engine, "offers")).reason == "refused", "it may be marketing"
 
 
 @pytest.mark.parametrize(
