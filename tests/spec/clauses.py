@@ -211,8 +211,10 @@ CLAUSES: dict[int, Clause] = {
     24: Clause(
         name="one click ends marketing",
         article="Art. 21(2)",
-        shown=(f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",),
-        later=RIGHTS,
+        shown=(
+            f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",
+            f"{PREFERENCES}test_one_click_in_a_mail_is_the_same_as_any_withdrawal",
+        ),
     ),
     25: Clause(name="profiling for marketing ends too", article="Art. 21(2)", later=RIGHTS),
     26: Clause(

@@ -73,6 +73,18 @@ async def test_to_withdraw_is_as_easy_as_to_give_and_ends_it_everywhere(
     assert not await world.said(e.SearchOrdered)
 
 
+async def test_one_click_in_a_mail_is_the_same_as_any_withdrawal(
+    world: World, held: Customer
+) -> None:
+    """GDPR Art. 7(3), 21(2)-(4), RFC 8058: no login, no question, and no other word than that."""
+    await world.says("given", OFFERS, ANN)
+    case = await world.clicks(OFFERS, ANN)
+    assert (await world.may(OFFERS, ANN)).reason == "refused"
+    assert not subscribed(world, held)
+    assert (await world.case(case)).claims["objection"].state == "fulfilled"
+    assert not await world.said(e.IdentityAsked)
+
+
 async def test_recipients_who_advertise_for_us_hear_of_a_withdrawal(
     world: World, held: Customer
 ) -> None:

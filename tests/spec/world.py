@@ -36,11 +36,12 @@ from connectors.sdk import registry, wall_clock
 from connectors.sdk.interface import Connector
 from connectors.sdk.sandbox import Sandbox
 from pipeline import app, flow, modes, own_records
-from pipeline.app import CONSOLE, LOCAL, WEB, Place
+from pipeline.app import CONSOLE, LOCAL, ONE_CLICK, WEB, Place
 from pipeline.case.case import Case
 from pipeline.case.may_send import Answer as MaySend
 from pipeline.case.rules import Rules
 from pipeline.cli.may_send import Asked
+from pipeline.crypto import one_click
 from pipeline.host.order_handler import OrderHandler
 from pipeline.host.report_reader import ReportDesk
 from pipeline.intake import senders_file
@@ -64,6 +65,7 @@ from pipeline.settings import Settings
 from pipeline.stages.publish_report import publish
 from pipeline.storage.webhooks import Webhooks
 from pipeline.web.confirm import Confirmation
+from pipeline.web.unsubscribe import Unsubscription
 from schemas import events as e
 from schemas.codec import locked
 from schemas.events import Event
@@ -292,6 +294,18 @@ class World:
         await self._edge(LOCAL).preference(
             record, says, purpose, told, level=level, at=at or self.now
         )
+        self.cases.append(record)
+        await self.run()
+        return record
+
+    async def clicks(self, purpose: str, email: str) -> UUID:
+        """Somebody, or their mail program, uses the link that ends mail; the case that follows."""
+        signer = self.place.keys.signer(f"intake-{ONE_CLICK}")
+        pages = Unsubscription(one_click.key_of(signer), self._edge(ONE_CLICK))
+        token = one_click.token(one_click.key_of(signer), purpose, email)
+        found = pages.find(token)
+        assert found is not None
+        record = await pages.say(token, *found)
         self.cases.append(record)
         await self.run()
         return record
