@@ -23,7 +23,7 @@ from pipeline.case.case import Case
 from pipeline.case.deadline import plus_months
 from pipeline.case.preferences import kept_until, let_go_at
 from pipeline.policy import Policy
-from pipeline.policy.preferences import OBJECTED, REFUSALS, Said
+from pipeline.policy.preferences import OBJECTED, ONLY, REFUSALS, SERVED, Said
 from schemas import sealed
 from schemas.codec import Codec, before_sealed
 from schemas.events import PreferenceReceived
@@ -238,12 +238,15 @@ async def to_look_at(
 
 
 async def looked(connection: AsyncConnection, it: Lapsing, *, let_go: bool) -> None:
-    """It was looked whether they are let go. Of whom is, only hashes stay: nothing is sent them."""
+    """It was looked whether they are let go. Of the one thing that whoever is wanted, only hashes
+    stay: nothing is sent them.
+    """
     mine = t.preferences.c.hash == it.hash
     this = mine & (t.preferences.c.id == it.said.record)
     await connection.execute(update(t.preferences).where(this).values(look_at=None))
     if let_go:
-        await connection.execute(update(t.preferences).where(mine).values(sealed=b""))
+        contact = mine & t.preferences.c.says.in_([ONLY, SERVED])
+        await connection.execute(update(t.preferences).where(contact).values(sealed=b""))
 
 
 async def digests(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, bytes]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from random import Random
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 from sqlalchemy import delete, func, select, update
@@ -402,3 +404,62 @@ async def test_words_that_nobody_can_tell_any_more_are_no_yes(
     again_said = await say(settings, "given", "offers", ANN)
     await decider(settings, engine, Sent()).take(again_said)
     assert (await may(settings, engine, "offers")).may
+
+
+async def test_whom_we_have_for_one_thing_is_let_go_once_by_however_many(
+    settings: Settings, engine: AsyncEngine
+) -> None:
+    """Two processes look at once, and one of them again: one case, and what it is about is sealed
+    there alone.
+    """
+    sent = Sent()
+    one, other = (decider(settings, engine, sent, lambda: NOW) for _ in "12")
+    only = await say(settings, "only", "single-notice", ANN, at=NOW - timedelta(days=1))
+    await take(one, only, await say(settings, "served", "single-notice", ANN, ONE))
+    await asyncio.gather(one.let_go(NOW), other.let_go(NOW))
+    await one.let_go(NOW + timedelta(days=400))
+    (case,) = await cases(engine)
+    assert case == uuid5(ONE, "contact_lapsed")
+    assert {it.told for it in await shown_of(settings, engine, ANN)} == {None}
+    known = reading.folded(await reading.entries(engine, case), app.rules(settings))
+    assert (known.lapsed, known.verified, known.intake) == (True, True, "lapsed")
+    orders = [it.topic for it in sent.records if it.topic.startswith(flow.work(""))]
+    assert flow.work("notice") not in orders
+    assert flow.work("freshdesk") in orders
+    served = await may(settings, engine, "single-notice")
+    assert (served.may, served.reason) == (False, "served")
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_in_any_order_and_batch_and_however_often_it_comes_out_the_same(
+    settings: Settings, engine: AsyncEngine, seed: int
+) -> None:
+    """Ids are derived and words are dated: what is known and what is begun does not depend on how
+    records arrive.
+    """
+    ids = [uuid5(ONE, str(n)) for n in range(6)]
+    days = [NOW - timedelta(days=it) for it in range(6)]
+    words = [
+        *await say(settings, "given", "offers", ANN, ids[0], at=days[5]),
+        *await say(settings, "withdrawn", "offers", ANN, ids[1], at=days[4]),
+        *await say(settings, "given", "offers", ANN, ids[2], at=days[3]),
+        *await say(settings, "bought", "order", ANN, ids[3], at=days[2], country="DE"),
+        *await say(settings, "objected", "analytics", ANN, ids[4], at=days[1]),
+        *await say(settings, "given", "advertising", BOB, ids[5], at=days[1], level=0),
+    ]
+    random = Random(seed)
+    sent = Sent()
+    waiting = again([*words, *words, *words])
+    random.shuffle(waiting)
+    while waiting:
+        cut = random.randint(1, 6)
+        made = decider(settings, engine, sent, lambda: NOW)
+        await made.take(again(waiting[:cut]))
+        waiting = waiting[cut:]
+    assert why(sent) == []
+    assert (await cases(engine)).keys() == {ids[1], ids[4]}
+    said = sorted(await said_by(settings, engine, ANN), key=lambda it: it.at)
+    assert [it.record for it in said] == ids[:5]
+    answers = [await may(settings, engine, it) for it in ("offers", "advertising", "analytics")]
+    assert [it.reason for it in answers] == ["consent", "refused", "refused"]
+    assert not (await may(settings, engine, "advertising", BOB)).may
