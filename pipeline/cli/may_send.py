@@ -189,8 +189,9 @@ async def may(
     contract or a law asks for still comes after an objection to marketing.
 
     An address as an argument shows in the list of processes: `-` does not. Exit codes: 0 yes, of a
-    list everybody; 3 no, of a list somebody; 1 not known. A row that names nobody, or several
-    people who are not all there to be read, is `unknown`, and left out by --only.
+    list everybody; 3 no, of a list somebody; 1 not known. A row that names nobody, or cannot be
+    read whole, is `unknown`, and left out by --only; one with several addresses is a yes only if
+    each of them is.
     """
     if (address is None) == (file is None):
         raise click.UsageError("give one ADDRESS, or a list with --list")

@@ -107,7 +107,7 @@ async def prefer(  # noqa: PLR0917  one parameter per option
         language=language,
         country=country,
         wording=wording,
-        notice=notice or policy.notice,
+        notice=notice,
         method=method,
         place=place,
         withdrawal=withdrawal,
