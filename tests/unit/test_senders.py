@@ -85,7 +85,7 @@ def test_an_intake_that_names_words_is_bound_to_them_and_no_other_is() -> None:
         f'[intakes.a]\npublic_key = "{A}"\n[intakes.b]\npublic_key = "{B}"\nsays = ["objected"]\n'
     ).intakes
     assert found["a"].says is None
-    assert found["b"].says == {"objected"}
+    assert found["b"].says == frozenset({"objected"})
 
 
 @pytest.mark.parametrize(
