@@ -14,6 +14,7 @@ from schemas.records import IdentifierRow
 from ..policy.applicable import portable
 from . import (
     answers,
+    breach,
     by_hand,
     decisions,
     erased,
@@ -26,6 +27,7 @@ from . import (
     recipients,
     replays,
     same_person,
+    suspicion,
     taking,
 )
 from .case import SEARCH, Case, Claim, Known, Plan
@@ -52,10 +54,12 @@ def fold(events: Iterable[Event], rules: Rules) -> Case | None:
 
 def apply(case: Case | None, event: Event, rules: Rules) -> Case:
     """The case after one more event. The first is `request_received`, `follow_up_opened`,
-    `contact_lapsed`, or the `preference_received` that it follows from.
+    `incident_opened`, `contact_lapsed`, or the `preference_received` that it follows from.
     """
     if case is None and isinstance(event, e.FollowUpOpened):
         return follow_up.begun(event)
+    if case is None and isinstance(event, e.IncidentOpened):
+        return breach.begun(event)
     if case is None:
         match event:
             case e.RequestReceived():
@@ -67,7 +71,7 @@ def apply(case: Case | None, event: Event, rules: Rules) -> Case:
         lapsed = isinstance(event, e.ContactLapsed)
         return Case(id=event.case, number=1, received_at=at, due_at=at, lapsed=lapsed)
     case = replace(case, number=case.number + 1, state=lifecycle.after(case.state, event))
-    how = _APPLY.get(type(event))
+    how = (_APPLY if case.incident is None else _OF_INCIDENTS).get(type(event))
     case = case if how is None else how(case, event, rules)
     return _of_what_waits(case, rules) if case.needed or case.taken else case
 
@@ -441,4 +445,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.InstructionFailed: answers.instruction_failed,
     e.RecipientAcknowledged: recipients.acknowledged,
     e.RecipientOverdue: recipients.overdue,
+    e.IncidentSuspected: suspicion.noted,
+    e.IncidentRaised: suspicion.raised,
 }
+_OF_INCIDENTS = {**_APPLY, **breach.APPLY}

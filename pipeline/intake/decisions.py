@@ -18,8 +18,9 @@ from pipeline.case.recipients import DONE, NOTHING, RECEIVED
 from pipeline.case.whose import SAME
 from schemas import events as e
 from schemas.events import Event
-from schemas.records import Actor
+from schemas.records import Actor, SealedAffected, SealedIncident
 
+from . import incidents
 from .refused import RefusedError
 
 DIGEST = 32
@@ -45,7 +46,9 @@ def check(event: Event) -> None:
             raise RefusedError("no_ground_for_refusal")  # GDPR Art. 12(5) knows no other
         case e.RefusalProposed() if bool(event.fee) != bool(CURRENCY.fullmatch(event.currency)):
             raise RefusedError("out_of_bounds:currency")
-        case e.RequestRefused() | e.FeeAsked() if len(event.proposal) != DIGEST:
+        case e.RequestRefused() | e.FeeAsked() | e.BreachNoticesWaived() if (
+            len(event.proposal) != DIGEST
+        ):
             raise RefusedError("nobody_proposed_it")
         case e.ClockPaused() | e.ClockResumed() if event.why not in ASKED_FOR:
             raise RefusedError("out_of_bounds:why")
@@ -58,7 +61,7 @@ def check(event: Event) -> None:
         case e.PersonReappeared() if not (FEED.fullmatch(event.feed) and event.count):
             raise RefusedError("out_of_bounds:feed")
         case _:
-            pass
+            incidents.check(event)
 
 
 def _clear_texts(of: Any) -> Iterator[str]:
@@ -80,7 +83,10 @@ def check_words(event: Event, actor: Actor) -> None:
     who is refused is told why (Art. 12(4)).
     """
     says, shows = actor.says.strip(), actor.evidence.strip()
-    if max(len(says), len(shows)) > WORDS:
+    if isinstance(actor, SealedAffected):
+        incidents.check_people(actor)
+    more = (actor.consequences, actor.measures) if isinstance(actor, SealedIncident) else ()
+    if max(map(len, (says, shows, *more))) > WORDS:
         raise RefusedError("too_long")
     match event:
         case e.RefusalProposed() if not (says and shows):
@@ -96,4 +102,4 @@ def check_words(event: Event, actor: Actor) -> None:
         case e.RecipientAcknowledged() if event.says != RECEIVED and not shows:
             raise RefusedError("recorded_without_evidence")
         case _:
-            pass
+            incidents.check_words(event, says, shows, more)

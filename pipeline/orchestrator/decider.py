@@ -23,7 +23,7 @@ from pipeline import flow
 from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
-from pipeline.case.dues import OF_PERSON, Due, is_still_due
+from pipeline.case.dues import OF_PERSON, SUSPICION, Due, is_still_due
 from pipeline.case.preferences import shows
 from pipeline.case.rules import Given, Rules
 from pipeline.faults import broke, crash
@@ -34,7 +34,7 @@ from pipeline.kafka.authentication import case_of
 from pipeline.kafka.incoming import Incoming
 from pipeline.keys.key_files import KeyFiles
 from pipeline.keys.key_folder import KeyFileError
-from pipeline.register import links, sealing, store, subjects
+from pipeline.register import breaches, links, sealing, store, subjects
 from pipeline.register.case_keys import (
     PACKAGE,
     RECORD,
@@ -50,8 +50,9 @@ from pipeline.register.memory import Memory
 from pipeline.register.preferences import Preferences, looked, to_look_at
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
+from schemas.records import SealedAffected
 
-from . import follow_ups, key_dates, preferences, same_person
+from . import follow_ups, incidents, key_dates, preferences, same_person
 from .admission import Admission
 from .braking import Braking
 from .case_cache import CaseCache, OpenCases
@@ -165,7 +166,13 @@ class Decider:
             inputs = [
                 it
                 for case, due in every
-                if due.kind not in OF_PERSON
+                if due.kind == SUSPICION
+                for it in incidents.raised(open_cases.cases[case], due)
+            ]
+            inputs += [
+                it
+                for case, due in every
+                if due.kind not in {*OF_PERSON, SUSPICION}
                 for it in await self._follow_ups.inputs(
                     connection, open_cases, open_cases.cases[case], due
                 )
@@ -300,9 +307,12 @@ class Decider:
         head = open_cases.heads.get(known, b"")
         made: list[NewKey] = []
         if it.person is not None and known not in open_cases.cases:
-            made = self._first_keys(known, lets_go=isinstance(it.event, e.ContactLapsed))
+            lets_go = isinstance(it.event, e.ContactLapsed)
+            made = self._first_keys(known)[: 1 if lets_go else None]  # of that nobody gets a copy
         elif isinstance(it.event, e.FollowUpOpened):  # it has the obligation's key
             made = [NewKey(new_key(known, PACKAGE), self._clock())]
+        elif isinstance(it.event, e.IncidentOpened) and known not in open_cases.cases:
+            made = self._first_keys(known)[:1]  # nothing is copied
         opened.keys.update({new.key.purpose: new.key for new in made})
         before = open_cases.cases.get(known)
         others = open_cases.proving.others(it.id, known)
@@ -386,6 +396,8 @@ class Decider:
             levels = (0,) * len(it.who.identifiers)  # how each was proved is said beside them
             rows = sealing.rows_of(it.who, levels, opened.tag_key())
             given = replace(given, identifiers=rows)
+        elif isinstance(it.actor, SealedAffected):
+            given = replace(given, identifiers=breaches.rows_of(it.actor, opened.tag_key()))
         opened.actor = it.actor
         if it.actor is not None and it.roles != (Role.LINK,) and RECORD in opened.keys:
             login = sealing.login_tag(it.actor, opened)
@@ -396,12 +408,9 @@ class Decider:
             log.warning("decision.stale", case=str(it.event.case), reason=str(error))
             return None
 
-    def _first_keys(self, case: UUID, *, lets_go: bool) -> list[NewKey]:
-        """Of one that lets somebody go there is no answer, and nothing to seal it with."""
+    def _first_keys(self, case: UUID) -> list[NewKey]:
         now = self._clock()
         ends = {RECORD: now + self._rules.settings.record_key_lives, PACKAGE: None}
-        if lets_go:
-            del ends[PACKAGE]
         return [NewKey(new_key(case, purpose), now, end) for purpose, end in ends.items()]
 
 

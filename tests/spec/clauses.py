@@ -18,6 +18,7 @@ OWED, RECIPIENTS = "tests/integration/test_obligations.py::", "tests/spec/test_r
 TAKEN = "tests/spec/test_taken_items.py::"
 BACK, SCREENED = "tests/spec/test_who_comes_back.py::", "tests/integration/test_screen.py::"
 BROUGHT = "tests/spec/test_brought_back.py::"
+BREACHES = "tests/spec/test_breaches.py::"
 REMEMBERED = "tests/integration/test_memory.py::"
 PREFERENCES = "tests/spec/test_preferences.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
@@ -344,7 +345,17 @@ CLAUSES: dict[int, Clause] = {
         ),
         later=RIGHTS,
     ),
-    43: Clause(name="breaches", article="Art. 33", later="breaches"),
+    43: Clause(
+        name="breaches",
+        article="Art. 33, 34",
+        shown=(
+            f"{BREACHES}test_each_of_the_affected_is_told_once_in_plain_words",
+            f"{BREACHES}test_the_authority_is_told_within_72_hours_of_awareness_and_nights_count",
+            f"{BREACHES}test_after_72_hours_the_reasons_for_the_delay_are_demanded",
+            f"{BREACHES}test_two_people_waive_and_then_nobody_is_told",
+            f"{BREACHES}test_the_register_says_facts_effects_remedies_and_decisions_and_names_nobody",
+        ),
+    ),
     44: Clause(
         name="free of charge",
         article="Art. 12(5)",
@@ -572,7 +583,14 @@ EDGES: tuple[Clause, ...] = (
             f"{BROUGHT}test_where_nothing_was_brought_back_nobody_is_written_to",
         ),
     ),
-    Clause(name="an answer that reached another", article="Art. 33", later="breaches"),
+    Clause(
+        name="an answer that reached another",
+        article="Art. 33",
+        shown=(
+            f"{BREACHES}test_what_went_to_a_stranger_opens_one_incident_and_only_one",
+            f"{BREACHES}test_that_who_asked_was_somebody_else_opens_an_incident_of_all_that_was_shown",
+        ),
+    ),
     Clause(
         name="from outside the Union",
         article="Art. 3",
