@@ -49,6 +49,7 @@ from .orchestrator.decider import Decider
 from .orchestrator.publisher import Publisher
 from .orchestrator.rotation import Rotation
 from .policy import brake, check
+from .policy.preferences import REFUSALS
 from .ports import LaterError, Webhook, Work
 from .recovery import remembered
 from .recovery.recovery import Recovered, Recovery
@@ -79,6 +80,8 @@ LOCAL, CONSOLE = "cli", "dpo"
 LOCAL_LEVEL = 2
 VOUCHED_HERE = frozenset({"email", "user_id"})
 """What whoever uses this machine's command line may vouch for: they see who is logged in."""
+ONE_CLICK = "one-click"
+"""The intake that says what people say by the links that end mail, and nothing else."""
 WEB = "web"
 """The role that serves the pages, and the console that signs what people say there."""
 GROUP = flow.group(flow.ORCHESTRATOR)
@@ -368,10 +371,12 @@ def register_local(place: Place) -> None:
     files = place.keys
     files.copy_signer(f"console-{LOCAL}", f"console-{CONSOLE}")
     intake, console = files.signer(f"intake-{LOCAL}"), files.signer(f"console-{CONSOLE}")
-    page = files.signer(f"console-{WEB}")
+    page, click = files.signer(f"console-{WEB}"), files.signer(f"intake-{ONE_CLICK}")
     add = partial(senders_file.register, place.intakes)
     kinds = sorted(VOUCHED_HERE)
     add("intakes", LOCAL, intake.public_key(), level=LOCAL_LEVEL, vouches_for=kinds)
+    refusals = sorted(REFUSALS)
+    add("intakes", ONE_CLICK, click.public_key(), level=LOCAL_LEVEL, says=refusals)
     add("consoles", CONSOLE, console.public_key(), level=LOCAL_LEVEL, roles=[Role.DPO.value])
     add("consoles", WEB, page.public_key(), level=LOCAL_LEVEL, roles=[Role.LINK.value])
 
@@ -718,7 +723,7 @@ def notice_work(settings: Settings, codec: Codec) -> Send:
         controller=ours.controller,
         sender=ours.dpo,
         customers={it.id: it.contact for it in ours.documents},
-        pages=lambda: settings.web_url or _read_address(place.pages),
+        pages=lambda: pages_address(settings),
     )
 
 
@@ -731,7 +736,7 @@ def recipients_work(settings: Settings, codec: Codec, webhook: Webhook) -> Deliv
         place.keys.signing(),
         codec,
         policy_of(settings),
-        pages=lambda: settings.web_url or _read_address(place.pages),
+        pages=lambda: pages_address(settings),
     )
 
 
@@ -780,6 +785,11 @@ async def _run_recipients(settings: Settings, bootstrap: str) -> None:
         deliver = recipients_work(settings, await codec(settings), webhooks)
         group.create_task(prune_for_ever(mailer, settings.mail_kept))
         group.create_task(_host(deliver, settings, bootstrap))
+
+
+def pages_address(settings: Settings) -> str:
+    """Where people reach the pages: as set, or as a web role here says; empty if nobody knows."""
+    return settings.web_url or _read_address(Place(settings.data).pages)
 
 
 def _read_address(path: Path) -> str:

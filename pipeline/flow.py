@@ -41,13 +41,16 @@ Stage = Callable[[Case, Event, Rules, Given], Iterator[Event]]
 
 PREFIX = "rights."
 REQUESTS = PREFIX + "requests"
+PREFERENCES = PREFIX + "preferences"
 RESULTS = PREFIX + "results"
 DECISIONS = PREFIX + "decisions"
 REPORTS = PREFIX + "reports"
 LEDGER = PREFIX + "ledger"
 DEAD_LETTERS = PREFIX + "dead-letters"
-DECIDED = (REQUESTS, RESULTS, DECISIONS)
+DECIDED = (REQUESTS, PREFERENCES, RESULTS, DECISIONS)
 """The topics that the decider reads."""
+ENCLOSED = frozenset({REQUESTS, PREFERENCES, DECISIONS})
+"""Those of them whose records come in an envelope, from outside."""
 RESPONSE, NOTICE, RECIPIENTS = "response", "notice", "recipients"
 OURS = (RESPONSE, NOTICE, RECIPIENTS)
 """Hosts that speak to no vendor: their orders are worked on like a system's."""
@@ -133,11 +136,11 @@ BY_PEOPLE: tuple[type[Event], ...] = (
 """What people decide, at a console; `intake/roles.py` says who what."""
 
 ROUTE: tuple[Step, ...] = (
-    Step(name="intake", where=Where.EDGE, says=(e.RequestReceived,)),
+    Step(name="intake", where=Where.EDGE, says=(e.RequestReceived, e.PreferenceReceived)),
     Step(
         name="open",
         where=Where.DECIDE,
-        reads=(e.RequestReceived, e.FollowUpOpened),
+        reads=(e.RequestReceived, e.PreferenceReceived, e.ContactLapsed, e.FollowUpOpened),
         says=(e.CaseOpened, e.SamePersonFound, e.IdentityAsked, e.IdentityVerified),
         stage=open_case,
     ),
@@ -450,6 +453,7 @@ ROUTE: tuple[Step, ...] = (
             e.PeopleNeeded,
             e.ReminderDue,
             e.ProgressDue,
+            e.ContactLapsed,
             e.ObligationDue,
             e.FollowUpOpened,
             e.ObligationClosed,
@@ -529,7 +533,7 @@ def topic_of(event: Event) -> str | None:
 def replayed(systems: tuple[str, ...]) -> frozenset[str]:
     """The topics on which a record that was put aside may be sent once more."""
     orders = (work(it) for it in (*systems, *OURS))
-    return frozenset({REQUESTS, RESULTS, DECISIONS, *orders})
+    return frozenset({*DECIDED, *orders})
 
 
 @dataclass(frozen=True, slots=True)
@@ -559,6 +563,13 @@ def topics(systems: tuple[str, ...], settings: Settings) -> tuple[Topic, ...]:
     return (
         topic(
             REQUESTS, kept, (INTAKE,), decider, about="what intakes publish: the public contract"
+        ),
+        topic(
+            PREFERENCES,
+            kept,
+            (INTAKE, WEB),
+            decider,
+            about="what people want to be sent, or no longer: a public contract as well",
         ),
         *orders,
         topic(RESULTS, kept, all_hosts, decider, about="what hosts answer"),

@@ -33,6 +33,7 @@ from .records import (
     Person,
     PlaceRow,
     PlanRow,
+    Preference,
     RecipientRow,
     RegardedRow,
     ResponseRow,
@@ -94,6 +95,32 @@ class RequestReceived(Event):
     """Id of the pipeline's public key that `sealed` is for."""
     purpose: str = ""
     """Of an objection: the use that they object to, as the policy names it. Empty: marketing."""
+    sealed: bytes
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceReceived(Event):
+    """Somebody wants to be sent something, or no longer. The public contract: intakes write it.
+
+    `case` is the id of the record; what follows from a refusal is a case of the same id.
+    """
+
+    SEALS: ClassVar[type | None] = Preference
+
+    at: datetime
+    """When they said so. The latest word about a purpose counts; of two at once, the refusal."""
+    intake: str
+    level: int
+    """How surely the intake knows that the address is theirs: 0 not at all, 2 a proved channel."""
+    purpose: str
+    """As the policy names it. Empty, of a refusal: all direct marketing."""
+    says: str
+    """`given` or `withdrawn` (a consent), `objected`, `bought` or `asked` (about something of
+    ours), `only` (this, and nothing else), or `served` (what they wanted alone was sent).
+    """
+    key: str
+    """Id of the pipeline's public key that `sealed` is for."""
     sealed: bytes
     signature: bytes = b""
 
@@ -548,6 +575,18 @@ class IncidentClosed(Event):
 
 
 # Decided.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactLapsed(Event):
+    """Whom we have for one thing alone is let go: they got it, or it never came. Nobody asked."""
+
+    record: UUID
+    """The preference after which we have no use for them."""
+    purpose: str
+    says: str
+    """`served`, or `only` of what never came."""
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

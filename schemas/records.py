@@ -460,6 +460,38 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """The sealed part of `preference_received`: who said it, and what shows that they did.
+
+    The fields are those of ISO/IEC TS 27560 for a record of consent, in brackets.
+    """
+
+    kind: str
+    """Of the identifier (`pii_principal_id`): `email`, `phone` or `user_id`."""
+    value: str
+    language: str = "en"
+    country: str = ""
+    """Where they are, by ISO 3166-1: which law says whether mail needs their consent."""
+    wording: str = ""
+    """What they read when they said it."""
+    notice: str = ""
+    """The privacy notice that they were given, with its version (`privacy_notice`)."""
+    method: str = ""
+    """How it was said, such as `web_form`, `double_opt_in`, `phone` (`collection_method`)."""
+    place: str = ""
+    """Where: a page, a shop, an event."""
+    withdrawal: str = ""
+    """How they were told that it can be withdrawn (`withdrawal_method`)."""
+    third_parties: tuple[str, ...] = ()
+    """Whose marketing it is about, by name (`recipient_third_parties`)."""
+    evidence: str = ""
+    """What else shows it: a reference, the id of the mail that was confirmed."""
+
+    def __repr__(self) -> str:
+        return f"<Preference {self.kind}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """The sealed part of a decision: who took it, and why."""
 

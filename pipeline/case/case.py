@@ -43,6 +43,8 @@ NOT_WANTED = frozenset({"withdrawn", "refused", "joined"})
 
 SEARCH, LOOK, TASK, RESPONSE, NOTICE = "search", "look", "task", "response", "notice"
 MEASURE, PEOPLE = "measure", "people"
+LAPSED = "lapsed"
+"""How somebody is known who is let go: nobody asked. What follows such a case up has it too."""
 LIFTED = "lift"
 """What stands for a right where measures are told of that lift what was restricted."""
 INSTRUCTION, RECIPIENTS = "instruction", "recipients"
@@ -326,6 +328,8 @@ class Case:
     state: str = lifecycle.NEW
     intake: str = ""
     follow_up: FollowUp | None = None
+    lapsed: bool = False
+    """Whether it lets somebody go whom we had for one thing alone."""
     incident: Incident | None = None
     """What makes a case a breach, and no request."""
     breached: frozenset[bytes] = frozenset()
@@ -446,6 +450,11 @@ class Case:
     """When the person was last seen again after the erasure, by feed."""
     told: Mapping[tuple[str, str], Instructed] = field(default_factory=dict)
     """By recipient and right: those who were told something, or said something."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the person asked for it: what begins by itself is answered to nobody."""
+        return self.follow_up is None and not self.lapsed
 
     def usable(self) -> dict[bytes, str]:
         """The identifiers that are known to be the person's, and how; all else is a candidate."""

@@ -132,7 +132,7 @@ def figures(
     What looks again at something that a request left over is none: nobody asked.
     """
     every = list(histories)
-    asked = [it for it in every if it.case.follow_up is None]
+    asked = [it for it in every if it.case.is_asked]
     chosen = [it for it in asked if _is_between(it.case.received_at, since, until)]
     claims = [_ended(it, claim) for it in chosen for claim in it.case.claims.values()]
     rights = sorted({it.claim.right for it in claims})
@@ -271,7 +271,7 @@ def _coming(histories: Iterable[History]) -> Iterator[Coming]:
     for history in histories:
         case = history.case
         is_open = any(_state(_ended(history, it)) == "open" for it in case.claims.values())
-        if is_open and case.follow_up is None:
+        if is_open and case.is_asked:
             yield Coming(due=case.due_at, what=ANSWER, case=case.id)
         for owed in case.obligations:
             if owed.closed_at is None:

@@ -53,18 +53,23 @@ def fold(events: Iterable[Event], rules: Rules) -> Case | None:
 
 
 def apply(case: Case | None, event: Event, rules: Rules) -> Case:
-    """The case after one more event. The first is `request_received`, `follow_up_opened` or
-    `incident_opened`.
+    """The case after one more event. The first is `request_received`, `follow_up_opened`,
+    `incident_opened`, `contact_lapsed`, or the `preference_received` that it follows from.
     """
     if case is None and isinstance(event, e.FollowUpOpened):
         return follow_up.begun(event)
     if case is None and isinstance(event, e.IncidentOpened):
         return breach.begun(event)
     if case is None:
-        at = event.received_at if isinstance(event, e.RequestReceived) else None
-        if at is None:
-            raise ValueError("a case begins with request_received")
-        return Case(id=event.case, number=1, received_at=at, due_at=at)
+        match event:
+            case e.RequestReceived():
+                at = event.received_at
+            case e.PreferenceReceived() | e.ContactLapsed():
+                at = event.at
+            case _:
+                raise ValueError("a case begins with request_received")
+        lapsed = isinstance(event, e.ContactLapsed)
+        return Case(id=event.case, number=1, received_at=at, due_at=at, lapsed=lapsed)
     case = replace(case, number=case.number + 1, state=lifecycle.after(case.state, event))
     how = (_APPLY if case.incident is None else _OF_INCIDENTS).get(type(event))
     case = case if how is None else how(case, event, rules)

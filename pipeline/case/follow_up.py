@@ -17,7 +17,7 @@ from schemas import events as e
 from schemas.records import ClosedRow, DueRow, OutcomeRow, TaskRow, UsedRow
 
 from . import lifecycle
-from .case import MAX_DELTAS, Case, FollowUp, Held, Obligation, Row, Terms
+from .case import LAPSED, MAX_DELTAS, Case, FollowUp, Held, Obligation, Row, Terms
 from .deadline import plus_months
 from .outcome import OF_PEOPLE
 from .outcome import state as class_of
@@ -204,6 +204,7 @@ def begun(event: e.FollowUpOpened) -> Case:
         number=1,
         received_at=event.opened_at,
         due_at=event.opened_at,
+        lapsed=event.method == LAPSED,
         proofs={it.tag: it.how for it in event.identifiers},
         said=dict.fromkeys(event.said, SAME),
         held=held,

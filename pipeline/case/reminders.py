@@ -48,7 +48,7 @@ def interim_at(case: Case, rules: Rules) -> datetime | None:
     Whoever has not shown who they are gets no answer of any kind: a refusal says so in time. What
     falls due by itself was asked for by nobody.
     """
-    waited_for = case.verified and case.follow_up is None and case.is_open
+    waited_for = case.verified and case.is_asked and case.is_open
     if case.near or not waited_for or (case.pauses and counted(case, rules).stands):
         return None
     return case.due_at - rules.settings.deadline_near

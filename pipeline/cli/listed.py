@@ -153,13 +153,13 @@ class Columns:
 class Table:
     """A list as CSV: the first line names the columns, and tells what is between them."""
 
-    def __init__(self, lines: Lines, columns: Columns) -> None:
-        self._lines = lines
+    def __init__(self, lines: Lines, columns: Columns, mark: str) -> None:
+        self._lines, self._mark = lines, mark
         text, raw = _first(lines)
         self._delimiter = max(DELIMITERS, key=lambda it: len(_cells(text, it)))
         names = _cells(text, self._delimiter)
-        if MARK in names:
-            raise ListError(f"the list has a column `{MARK}` already: take it out first")
+        if mark in names:
+            raise ListError(f"the list has a column `{mark}` already: take it out first")
         self._columns, self._names = columns, names
         kinds = [columns.kind(name) for name in names]
         self._head, self._end = _parted(raw)
@@ -173,7 +173,7 @@ class Table:
 
     def head(self, *, marked: bool) -> bytes:
         """The names of the columns."""
-        more = f"{self._delimiter}{MARK}".encode() if marked else b""
+        more = f"{self._delimiter}{self._mark}".encode() if marked else b""
         return self._lines.bom + self._head + more + self._end
 
     def __iter__(self) -> Iterator[Row]:
@@ -211,8 +211,8 @@ class Table:
 class Objects:
     """A list as NDJSON: an object a line, whose keys may hold others, named with dots."""
 
-    def __init__(self, lines: Lines, columns: Columns) -> None:
-        self._lines = lines
+    def __init__(self, lines: Lines, columns: Columns, mark: str) -> None:
+        self._lines, self._mark = lines, mark
         self._columns = columns
 
     def head(self, *, marked: bool) -> bytes:
@@ -240,8 +240,8 @@ class Objects:
             return Row(line, fault="no JSON", is_whole=False)
         if not isinstance(value, _Pairs):
             return Row(line, fault="no object", is_whole=False)
-        if any(name == MARK for name, _ in value):
-            return Row(line, fault=f"it has a key `{MARK}` already", is_whole=False)
+        if any(name == self._mark for name, _ in value):
+            return Row(line, fault=f"it has a key `{self._mark}` already", is_whole=False)
         raw, end = _parted(bytes(self._lines.taken))
         named, fault = _named(self._columns, [("", value)])
         return Row(line, raw, end or b"\n", named, fault)
@@ -250,7 +250,7 @@ class Objects:
         """The row with one key more: nothing else of it is written anew."""
         before = row.raw.rstrip().removesuffix(b"}").rstrip()
         comma = b"" if before.endswith(b"{") else b","
-        return before + comma + f'"{MARK}":"{mark}"}}'.encode() + row.end
+        return before + comma + f'"{self._mark}":"{mark}"}}'.encode() + row.end
 
 
 class _Pairs(tuple[tuple[str, Any], ...]):
@@ -259,17 +259,19 @@ class _Pairs(tuple[tuple[str, Any], ...]):
     __slots__ = ()
 
 
-def rows(stream: BufferedReader, columns: Columns, suffix: str = "") -> tuple[Rows, Lines]:
+def rows(
+    stream: BufferedReader, columns: Columns, suffix: str = "", mark: str = MARK
+) -> tuple[Rows, Lines]:
     """The rows of a list, by what a file's name ends with; where that says nothing, by how it
-    begins. Raises `ListError`.
+    begins. `mark` is what a marked row has more. Raises `ListError`.
     """
     lines = Lines(stream)
     if suffix.lower() in OF_JSON:
-        return Objects(lines, columns), lines
+        return Objects(lines, columns, mark), lines
     begins = b"" if suffix.lower() in OF_TABLES else stream.peek(1)
     if begins.removeprefix(_BOM).lstrip().startswith(b"{"):
-        return Objects(lines, columns), lines
-    return Table(lines, columns), lines
+        return Objects(lines, columns, mark), lines
+    return Table(lines, columns, mark), lines
 
 
 def _first(lines: Lines) -> tuple[str, bytes]:

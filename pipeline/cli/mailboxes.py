@@ -19,6 +19,8 @@ _ENDS = r"\s<>()\[\]\\,;:\"\x00-\x1f\x7f"
 """What is in no address that is written without quotes."""
 _RUN = re.compile(rf"[^{_ENDS}]+")
 _ONE = re.compile(rf"[^@{_ENDS}]+@[^@{_ENDS}|/'=?&]+")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]*[A-Za-z0-9]")
+"""An address that can be read in one way only: most cells of most lists."""
 _BETWEEN = re.compile(r"[\s,;<>|/]+")
 """What several addresses have between them."""
 _ESCAPED = re.compile(rf"\\[^@{_ENDS}]+@|@[^@{_ENDS}]+\\u|\w\"@\w")
@@ -54,6 +56,12 @@ def may_hold(text: str) -> bool:
 
 def mailboxes(text: str) -> Mailboxes:
     """The addresses in a text of whole letters."""
+    if _PLAIN.fullmatch(text):
+        return Mailboxes(frozenset({text}), are_all=True)
+    return _looked_for(text)
+
+
+def _looked_for(text: str) -> Mailboxes:
     if not may_hold(text):
         return _NONE
     text = cleaned(text)

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.sdk import wall_clock
-from pipeline import app, disk
+from pipeline import app
 from pipeline.intake.decisions import FEED
 from pipeline.keys.key_files import signer_in
 from pipeline.recovery.remembered import not_remembered
@@ -28,7 +28,7 @@ from pipeline.register.memory import Erasure, memory_key
 from pipeline.settings import Settings
 from schemas.events import PersonReappeared
 
-from . import console, listed
+from . import console, list_files, listed
 from .deciding import Who, as_person
 from .listed import KINDS, Columns, ListError, Row, Rows
 
@@ -43,8 +43,6 @@ UNKNOWN = "unknown"
 """How a row is marked that could not be looked up."""
 EVERY, ONLY, CLEAN = "every", "only", "clean"
 """Which rows are written."""
-AT_ONCE, BYTES_AT_ONCE = 500, 1024 * 1024
-"""Rows that are looked up at once, and how many bytes of them."""
 
 
 @dataclass(slots=True)
@@ -185,11 +183,11 @@ async def screen(
     """
     if feed is not None and not FEED.fullmatch(feed):
         raise click.UsageError("--feed is a code: lower case letters, digits, - and _, 32 at most")
-    settings, columns = console.load(), Columns(dict(map(_column, given)))
+    settings, columns = console.load(), Columns(dict(map(list_files.column, given)))
     rows_are_shown = out is None and sys.stdout.isatty()
     show = _Shown(as_json=as_json, bar=sys.stderr.isatty() and not (as_json or rows_are_shown))
     try:
-        with _read(file) as stream, _written(out) as target:
+        with list_files.read(file) as stream, list_files.written(out) as target:
             counts = await _screened(settings, stream, target, columns, which or EVERY, show)
     except ListError as error:
         raise click.ClickException(str(error)) from None
@@ -216,7 +214,7 @@ async def _screened(  # noqa: PLR0917  where from, where to, and how
             known = await _Known.of(engine, settings)
             counts.not_remembered = known.lacking
             target.write(rows.head(marked=which != CLEAN))
-            for batch in _batches(rows):
+            for batch in list_files.batches(rows):
                 for row, found in await known.looked_up(batch):
                     counts.add(row, found)
                     if row.fault and not found:
@@ -269,17 +267,6 @@ class _Known:
         ]
 
 
-def _batches(rows: Rows) -> Iterator[list[Row]]:
-    batch, size = list[Row](), 0
-    for row in rows:
-        batch.append(row)
-        size += len(row.raw)
-        if len(batch) >= AT_ONCE or size >= BYTES_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    yield batch
-
-
 def _line(rows: Rows, row: Row, found: Sequence[Erasure], which: str) -> bytes:
     """A row as it is written; nothing if it is not."""
     if which == CLEAN:
@@ -308,31 +295,3 @@ async def _say(
                 )
                 await sender.decision(event, who.login)
     return sorted(cases.keys() - open_)
-
-
-def _column(said: str) -> tuple[str, str]:
-    name, _, kind = said.rpartition("=")
-    if not name or kind not in KINDS:
-        raise click.UsageError(f"--column is NAME=KIND, and KIND is {' or '.join(KINDS)}")
-    return name, kind
-
-
-@contextmanager
-def _read(file: str) -> Iterator[BufferedReader]:
-    if file == "-":
-        yield sys.stdin.buffer  # type: ignore[misc]  # a BufferedReader, as sys documents
-        return
-    with Path(file).open("rb") as stream:
-        yield stream
-
-
-@contextmanager
-def _written(out: Path | None) -> Iterator[BinaryIO]:
-    """Where rows go: a file has its name once all are there."""
-    if out is None:
-        yield sys.stdout.buffer
-        return
-    if not out.parent.is_dir():
-        raise click.ClickException(f"--out: there is no folder {out.parent}")
-    with disk.writing("out", out.parent), disk.drafted(out) as target:
-        yield target

@@ -20,6 +20,7 @@ from schemas.events import (
     MeasureTaken,
     OrderDeferred,
     PeopleListed,
+    PreferenceReceived,
     RequestReceived,
     TaskCompleted,
     TaskDeclined,
@@ -57,7 +58,7 @@ def check(event: Event, now: datetime) -> None:
         if not is_within(getattr(event, name)):
             raise RefusedError(f"out_of_bounds:{name}")
     match event:
-        case RequestReceived() if not 0 <= event.level <= HIGHEST_LEVEL:
+        case RequestReceived() | PreferenceReceived() if not 0 <= event.level <= HIGHEST_LEVEL:
             raise RefusedError("out_of_bounds:level")
         case RequestReceived() if event.received_at < APPLIES:
             raise RefusedError("out_of_bounds:received_at")

@@ -40,7 +40,7 @@ def check(
     data = [it.datum for it in changes]
     if not set(data) <= {*Datum} or len(data) != len(set(data)):
         raise RefusedError("datum_unknown_or_repeated")
-    if len(evidence) > EVIDENCE or any(_is_hidden(it) for it in evidence if it != "\n"):
+    if len(evidence) > EVIDENCE or any(is_hidden(it) for it in evidence if it != "\n"):
         raise RefusedError("evidence_too_long_or_hidden")
     for change in changes:
         _check(change)
@@ -48,7 +48,7 @@ def check(
 
 def _check(change: SealedChange) -> None:
     for value in (change.to, change.was):
-        if len(value) > LONGEST or any(map(_is_hidden, value)):
+        if len(value) > LONGEST or any(map(is_hidden, value)):
             raise RefusedError("change_too_long_or_hidden")
     if not cleaned(change.to):
         raise RefusedError("change_to_nothing")
@@ -59,7 +59,8 @@ def _check(change: SealedChange) -> None:
         raise RefusedError("change_to_no_such_value")
 
 
-def _is_hidden(character: str) -> bool:
+def is_hidden(character: str) -> bool:
+    """Whether nobody sees a character, or it ends a line."""
     return unicodedata.category(character) in HIDDEN
 
 

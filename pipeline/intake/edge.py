@@ -1,4 +1,4 @@
-"""What the edge sends: requests and decisions, sealed to the pipeline and signed by who sends."""
+"""What the edge sends: requests, preferences, decisions, sealed to the pipeline and signed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pipeline.keys.key_files import KeyFiles
 from schemas.codec import Codec
 from schemas.derive import event_name
 from schemas.envelope import enclose
-from schemas.events import Event, RequestReceived
-from schemas.records import Actor, Person
+from schemas.events import Event, PreferenceReceived, RequestReceived
+from schemas.records import Actor, Person, Preference
 
 TAG = 16
 """Bytes of a tag."""
@@ -70,6 +70,24 @@ class Edge:
         )
         signer = self._files.signer(f"intake-{self._name}")
         await self.send(flow.REQUESTS, enclose(self._codec, event, person, public, signer))
+
+    async def preference(
+        self, record: UUID, says: str, purpose: str, told: Preference, *, level: int, at: datetime
+    ) -> None:
+        """Publish a `preference_received`; returns once it is acknowledged."""
+        key, public = self._files.pipeline().public(self._clock())
+        event = PreferenceReceived(
+            case=record,
+            at=at,
+            intake=self._name,
+            level=level,
+            purpose=purpose,
+            says=says,
+            key=key,
+            sealed=b"",
+        )
+        signer = self._files.signer(f"intake-{self._name}")
+        await self.send(flow.PREFERENCES, enclose(self._codec, event, told, public, signer))
 
     def tag(self, digest: bytes) -> bytes:
         """What stands in the clear for a thing with this digest: nobody else can guess which."""

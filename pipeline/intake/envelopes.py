@@ -1,4 +1,6 @@
-"""The envelope of a request or decision: signature, seal, limits; before anything is believed."""
+"""The envelope of a request, preference or decision: signature, seal, limits; before anything is
+believed.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,17 @@ from pipeline.case.recipients import RECEIVED
 from pipeline.case.rights import SUPPORTED
 from schemas.codec import Codec, CodecError
 from schemas.envelope import SignatureError, disclose, verify
-from schemas.events import Event, IdentityProved, RecipientAcknowledged, RequestReceived
-from schemas.records import Actor, Person
+from schemas.events import (
+    Event,
+    IdentityProved,
+    PreferenceReceived,
+    RecipientAcknowledged,
+    RequestReceived,
+)
+from schemas.records import Actor, Person, Preference, SealedIdentifier
 from schemas.sealed import SealError
 
-from . import details, roles
+from . import details, preferences, roles
 from .decisions import check_words
 from .refused import RefusedError, UnauthenticatedError
 from .senders import KINDS, Sender, SenderKey, Senders
@@ -41,7 +49,7 @@ class UnknownKeyError(RefusedError):
 
 
 class Envelopes:
-    """Check what comes in on `rights.requests` and `rights.decisions`."""
+    """Check what comes in on `rights.requests`, `rights.preferences` and `rights.decisions`."""
 
     def __init__(
         self,
@@ -54,11 +62,11 @@ class Envelopes:
         self._recipient = recipient
 
     def authenticate(self, event: Event, at: datetime) -> Sender:
-        """Who signed a request or a decision, with a key that was in force at the broker's time.
+        """Who signed what came in, with a key that was in force at the broker's time.
 
         Raises `UnauthenticatedError`.
         """
-        if isinstance(event, RequestReceived):
+        if isinstance(event, RequestReceived | PreferenceReceived):
             sender, missing = self._senders().intakes.get(event.intake), "unknown_intake"
         else:
             by: str = getattr(event, "by", "")
@@ -82,6 +90,8 @@ class Envelopes:
         Raises `RefusedError` with the reason.
         """
         sender = self.authenticate(event, broker_time)
+        if sender.says is not None:
+            raise UnauthenticatedError("intake_may_not_ask")
         if event.level > sender.level:
             raise RefusedError("level_above_intake")
         if event.received_at > broker_time + AHEAD:
@@ -94,6 +104,27 @@ class Envelopes:
         _bounded(person)
         details.check(event.claims, event.purpose, person.changes, person.evidence)
         return person, vouched(person, event.level, sender, person.levels)
+
+    def preference(
+        self, event: PreferenceReceived, broker_time: datetime
+    ) -> tuple[Preference, Person, tuple[int, ...]]:
+        """What somebody wants, who they are, and how surely the intake knows the address as theirs.
+
+        Raises `RefusedError` with the reason.
+        """
+        sender = self.authenticate(event, broker_time)
+        if sender.says is not None and event.says not in sender.says:
+            raise UnauthenticatedError("intake_may_not_say")
+        if event.at > broker_time + AHEAD:
+            raise RefusedError("received_in_the_future")
+        told = self._open(event, event.key)
+        if not isinstance(told, Preference):
+            raise RefusedError("does_not_open")
+        who = SealedIdentifier(tag=b"", kind=told.kind, value=told.value)
+        person = Person(language=told.language, identifiers=(who,), levels=(event.level,))
+        _bounded(person)
+        preferences.check(event, told)
+        return told, person, vouched(person, event.level, sender, person.levels)
 
     def decision(self, event: Event, broker_time: datetime) -> tuple[Actor, tuple[str, ...], int]:
         """Who decided this and why, the roles of their console, and how surely it knows people.

@@ -7,6 +7,11 @@
     level = 2                   # how surely its team may vouch for a person, at most
     vouches_for = ["email"]     # for which kinds of identifiers; without it all but `user_id`
 
+    [intakes.one-click]         # publishes `preference_received` that says one of these, no more
+    public_key = "<hex>"
+    level = 2
+    says = ["objected", "withdrawn"]
+
     [consoles.ann]              # may publish decisions
     public_key = "<hex>"
     roles = ["reviewer"]        # which ones: `roles.py`
@@ -35,6 +40,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from pipeline.policy.preferences import SAYS
 from pipeline.stages.plan import POLICY
 
 from .roles import Role
@@ -50,7 +56,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MALFORMED = (KeyError, ValueError, TypeError, AttributeError)
 _OF_KEY = frozenset({"public_key", "valid_from", "revoked_at"})
 _OF_SENDER = {
-    INTAKES: _OF_KEY | {"level", "keys", "vouches_for"},
+    INTAKES: _OF_KEY | {"level", "keys", "vouches_for", "says"},
     CONSOLES: _OF_KEY | {"level", "keys", "roles"},
 }
 
@@ -89,6 +95,8 @@ class Sender:
     level: int = 0
     vouches_for: frozenset[str] = VOUCHED
     """Of an intake: the kinds of identifiers."""
+    says: frozenset[str] | None = None
+    """Of an intake: what its preferences may say, and then it publishes nothing else."""
     roles: frozenset[Role] = frozenset()
     """Of a console."""
 
@@ -153,7 +161,9 @@ def _sender(told: Mapping[str, Any], section: str) -> Sender:
     roles = EARLIER_ROLES if is_earlier else {Role(it) for it in _texts(told, "roles", ())}
     kinds = frozenset(_texts(told, "vouches_for", VOUCHED))
     _refuse_unknown(kinds, KINDS, "vouches_for")
-    return Sender(_keys(told), level, kinds, frozenset(roles))
+    says = frozenset(_texts(told, "says", SAYS))
+    _refuse_unknown(says, SAYS, "says")
+    return Sender(_keys(told), level, kinds, says if "says" in told else None, frozenset(roles))
 
 
 def _keys(told: Mapping[str, Any]) -> tuple[SenderKey, ...]:

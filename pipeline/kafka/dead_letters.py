@@ -75,12 +75,12 @@ def refused(
 ) -> wire.Record:
     """The dead letter of a record: topic, partition, offset, reason, and the value sealed.
 
-    On `requests` and `decisions` the value may be a person in the clear: it is not kept, and this
-    is an incident (`reason` says so).
+    What comes in an envelope may be a person in the clear: its value is not kept, and this is an
+    incident (`reason` says so).
     """
     named, public = recipient
     sealed = b""
-    if record.topic in {flow.REQUESTS, flow.DECISIONS}:
+    if record.topic in flow.ENCLOSED:
         reason = f"incident: {reason}"
     elif record.value and len(record.value) <= MAX_VALUE:
         sealed = SUITE.encrypt(record.value, public, info=INFO)

@@ -37,6 +37,7 @@ NOT_ITS_OWN, BY_SUBMITTER, BY_PROPOSER = (
 UNKNOWN = "unknown_case"
 OVERSTEPPED = frozenset({NOT_ITS_OWN, BY_SUBMITTER, BY_PROPOSER})
 """What somebody known may not say: as often as they say it, nobody else is stopped."""
+_OF_INTAKE = e.RequestReceived | e.PreferenceReceived
 log = structlog.get_logger()
 
 
@@ -52,7 +53,7 @@ class Admission:
         self._clock = clock
 
     def read(self, batch: Sequence[Incoming]) -> tuple[list[Input], list[Refusal]]:
-        """The requests or decisions in a batch, and what can be none."""
+        """The requests, preferences or decisions in a batch, and what can be none."""
         inputs, refusals = [], []
         for record in batch:
             try:
@@ -63,9 +64,7 @@ class Admission:
                 refusals.append(Refusal(record, str(error), is_authentic=False))
             except RefusedError as error:
                 refusals.append(Refusal(record, str(error)))
-        self._warn_of_old_keys(
-            [it.event for it in inputs if isinstance(it.event, e.RequestReceived)]
-        )
+        self._warn_of_old_keys([it.event for it in inputs if isinstance(it.event, _OF_INTAKE)])
         return inputs, refusals
 
     def read_answers(
@@ -183,7 +182,7 @@ class Admission:
         opened.answers[it.id] = found
         return replace(it, event=event)
 
-    def _warn_of_old_keys(self, requests: Sequence[e.RequestReceived]) -> None:
+    def _warn_of_old_keys(self, requests: Sequence[_OF_INTAKE]) -> None:
         """An intake that does not take the new key is refused once the old one is dead."""
         current = self._pipeline.current(self._clock()) if requests else ""
         for it in requests:

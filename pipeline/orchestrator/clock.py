@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from connectors.sdk import wall_clock
 from pipeline.faults import crash
 from pipeline.faults.patience import Patience
-from pipeline.register import links, memory, store
+from pipeline.register import links, memory, preferences, store
 from pipeline.settings import Settings
 
 from .decider import Decider
@@ -50,10 +50,12 @@ async def sweep(decider: Decider, publisher: Publisher, engine: AsyncEngine, now
         found = await store.claim_dues(connection, now, await decider.brake(connection))
         await links.forget_expired(connection, now)
         await memory.forget_expired(connection, now)
+        await preferences.forget_expired(connection, now)
     if found:
         crash.passing("clock.after-claim")
         log.info("clock.due", cases=len(found), rows=sum(map(len, found.values())))
         await decider.tick(found)
+    await decider.let_go(now)
     await decider.expire_keys(now)
     left = await publisher.sweep()
     if left:

@@ -24,6 +24,7 @@ from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
 from pipeline.case.dues import OF_PERSON, SUSPICION, Due, is_still_due
+from pipeline.case.preferences import shows
 from pipeline.case.rules import Given, Rules
 from pipeline.faults import broke, crash
 from pipeline.intake.envelopes import Envelopes
@@ -46,11 +47,12 @@ from pipeline.register.case_keys import (
 )
 from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
 from pipeline.register.memory import Memory
+from pipeline.register.preferences import Preferences, looked, to_look_at
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 from schemas.records import SealedAffected
 
-from . import follow_ups, incidents, key_dates, same_person
+from . import follow_ups, incidents, key_dates, preferences, same_person
 from .admission import Admission
 from .braking import Braking
 from .case_cache import CaseCache, OpenCases
@@ -83,6 +85,8 @@ class Decider:
     ) -> None:
         self._engine = engine
         self._rules = rules
+        self._codec = codec
+        self._keys = keys
         self._files = files
         self._publisher = publisher
         self._observe = observe
@@ -93,6 +97,8 @@ class Decider:
         self._follow_ups = FollowUps(codec, clock)
         self._same_person = SamePerson(codec, rules, keys, clock)
         self._memory = Memory(codec, keys, rules.settings.erasure_memory)
+        self._preferences = Preferences(codec, keys, rules.policy)
+        self._wanted = preferences.Intake(codec, self._preferences, rules.policy, clock)
         self._one = asyncio.Lock()  # SQLite has one writer; elsewhere batches are short
         self._refusals = Refusals(codec, files, rules.settings.dead_letter_limit, clock)
         self._stored: dict[tuple[str, int], int] = {}
@@ -110,7 +116,8 @@ class Decider:
             if not batch:
                 return
             open_cases, inputs, refusals = await self._read(connection, batch)
-            inputs, misplaced = await self._admission.admit(connection, open_cases, inputs)
+            admission = self._wanted if batch[0].topic == flow.PREFERENCES else self._admission
+            inputs, misplaced = await admission.admit(connection, open_cases, inputs)
             refusals = await self._admission.unheard(connection, refusals)
             await self._same_person.look(connection, open_cases, inputs)
             braking = await self._braking(connection)
@@ -213,6 +220,29 @@ class Decider:
             rows = await store.owe(connection, owed, now)
         await self._publisher.publish(rows)
 
+    async def let_go(self, now: datetime) -> None:
+        """Let go whom we have for one thing alone, once they got it or it never came."""
+        keys, codec, policy = self._keys, self._codec, self._rules.policy
+        async with self._engine.connect() as connection:
+            found = await to_look_at(connection, codec, keys, now)
+        if not found:
+            return
+        async with self._one, self._engine.begin() as connection:
+            await self._refuse_older(connection)
+            open_cases = await self._cases.open(connection, map(preferences.case_of, found))
+            found = await to_look_at(connection, codec, keys, now)  # others may have been faster
+            inputs = list[Input]()
+            for it in found:
+                it_goes = preferences.letting_go(it, policy, now)
+                inputs += [] if it_goes is None else [it_goes]
+                await looked(connection, it, let_go=it_goes is not None)
+            inputs = await _news(connection, inputs)
+            braking = await self._braking(connection)
+            owed, _ = await self._decide(connection, open_cases, inputs, braking)
+            owed = [*await self._close(connection, open_cases), *owed]
+            rows = await store.owe(connection, owed, now)
+        await self._publisher.publish(rows)
+
     async def _refuse_older(self, connection: AsyncConnection) -> None:
         """Raise `RegisterBehindError` if the register was exchanged while we run."""
         stored = await store.offsets(connection)
@@ -276,8 +306,9 @@ class Decider:
         opened = open_cases.of(known)
         head = open_cases.heads.get(known, b"")
         made: list[NewKey] = []
-        if isinstance(it.event, e.RequestReceived) and known not in open_cases.cases:
-            made = self._first_keys(known)
+        if it.person is not None and known not in open_cases.cases:
+            lets_go = isinstance(it.event, e.ContactLapsed)
+            made = self._first_keys(known)[: 1 if lets_go else None]  # of that nobody gets a copy
         elif isinstance(it.event, e.FollowUpOpened):  # it has the obligation's key
             made = [NewKey(new_key(known, PACKAGE), self._clock())]
         elif isinstance(it.event, e.IncidentOpened) and known not in open_cases.cases:
@@ -295,6 +326,8 @@ class Decider:
         await braking.journal(before, case, said)
         if any(isinstance(it.event, e.ClaimSettled) for it in said):
             await self._memory.remember(connection, case, opened, self._clock())
+        if any(shows(case, it.event) for it in said):
+            await self._preferences.objected(connection, case, opened, self._clock())
         open_cases.decided.add(known)
         open_cases.proving.proved(it.id, known)
         open_cases.cases[known] = case

@@ -21,7 +21,7 @@ from schemas import events as e
 from schemas.codec import Codec, CodecError, UnknownEventError, before_sealed
 from schemas.derive import event_name
 from schemas.events import Event
-from schemas.records import Actor, Person, Sealed
+from schemas.records import Actor, Person, Preference, Sealed
 
 ANSWERS = (
     e.HoldingsLocated
@@ -81,6 +81,8 @@ class Input:
     levels: tuple[int, ...] = ()
     """How surely the intake vouches for each of the person's identifiers."""
     received_at: datetime | None = None
+    preference: Preference | None = None
+    """What somebody wants to be sent, or no longer."""
     actor: Actor | None = None
     """Who took a decision, and why."""
     roles: tuple[str, ...] = ()
@@ -96,7 +98,7 @@ class Input:
 
 
 def read(record: Incoming, codec: Codec, envelopes: Envelopes) -> Input:
-    """The request or decision in a record, whose envelope says who signed it.
+    """The request, preference or decision in a record, whose envelope says who signed it.
 
     Raises `UnauthenticatedError` unless a registered sender did, `RefusedError` for what a sender
     may not say. A later release's cannot be read, and so not be authenticated: it stops nobody.
@@ -110,6 +112,11 @@ def read(record: Incoming, codec: Codec, envelopes: Envelopes) -> Input:
         bounds.check(event, record.at)
         received_at = min(event.received_at, record.at)
         return Input(event, event_id(event), record, trace, person, levels, received_at)
+    if record.topic == flow.PREFERENCES and isinstance(event, e.PreferenceReceived):
+        told, person, levels = envelopes.preference(event, record.at)
+        bounds.check(event, record.at)
+        at = min(event.at, record.at)
+        return Input(event, event_id(event), record, trace, person, levels, at, told)
     if record.topic == flow.DECISIONS and isinstance(event, DECISIONS):
         actor, roles, level = envelopes.decision(event, record.at)
         bounds.check(event, record.at)
@@ -142,7 +149,7 @@ def event_id(event: Event) -> UUID:
     That somebody is there again is said once a day and feed, that all is done again once a day.
     """
     name = event_name(type(event))
-    if isinstance(event, e.RequestReceived | e.IncidentOpened):
+    if isinstance(event, e.RequestReceived | e.PreferenceReceived | e.IncidentOpened):
         return uuid5(event.case, name)
     if isinstance(event, e.PersonReappeared):
         return uuid5(event.case, f"{name}/{event.feed}/{event.at.astimezone(UTC):%Y-%m-%d}")

@@ -15,7 +15,7 @@ from pipeline.keys.key_files import KeyFiles
 from pipeline.register import store
 from pipeline.register.case_keys import RECORD, Expired
 from pipeline.settings import Settings
-from schemas.events import KeyDestroyed, RequestReceived
+from schemas.events import KeyDestroyed, PreferenceReceived, RequestReceived
 
 
 async def destroyed(
@@ -25,7 +25,8 @@ async def destroyed(
     envelope = None
     if it.purpose == RECORD:  # who asked is in the request's envelope as well
         request = await store.event_of(connection, it.owner, 1)
-        envelope = request.key if isinstance(request, RequestReceived) else None
+        if isinstance(request, RequestReceived | PreferenceReceived):
+            envelope = request.key
     running = _of_the_living(files, settings, envelope, now)
     return KeyDestroyed(
         case=it.owner,

@@ -7,16 +7,21 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pipeline.register import sealing, store
+from pipeline.register import preferences, sealing, store
 from pipeline.register.case_keys import RECORD, CaseKey
 from schemas.codec import Codec
-from schemas.events import Event, RequestReceived
+from schemas.events import Event, PreferenceReceived, RequestReceived
 
 from .inputs import Input, event_id
 
 
 async def is_known(connection: AsyncConnection, event: Event) -> bool:
-    """Whether the ledger has this request, byte for byte, or this decision: no key is needed."""
+    """Whether the ledger has this request, byte for byte, or this decision: no key is needed.
+
+    Of a preference, whether one with its id is kept that says the same in the clear.
+    """
+    if isinstance(event, PreferenceReceived):
+        return await preferences.is_known(connection, event)
     if isinstance(event, RequestReceived):
         return await store.event_of(connection, event.case, 1) == event
     named = event_id(event)

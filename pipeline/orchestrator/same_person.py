@@ -34,7 +34,7 @@ from schemas.sealed import SealError
 from .case_cache import OpenCases
 from .inputs import Input
 
-PROVING = e.RequestReceived | e.IdentityProved | e.WhoseDecided
+PROVING = e.RequestReceived | e.PreferenceReceived | e.IdentityProved | e.WhoseDecided
 """What may prove that an identifier is somebody's."""
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ from typing import Any
 from connectors.sdk.interface import Capabilities
 from schemas.records import PlaceRow
 
-from . import clauses, clock, retention
+from . import clauses, clock, preferences, retention
 from .clauses import (
     CONTROLLER,
     PROCESSOR,
@@ -26,6 +26,7 @@ from .clauses import (
     Recipient,
     Source,
 )
+from .preferences import Preferences
 from .retention import Retention
 
 FILES = ("bizxpert.toml", "gdpr.toml")
@@ -69,6 +70,7 @@ class Policy:
     links: frozenset[tuple[str, str, str]] = frozenset()
     """(system, kind, field) that may say who somebody is: written by our own server."""
     clock: clock.Clock = field(default_factory=clock.Clock)
+    preferences: Preferences = field(default_factory=Preferences)
 
     @property
     def facts(self) -> frozenset[str]:
@@ -156,6 +158,7 @@ def read(texts: Sequence[str]) -> Policy:
                 (it["system"], it["kind"], it["field"]) for it in ours.get("links", ())
             ),
             clock=clock.read(ours.get("clock", {})),
+            preferences=preferences.read(ours.get("preferences", {}), ours.get("soft_opt_in", ())),
         )
     except (KeyError, TypeError) as error:
         raise PolicyError(f"the policy lacks or misspells {error}") from None

@@ -16,6 +16,7 @@ from .retention import contradictions
 
 NAMES = frozenset(map(str, Category))
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+COUNTRY = re.compile("[A-Z]{2}")
 JURISDICTION = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?")
 EXCEPTIONS = frozenset(
     f"eu-gdpr:A17{it}"
@@ -57,6 +58,7 @@ def faults(policy: Policy, systems: Mapping[str, Capabilities]) -> tuple[Fault, 
         *_of_ids(policy),
         *(fault for it in policy.data for fault in _of_data(policy, it)),
         *_of_purposes(policy),
+        *_of_preferences(policy),
         *_of_retention(policy),
         *_of_recipients(policy),
         *_of_documents(policy),
@@ -155,6 +157,22 @@ def _of_purposes(policy: Policy) -> Iterator[Fault]:
         yield from _named(row, it.categories, NAMES, "categories")
         if not it.bases:
             yield Fault(row, "it has no legal basis", "Name `bases`, by their letters in Art. 6(1)")
+
+
+def _of_preferences(policy: Policy) -> Iterator[Fault]:
+    for it in policy.preferences.soft_opt_in.values():
+        row = f"[[soft_opt_in]] {it.country}"
+        if not COUNTRY.fullmatch(it.country):
+            yield Fault(row, "the country is none", "Name it by its two letters of ISO 3166-1")
+        if not it.article:
+            yield Fault(row, "it is not said which law", "Name the `article`")
+        if it.months < 0:
+            yield Fault(row, "the months are below 0", "Name how long, or 0: until they object")
+    for use in policy.purposes.values():
+        if use.single and (use.marketing or use.is_service):
+            row = f"[[purposes]] {use.id}"
+            says = "one thing that somebody asked for is neither marketing nor a contract's"
+            yield Fault(row, says, "Take out `single`, or make a purpose of its own")
 
 
 def _of_retention(policy: Policy) -> Iterator[Fault]:

@@ -80,10 +80,22 @@ class Purpose:
     bases: tuple[Basis, ...] = ()
     marketing: bool = False
     """Direct marketing: an objection ends it, without a balance of interests (Art. 21(2))."""
+    single: bool = False
+    """One thing that somebody asked for: they are sent that, and nothing else."""
 
     def uses(self, category: str) -> bool:
         """Whether data of a category are used for it."""
         return not self.categories or category in self.categories
+
+    @property
+    def is_service(self) -> bool:
+        """Whether a contract or a law asks for it: no objection ends that (Art. 21(1))."""
+        return not self.marketing and any(it.letter in {"b", "c"} for it in self.bases)
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether nothing but a consent makes it lawful (Art. 6(1)(a))."""
+        return bool(self.bases) and all(it.may_be_withdrawn for it in self.bases)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +217,7 @@ def purpose(read: Mapping[str, Any]) -> Purpose:
         categories=frozenset(read.get("categories", ())),
         bases=bases,
         marketing=read.get("marketing", False),
+        single=read.get("single", False),
     )
 
 

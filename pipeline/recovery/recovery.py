@@ -34,7 +34,7 @@ from pipeline.register.case_keys import OBLIGATION, OF_RECORD, PACKAGE, CaseKeys
 from pipeline.register.gathered import Gathered
 from schemas.codec import Codec
 
-from . import register_rows, remembered, whose
+from . import preferences, register_rows, remembered, whose
 from .takeover import BrokenCase, Takeover
 
 LEAVES_WITHIN = timedelta(seconds=5)
@@ -232,6 +232,9 @@ class Recovery:
             connection, self._codec, self._rules, self._wrapping, whole, self._now
         )
         forgotten = await remembered.remembered_again(
+            connection, self._codec, self._rules, self._wrapping, whole, self._now
+        )
+        await preferences.known_again(
             connection, self._codec, self._rules, self._wrapping, whole, self._now
         )
         for it in places:

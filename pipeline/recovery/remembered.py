@@ -65,7 +65,7 @@ async def not_remembered(
     cases = await _whose_erasure_settled(connection, since) - known
     found = [
         _erased_in(events, named, rules, since)
-        async for named, events in _ledgers(connection, cases)
+        async for named, events in ledgers(connection, cases)
     ]
     return tuple(sorted({it for it in found if it is not None} - known))
 
@@ -109,7 +109,7 @@ async def _again(  # noqa: PLR0917  what it takes to open a case
     """Remember whom these erased for, and of which that could be done."""
     keys, again = CaseKeys(wrapping), set[UUID]()
     known = Memory(codec, keys, rules.settings.erasure_memory)
-    async for named, events in _ledgers(connection, cases):
+    async for named, events in ledgers(connection, cases):
         _, key = (await keys.record_keys(connection, [named])).get(named, (None, None))
         if key is None:
             continue
@@ -126,7 +126,7 @@ async def _again(  # noqa: PLR0917  what it takes to open a case
     return again
 
 
-async def _ledgers(
+async def ledgers(
     connection: AsyncConnection, cases: Collection[UUID]
 ) -> AsyncIterator[tuple[UUID, list[Event]]]:
     """The ledgers of cases, some at once."""

@@ -18,6 +18,8 @@ from .store import inserted
 from .tables import keys, ledger, links, subjects
 
 RECORD, PACKAGE, OBLIGATION = "record", "package", "obligation"
+EVIDENCE = "evidence"
+"""Of what shows a preference (`preferences.py`): it is no case's, and ends without a word."""
 OF_RECORD = frozenset({RECORD, OBLIGATION})
 """An obligation's key is the record key of the case that looks at it, and owned by that."""
 
@@ -158,9 +160,8 @@ async def expired_keys(
     connection: AsyncConnection, now: datetime, most: int = 100
 ) -> list[Expired]:
     """Living keys of cases that were to be destroyed by now."""
-    rows = await connection.execute(
-        select(keys).where(keys.c.destroy_at <= now, keys.c.destroyed_at.is_(None)).limit(most)
-    )
+    over = (keys.c.destroy_at <= now, keys.c.destroyed_at.is_(None), keys.c.purpose != EVIDENCE)
+    rows = await connection.execute(select(keys).where(*over).limit(most))
     return [Expired(it.id, it.owner, it.purpose, it.wrapping) for it in rows]
 
 

@@ -6,7 +6,7 @@ nothing of who it was, ends at a date of its own, and outlives the keys of its c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -95,7 +95,7 @@ def memory_key(keys: CaseKeys) -> OwnKey:
 
 
 async def find(
-    connection: AsyncConnection, hashes: Collection[bytes], now: datetime
+    connection: AsyncConnection, hashes: Iterable[bytes], now: datetime
 ) -> dict[bytes, Erasure]:
     """The latest erasure by each of these hashes; nothing of those that none was for."""
     found, waiting = dict[bytes, Erasure](), iter(hashes)

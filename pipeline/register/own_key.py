@@ -20,8 +20,11 @@ from .case_keys import CaseKey, CaseKeys, NewKey
 class OwnKey:
     """The one key of a purpose; made when it is used first. `owner` is its id, too."""
 
-    def __init__(self, keys: CaseKeys, owner: UUID, purpose: str) -> None:
+    def __init__(
+        self, keys: CaseKeys, owner: UUID, purpose: str, destroy_at: datetime | None = None
+    ) -> None:
         self._keys = keys
+        self._destroy_at = destroy_at
         self._owner = owner
         self._purpose = purpose
         self._known = b""
@@ -36,7 +39,7 @@ class OwnKey:
                 self._known = found
             return found
         made = CaseKey(self._owner, self._owner, self._purpose, os.urandom(32))
-        await self._keys.save_unless_there(connection, NewKey(made, now))
+        await self._keys.save_unless_there(connection, NewKey(made, now, self._destroy_at))
         self._made_in = connection
         kept = await self.find(connection)  # another process may have been faster
         assert kept is not None  # noqa: S101  a key is never taken away while somebody decides

@@ -236,3 +236,24 @@ policies = Table(
     Column("files", Text, nullable=False, doc="JSON: their texts, in the order of `policy.FILES`"),
     Column("used_at", Moment, nullable=False, doc="when an orchestrator first started with it"),
 )
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, doc="keyed, of an identifier of theirs"),
+    Column("id", Uuid, primary_key=True, doc="of the record, or of the case it is from"),
+    Column("says", String(16), nullable=False),
+    Column("purpose", String(64), nullable=False, doc="empty: all direct marketing"),
+    Column("at", Moment, nullable=False, doc="when they said so"),
+    Column("level", Integer, nullable=False, doc="how surely the address is theirs"),
+    Column("country", String(8), nullable=False, doc="ISO 3166-1; empty if it is not known"),
+    Column("intake", String(64), nullable=False, doc="empty of one that a case says"),
+    Column("digest", LargeBinary, nullable=False, doc="keyed, of all that was said"),
+    Column("sealed", LargeBinary, nullable=False, doc="what shows it; empty once that is over"),
+    Column("forget_at", Moment, nullable=False),
+    Column("look_at", Moment, doc="when it is looked whether they are let go; empty: it is not"),
+    Index("preferences_id", "id"),
+    Index("preferences_forget_at", "forget_at"),
+    Index("preferences_look_at", "look_at"),
+)
+"""What people want to be sent, or no longer: every word of theirs, the latest counts."""

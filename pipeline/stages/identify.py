@@ -86,7 +86,7 @@ def _unproved(case: Case, tags: Iterable[bytes]) -> Iterator[bytes]:
 
 def _candidates(case: Case) -> list[bytes]:
     """Addresses that a record bears beside one that is theirs: each is asked for once."""
-    if case.follow_up is not None:  # nobody asked anew, and nobody is asked
+    if not case.is_asked:  # and nobody is asked
         return []
     usable = case.usable().keys()
     asked = {*case.confirming, *case.unconfirmed}

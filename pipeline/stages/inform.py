@@ -53,7 +53,7 @@ def _received(case: Case, rules: Rules, given: Given) -> Iterator[NoticeOrdered]
     Any other is sent one mail, which asks to confirm it, and names the case and the date.
     """
     address = proved_address(case)
-    if address is not None and case.follow_up is None:  # nobody asked
+    if address is not None and case.is_asked:
         yield replace(notice(case, "received", SUBJECT, rules, given), identifier=address)
 
 

@@ -36,7 +36,8 @@ SUBJECT, DPO, CUSTOMER = "subject", "dpo", "customer"
 
 def notify(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
     """Order a notice for each event that somebody outside must hear of."""
-    yield from _to_person(case, event, rules, given)
+    if not case.lapsed:  # they were promised one message, and nothing else
+        yield from _to_person(case, event, rules, given)
     yield from _to_others(case, event, rules, given)
     if isinstance(event, OrderDue):
         yield from reissued(case, event.order, NoticeOrdered, given.now, rules)

@@ -7,15 +7,17 @@ from datetime import datetime
 
 from schemas.events import (
     CaseOpened,
+    ContactLapsed,
     Event,
     FollowUpOpened,
     IdentityAsked,
     IdentityVerified,
+    PreferenceReceived,
     RequestReceived,
 )
 
-from ..case import same_person
-from ..case.case import Case
+from ..case import preferences, same_person
+from ..case.case import LAPSED, Case
 from ..case.deadline import deadline
 from ..case.follow_up import INTAKE
 from ..case.rights import ERASURE, level
@@ -31,13 +33,20 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
     """
     if isinstance(event, FollowUpOpened):
         yield from _follow_up(event, rules, given)
-    if not isinstance(event, RequestReceived):
-        return
-    received_at = given.received_at or event.received_at
+    if isinstance(event, ContactLapsed):
+        yield from _lapsed(event, rules, given)
+    match event:
+        case RequestReceived():
+            claims, said_at = tuple(dict.fromkeys(event.claims)), event.received_at
+        case PreferenceReceived():
+            claims, said_at = (preferences.asks(event, rules.policy),), event.at
+        case _:
+            return
+    received_at = given.received_at or said_at
     due_at = deadline(received_at, rules.policy.clock).due
     yield CaseOpened(
         case=case.id,
-        claims=tuple(dict.fromkeys(event.claims)),
+        claims=claims,
         received_at=received_at,
         due_at=due_at,
         intake=event.intake,
@@ -48,7 +57,7 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         data=given.data,
     )
     yield from same_person.found(case, given)
-    needed = level(event.claims, rules.policy)
+    needed = level(claims, rules.policy)
     # GDPR Art. 12(6): ask more only where there is doubt. One proved identifier says who asks, and
     # nothing of the others: with those nobody is searched for.
     if any(it.strong and (it.level or 0) >= needed for it in given.identifiers):
@@ -78,3 +87,19 @@ def _follow_up(event: FollowUpOpened, rules: Rules, given: Given) -> Iterator[Ev
         identifiers=given.identifiers,
     )
     yield IdentityVerified(case=event.case, level=event.level, method=event.method)
+
+
+def _lapsed(event: ContactLapsed, rules: Rules, given: Given) -> Iterator[Event]:
+    """Erase whom we have no use for any more (GDPR Art. 5(1)(e)); there is nobody who asks."""
+    known = rules.policy.identity_level
+    yield CaseOpened(
+        case=event.case,
+        claims=(ERASURE,),
+        received_at=event.at,
+        due_at=deadline(event.at, rules.policy.clock).due,
+        intake=LAPSED,
+        level=known,
+        policy=rules.policy.digest,
+        identifiers=given.identifiers,
+    )
+    yield IdentityVerified(case=event.case, level=known, method=LAPSED)

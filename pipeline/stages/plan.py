@@ -65,13 +65,18 @@ def plan(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event
     acts = systems_to_act(case, rows)
     if acts and given.brake.observe:
         yield PlanObserved(case=case.id, n=n, digest=named)
-    elif (holdings <= waived and not rests_on_people(case) and not is_replay(case)) or not acts:
+    elif (holdings <= waived and not _takes_people(case)) or not acts:
         yield PlanApproved(case=case.id, by=POLICY, digest=named)
     else:
         expires_at = given.now + rules.settings.approval_lasts
         yield ApprovalAsked(
             case=case.id, n=n, digest=named, holdings=holdings, expires_at=expires_at
         )
+
+
+def _takes_people(case: Case) -> bool:
+    """Whether a person looks at it, however little it is."""
+    return rests_on_people(case) or is_replay(case) or case.lapsed
 
 
 def _may_plan(case: Case) -> bool:

@@ -26,8 +26,8 @@ def respond(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
             together = event.together or (event.right,)
             if event.right != together[-1]:
                 return  # they are answered with the last of them
-            if is_replay(case) and not found(case):
-                return  # nothing was brought back, so nobody need hear of it
+            if case.lapsed or (is_replay(case) and not found(case)):
+                return  # nobody asked; or nothing was brought back, so nobody need hear of it
             yield _ordered(case, _kind(case, together), together, rules, given)
         case DeadlineNear():
             waiting = tuple(it.right for it in case.claims.values() if it.active)

@@ -29,6 +29,8 @@ from schemas.events import IdentityProved
 
 from .acknowledge import acknowledged, router
 from .pages import Pages
+from .unsubscribe import Unsubscription
+from .unsubscribe import router as unsubscribe
 
 LEVEL = 2
 WITHIN = 8.0
@@ -69,10 +71,13 @@ class Confirmation:
             await self._edge.decision(acknowledged(link, self._clock()), login=LINK)
 
 
-def application(confirmation: Confirmation, pages: Pages) -> FastAPI:
+def application(
+    confirmation: Confirmation, unsubscription: Unsubscription, pages: Pages
+) -> FastAPI:
     """The pages, and `/healthz`: 200 while the register answers."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.include_router(router(confirmation.find, confirmation.acknowledge, pages))
+    app.include_router(unsubscribe(unsubscription, pages))
 
     @app.api_route("/confirm/{token}", methods=["GET", "HEAD", "POST"])
     async def confirm(token: str, request: Request) -> Response:

@@ -62,6 +62,14 @@ class Pages:
         """That button was pressed, and that is on record."""
         return self._page("acknowledged.html", 200)
 
+    def ask_unsubscribe(self) -> HTMLResponse:
+        """The one with the button that ends mail."""
+        return self._page("ask_unsubscribe.html", 200)
+
+    def unsubscribed(self) -> HTMLResponse:
+        """That button was pressed, and that is on record."""
+        return self._page("unsubscribed.html", 200)
+
     def gone(self) -> HTMLResponse:
         """Unknown, used or over: the same page for all, and for whatever else is not there."""
         return self._page("gone.html", 404)

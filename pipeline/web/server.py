@@ -15,14 +15,17 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipeline import app
-from pipeline.app import WEB, Place, SetupError
+from pipeline.app import ONE_CLICK, WEB, Place, SetupError
+from pipeline.crypto import one_click
 from pipeline.intake.edge import Edge
-from pipeline.kafka.producer import producer
+from pipeline.kafka.producer import Publishes, producer
 from pipeline.settings import Settings
+from schemas.codec import Codec
 
 from .confirm import Confirmation, application
 from .guard import MAX_HEAD, Guard
 from .pages import Pages
+from .unsubscribe import Unsubscription
 
 CONNECTION_LIVES = 15.0
 """Seconds. One request each: who sends slowly, or reads slowly, is cut off."""
@@ -34,17 +37,23 @@ log = structlog.get_logger()
 async def serve(settings: Settings, bootstrap: str) -> None:
     """Be the web role until cancelled. Raises `SetupError` and `KeyFileError`."""
     place, policy = Place(settings.data), app.policy_of(settings)
-    place.keys.require_signer(f"console-{WEB}")
+    for it in (f"console-{WEB}", f"intake-{ONE_CLICK}"):
+        place.keys.require_signer(it)
     listener = _listener(settings.web_listen)
     with listener, _known(place, settings, listener) as url:
         pages = Pages(controller=policy.controller, contact=policy.dpo)
         async with app.register(settings, reading=True) as engine, producer(bootstrap) as out:
             codec = await app.codec(settings)
             edge = Edge(name=WEB, files=place.keys, codec=codec, producer=out)
-            asked = application(Confirmation(engine, edge), pages)
+            asked = application(Confirmation(engine, edge), _one_click(place, codec, out), pages)
             async with running(Guard(asked, pages=pages, url=url), listener):
                 log.info("web.listening", address=url)
                 await asyncio.Event().wait()
+
+
+def _one_click(place: Place, codec: Codec, out: Publishes) -> Unsubscription:
+    edge = Edge(name=ONE_CLICK, files=place.keys, codec=codec, producer=out)
+    return Unsubscription(one_click.key_of(place.keys.signer(f"intake-{ONE_CLICK}")), edge)
 
 
 @asynccontextmanager

@@ -24,12 +24,13 @@ from tests.rig import Rig, Role, plant, states
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 READ = (
     flow.REQUESTS,
+    flow.PREFERENCES,
     flow.RESULTS,
     flow.DECISIONS,
     flow.REPORTS,
     *(flow.work(it) for it in ("freshdesk", "salesforce", *flow.OURS)),
 )
-IN_THE_CLEAR = {flow.REQUESTS, flow.DECISIONS}
+IN_THE_CLEAR = flow.ENCLOSED
 """Where the value may be a person in the clear, so that it is not kept."""
 
 

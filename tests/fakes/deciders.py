@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -24,6 +24,7 @@ from pipeline.orchestrator.publisher import Publisher
 from pipeline.register.case_keys import CaseKeys
 from pipeline.settings import Settings
 from schemas.codec import locked
+from schemas.records import Preference
 
 from .person import with_email
 
@@ -87,13 +88,39 @@ def decider(
     )
 
 
-async def requests(settings: Settings, *cases: UUID, email: str = "") -> list[Incoming]:
+async def requests(
+    settings: Settings,
+    *cases: UUID,
+    email: str = "",
+    claims: Sequence[str] = ("access", "erasure"),
+    level: int = 2,
+) -> list[Incoming]:
     """Requests as they lie on the topic: each of somebody else, unless an address is given."""
     out = Sent()
     edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
     for case in cases:
         person = with_email(email or f"{case}@example.org")
-        await edge.request(case, ("access", "erasure"), person, level=2, received_at=NOW)
+        await edge.request(case, claims, person, level=level, received_at=NOW)
+    return [arrived(it, next(OFFSETS)) for it in out.records]
+
+
+async def preferences(
+    settings: Settings,
+    says: str,
+    purpose: str,
+    email: str,
+    record: UUID | None = None,
+    *,
+    level: int = 2,
+    at: datetime = NOW,
+    country: str = "",
+    wording: str = "",
+) -> list[Incoming]:
+    """A preference as it lies on the topic."""
+    out = Sent()
+    edge = Edge(name=LOCAL, files=Place(settings.data).keys, codec=CODEC, producer=out)
+    told = Preference(kind="email", value=email, country=country, wording=wording)
+    await edge.preference(record or uuid4(), says, purpose, told, level=level, at=at)
     return [arrived(it, next(OFFSETS)) for it in out.records]
 
 

@@ -15,7 +15,8 @@ from aiokafka.errors import KafkaConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline import app
-from pipeline.app import WEB, Place
+from pipeline.app import ONE_CLICK, WEB, Place
+from pipeline.crypto import one_click
 from pipeline.intake.edge import Edge
 from pipeline.kafka import wire
 from pipeline.register import links
@@ -26,11 +27,13 @@ from pipeline.web.guard import Guard
 from pipeline.web.pages import Pages
 from pipeline.web.peers import Peers
 from pipeline.web.server import running
+from pipeline.web.unsubscribe import Unsubscription
 from schemas.codec import locked
 from schemas.events import (
     IdentityProved,
     InstructionOrdered,
     NoticeOrdered,
+    PreferenceReceived,
     RecipientAcknowledged,
 )
 from tests.fakes.deciders import NOW, Sent, set_up
@@ -99,6 +102,16 @@ class Served:
         found = [CODEC.decode(it.value) for it in self.broker.records]
         return [it for it in found if isinstance(it, RecipientAcknowledged)]
 
+    def unsubscription(self, purpose: str, email: str) -> str:
+        """The token in a mail to somebody."""
+        signer = Place(self.settings.data).keys.signer(f"intake-{ONE_CLICK}")
+        return one_click.token(one_click.key_of(signer), purpose, email)
+
+    def withdrawn(self) -> list[PreferenceReceived]:
+        """What was said by one click."""
+        found = [CODEC.decode(it.value) for it in self.broker.records]
+        return [it for it in found if isinstance(it, PreferenceReceived)]
+
     def proved(self) -> list[IdentityProved]:
         """The proofs that were published."""
         found = [CODEC.decode(it.value) for it in self.broker.records]
@@ -122,6 +135,20 @@ def notice(case: UUID, tag: bytes, expires_at: datetime | None, **more: Any) -> 
     )
 
 
+def clicking(made: Served) -> Unsubscription:
+    """What serves the links that end mail."""
+    files = Place(made.settings.data).keys
+    edge = Edge(
+        name=ONE_CLICK,
+        files=files,
+        codec=CODEC,
+        producer=made.broker,
+        clock=lambda: made.now,
+    )
+    key = one_click.key_of(files.signer(f"intake-{ONE_CLICK}"))
+    return Unsubscription(key, edge, lambda: made.now)
+
+
 @asynccontextmanager
 async def served(
     folder: Path, register: str = "", *, peers: Callable[[], Peers] = Peers
@@ -139,7 +166,8 @@ async def served(
     files = Place(folder).keys
     edge = Edge(name=WEB, files=files, codec=CODEC, producer=made.broker, clock=lambda: made.now)
     async with app.register(settings, reading=True) as engine:
-        asked = application(Confirmation(engine, edge, lambda: made.now), pages)
+        confirmation = Confirmation(engine, edge, lambda: made.now)
+        asked = application(confirmation, clicking(made), pages)
         async with running(Guard(asked, pages=pages, url=url, peers=peers()), listener):
             yield made
     await writing.dispose()

@@ -156,6 +156,10 @@ async def test_every_page_fits_the_screen_and_can_be_read(
     assert complaints == []  # such as a style that the policy does not know
     await page.goto(f"{web.url}/confirm/{'0' * 32}")
     await _is_good(page, width)
+    await page.goto(f"{web.url}/unsubscribe/{web.unsubscription('offers', 'ann@example.org')}")
+    await _is_good(page, width)
+    await page.locator("button").click()
+    await _is_good(page, width)
 
 
 async def _is_good(page: Page, width: int) -> None:

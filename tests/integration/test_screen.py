@@ -26,8 +26,9 @@ from structlog.testing import capture_logs
 from connectors.sdk import wall_clock
 from pipeline import app
 from pipeline.cli import listed, main
+from pipeline.cli.list_files import AT_ONCE
 from pipeline.cli.listed import LONGEST, MARK, Columns
-from pipeline.cli.screen import AT_ONCE, FOUND, UNKNOWN
+from pipeline.cli.screen import FOUND, UNKNOWN
 from pipeline.recovery import remembered
 from pipeline.register.case_keys import RECORD, destroy
 from pipeline.register.engine import connect, migrate, url_of

@@ -22,6 +22,7 @@ from tests.rig import Rig, plant, states
 
 TOPICS = (
     flow.REQUESTS,
+    flow.PREFERENCES,
     flow.RESULTS,
     flow.DECISIONS,
     flow.REPORTS,

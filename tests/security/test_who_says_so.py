@@ -290,8 +290,8 @@ async def test_what_is_authentic_and_unreadable_still_stops(stage: Stage) -> Non
         await stage.take(rubbish(LIMIT))
 
 
-@pytest.mark.parametrize("topic", [flow.REQUESTS, flow.DECISIONS])
-async def test_nobody_without_a_senders_key_stops_what_reads_requests_and_decisions(
+@pytest.mark.parametrize("topic", sorted(flow.ENCLOSED))
+async def test_nobody_without_a_senders_key_stops_what_comes_from_outside(
     stage: Stage, topic: str
 ) -> None:
     case = await stage.case()

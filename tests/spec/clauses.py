@@ -20,6 +20,7 @@ BACK, SCREENED = "tests/spec/test_who_comes_back.py::", "tests/integration/test_
 BROUGHT = "tests/spec/test_brought_back.py::"
 BREACHES = "tests/spec/test_breaches.py::"
 REMEMBERED = "tests/integration/test_memory.py::"
+PREFERENCES = "tests/spec/test_preferences.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
 PERSON = "tests/spec/test_same_person.py::"
@@ -193,8 +194,12 @@ CLAUSES: dict[int, Clause] = {
     22: Clause(
         name="consent, and its withdrawal",
         article="Art. 7(3)",
-        shown=(f"{INFORMATION}test_what_rests_on_consent_can_be_withdrawn_and_is_said_to_need_it",),
-        later=CONSENT,
+        shown=(
+            f"{INFORMATION}test_what_rests_on_consent_can_be_withdrawn_and_is_said_to_need_it",
+            f"{PREFERENCES}test_a_consent_can_be_shown_with_what_it_was_given_to",
+            f"{PREFERENCES}test_to_withdraw_is_as_easy_as_to_give_and_ends_it_everywhere",
+            f"{PREFERENCES}test_recipients_who_advertise_for_us_hear_of_a_withdrawal",
+        ),
     ),
     23: Clause(
         name="the grounds explained",
@@ -208,27 +213,35 @@ CLAUSES: dict[int, Clause] = {
     24: Clause(
         name="one click ends marketing",
         article="Art. 21(2)",
-        shown=(f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",),
-        later=RIGHTS,
+        shown=(
+            f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",
+            f"{PREFERENCES}test_one_click_in_a_mail_is_the_same_as_any_withdrawal",
+        ),
     ),
     25: Clause(name="profiling for marketing ends too", article="Art. 21(2)", later=RIGHTS),
     26: Clause(
         name="who may be written to",
         article="ePrivacy Art. 13(2)",
-        shown=(f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",),
-        later=CONSENT,
+        shown=(
+            f"{INFORMATION}test_marketing_is_named_with_the_right_to_end_it",
+            f"{PREFERENCES}test_a_customer_is_written_to_where_their_law_lets_us",
+        ),
     ),
     27: Clause(
         name="third-party marketing",
         article="Art. 6(1)(a)",
-        shown=(f"{INFORMATION}test_what_rests_on_consent_can_be_withdrawn_and_is_said_to_need_it",),
-        later=CONSENT,
+        shown=(
+            f"{INFORMATION}test_what_rests_on_consent_can_be_withdrawn_and_is_said_to_need_it",
+            f"{PREFERENCES}test_a_consent_to_one_use_is_none_to_another",
+        ),
     ),
     28: Clause(
         name="opting out leaves service mail on",
         article="Art. 21(3)",
-        shown=(f"{REQUESTS}test_who_unsubscribed_still_gets_the_answer",),
-        later=CONSENT,
+        shown=(
+            f"{REQUESTS}test_who_unsubscribed_still_gets_the_answer",
+            f"{PREFERENCES}test_messages_that_a_contract_asks_for_still_come",
+        ),
     ),
     29: Clause(name="cookies", article="Art. 11(2)", later="identifiers of devices"),
     30: Clause(
@@ -405,8 +418,12 @@ CLAUSES: dict[int, Clause] = {
     51: Clause(
         name="contacts for one purpose",
         article="Art. 5(1)(b)",
-        shown=(f"{INFORMATION}test_who_asked_for_one_thing_is_told_that_it_is_for_that_alone",),
-        later=CONSENT,
+        shown=(
+            f"{INFORMATION}test_who_asked_for_one_thing_is_told_that_it_is_for_that_alone",
+            f"{PREFERENCES}test_who_wanted_one_thing_alone_gets_that_and_nothing_else",
+            f"{PREFERENCES}test_who_got_the_one_thing_is_let_go_once_the_dpo_agrees",
+            f"{PREFERENCES}test_who_never_got_it_is_let_go_as_well",
+        ),
     ),
 }
 """By the order of the policy."""

@@ -26,10 +26,13 @@ from pipeline import policy
 from pipeline.case.deadline import IDENTITY, Pause, deadline
 from pipeline.case.dues import dues
 from pipeline.case.facts import Told
+from pipeline.case.may_send import may_send
 from pipeline.case.plan import decide
+from pipeline.case.preferences import kept_until, let_go_at
 from pipeline.case.rules import Rules
 from pipeline.policy import Policy, PolicyError
 from pipeline.policy.check import faults, notes
+from pipeline.policy.preferences import GIVEN, ONLY, Said
 from pipeline.response.answer import answer
 from pipeline.response.pages import index
 from pipeline.settings import Settings
@@ -240,5 +243,26 @@ async def _instructed(known: Policy, folder: Path) -> Any:
         return sorted(it.to for it in world.instructions()), sorted(kinds)
 
 
-LOOKS = (checked, page, decided, played, timed, instructed)
+def sent(known: Policy) -> Any:
+    """What a mailing system is told of customers everywhere, and of who wanted one thing alone; and
+    how long their words are kept.
+    """
+    countries = {it["country"] for it in READ["soft_opt_in"]}
+    bought = [
+        Said(record=CASE, says=says, purpose="order", at=START - past, level=2, country=country)
+        for country in sorted(countries)
+        for says in ("bought", "asked")
+        for past in (timedelta(days=360), timedelta(days=380))
+    ]
+    wanted = [Said(record=CASE, says=ONLY, purpose=it, at=START) for it in known.purposes]
+    given = [Said(record=CASE, says=GIVEN, purpose=it, at=START, level=2) for it in known.purposes]
+    answers = [
+        may_send(known, it, [said], erased=None, on=START)
+        for said in (*bought, *wanted, *given)
+        for it in sorted(known.purposes)
+    ]
+    return answers, kept_until(known, START), [let_go_at(known, it) for it in wanted]
+
+
+LOOKS = (checked, page, decided, played, timed, sent, instructed)
 """What is wrong comes first: such a policy does not start."""

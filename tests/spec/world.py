@@ -36,9 +36,12 @@ from connectors.sdk import registry, wall_clock
 from connectors.sdk.interface import Connector
 from connectors.sdk.sandbox import Sandbox
 from pipeline import app, flow, modes, own_records
-from pipeline.app import CONSOLE, LOCAL, WEB, Place
+from pipeline.app import CONSOLE, LOCAL, ONE_CLICK, WEB, Place
 from pipeline.case.case import Case
+from pipeline.case.may_send import Answer as MaySend
 from pipeline.case.rules import Rules
+from pipeline.cli.may_send import Asked
+from pipeline.crypto import one_click
 from pipeline.host.order_handler import OrderHandler
 from pipeline.host.report_reader import ReportDesk
 from pipeline.intake import senders_file
@@ -62,10 +65,11 @@ from pipeline.settings import Settings
 from pipeline.stages.publish_report import publish
 from pipeline.storage.webhooks import Webhooks
 from pipeline.web.confirm import Confirmation
+from pipeline.web.unsubscribe import Unsubscription
 from schemas import events as e
 from schemas.codec import locked
 from schemas.events import Event
-from schemas.records import Actor, Person, SealedChange, SealedIdentifier
+from schemas.records import Actor, Person, Preference, SealedChange, SealedIdentifier
 from tests.fakes.deciders import Sent
 from tests.rig import FIVE, mails_of, text_of
 
@@ -270,6 +274,48 @@ class World:
         self.cases.append(case)
         await self.run()
         return case
+
+    async def says(
+        self,
+        says: str,
+        purpose: str,
+        email: str,
+        *,
+        level: int = 2,
+        at: datetime | None = None,
+        country: str = "",
+        third_parties: tuple[str, ...] = (),
+    ) -> UUID:
+        """Somebody says what they want to be sent, or no longer; the record, and its case if one
+        follows.
+        """
+        record = uuid4()
+        told = Preference(kind="email", value=email, country=country, third_parties=third_parties)
+        await self._edge(LOCAL).preference(
+            record, says, purpose, told, level=level, at=at or self.now
+        )
+        self.cases.append(record)
+        await self.run()
+        return record
+
+    async def clicks(self, purpose: str, email: str) -> UUID:
+        """Somebody, or their mail program, uses the link that ends mail; the case that follows."""
+        signer = self.place.keys.signer(f"intake-{ONE_CLICK}")
+        pages = Unsubscription(one_click.key_of(signer), self._edge(ONE_CLICK))
+        token = one_click.token(one_click.key_of(signer), purpose, email)
+        found = pages.find(token)
+        assert found is not None
+        record = await pages.say(token, *found)
+        self.cases.append(record)
+        await self.run()
+        return record
+
+    async def may(self, purpose: str, email: str) -> MaySend:
+        """What a mailing system is told when it asks whether it may send."""
+        asked = await Asked.of(self._engine, self.settings, purpose)
+        (answer,) = await asked.answers([[("email", email)]])
+        assert answer is not None
+        return answer
 
     async def decide(
         self, event: Event, login: str = "the-dpo", *, says: str = "", evidence: str = ""

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.sdk.spelling import normal
+from pipeline.cli import mailboxes as reader
 from pipeline.cli.mailboxes import MOST, mailboxes
 
 ANN = "ann@example.org"
@@ -43,3 +44,11 @@ def test_a_text_without_a_sign_of_addresses_has_none(text: str) -> None:
 def test_more_than_can_be_looked_into_is_said() -> None:
     assert mailboxes("a@b " * (MOST + 1)).run_on
     assert not mailboxes("a@b " * MOST).run_on
+
+
+@given(
+    text=st.from_regex(r"\A[a-zA-Z0-9._+-]{1,9}@[a-zA-Z0-9.-]{1,12}\Z")
+    | st.text("aZ0@.-_+'%\u00eb", max_size=12)
+)
+def test_an_address_that_is_read_in_one_way_only_is_read_so_at_once(text: str) -> None:
+    assert mailboxes(text) == reader._looked_for(text)

@@ -80,6 +80,14 @@ def test_a_sender_may_have_several_keys_and_is_revoked_with_all_of_them() -> Non
     assert other.is_revoked(WHEN)
 
 
+def test_an_intake_that_names_words_is_bound_to_them_and_no_other_is() -> None:
+    found = said(
+        f'[intakes.a]\npublic_key = "{A}"\n[intakes.b]\npublic_key = "{B}"\nsays = ["objected"]\n'
+    ).intakes
+    assert found["a"].says is None
+    assert found["b"].says == frozenset({"objected"})
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -88,6 +96,9 @@ def test_a_sender_may_have_several_keys_and_is_revoked_with_all_of_them() -> Non
         (f'[consoles.a]\npublic_key = "{A}"\nvouches_for = ["email"]', "it has vouches_for"),
         (f'[intakes.a]\npublic_key = "{A}"\nroles = ["dpo"]', "it has roles"),
         (f'[intakes.a]\npublic_key = "{A}"\nvouches_for = ["iban"]', "vouches_for has iban"),
+        (f'[intakes.a]\npublic_key = "{A}"\nsays = ["maybe"]', "says has maybe"),
+        (f'[intakes.a]\npublic_key = "{A}"\nsays = "objected"', "says is no list"),
+        (f'[consoles.a]\npublic_key = "{A}"\nsays = ["objected"]', "it has says"),
         (f'[intakes.a]\npublic_key = "{A}"\nlevel = -1', "level is below 0"),
         (f'[intakes.a]\npublic_key = "{A}"\nlevel = "high"', r"\[intakes.a\]: invalid literal"),
         (f'[intakes.a]\npublic_key = "{A}"\nrevoked_a = 2026-11-29T12:00:00Z', "it has revoked_a"),
