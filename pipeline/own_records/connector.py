@@ -1,4 +1,4 @@
-"""Habeas' own records as a connector: earlier requests, objections, and the erasure memory.
+"""Habeas' own records as a connector: earlier requests, consents, and the erasure memory.
 
 It reads the register, makes no call and changes nothing: what is here goes with its keys, on dates
 that are known. Of each holding it tells everything that was proved in it, so that it is decided as
@@ -39,12 +39,13 @@ from pipeline.keys.key_folder import KeyFileError
 from pipeline.register.own_records import OwnRecords
 
 from .catalogue import BEYOND, KEYS_MISSING, NO_END, OWN_USE, REASONS
+from .consents import Consents
 from .entry import Entry, Shelf
 from .erasures import Erasures
 from .requests import Requests
 
 SYSTEM = "habeas"
-SHELVES = (Requests, Erasures)
+SHELVES = (Requests, Consents, Erasures)
 
 
 class OwnRecordsConnector(Connector):
@@ -70,6 +71,7 @@ class OwnRecordsConnector(Connector):
         self._records = records
         self._shelves: tuple[Shelf, ...] = (
             Requests(records, case),
+            Consents(records, case),
             Erasures(records, case, clock),
         )
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pipeline.policy import FILES, Policy
 from pipeline.settings import Settings
 
+from .consents import LAST_WORD
 from .erasures import LAST_ERASURE
 from .requests import LAST_REQUEST
 
@@ -19,6 +20,11 @@ LIVES: Mapping[str, str] = {LAST_REQUEST: "record_key_lives", LAST_ERASURE: "era
 def periods_that_differ(policy: Policy, settings: Settings) -> Iterator[str]:
     """The rules that promise another time, and what to do: people are told the rule's date."""
     for rule in policy.retention:
+        if LAST_WORD in rule.anchors and rule.years != policy.preferences.years:
+            yield (
+                f"{FILES[0]}: [[retention]] {rule.id}: it says {rule.years} years, and"
+                f" [preferences] {policy.preferences.years}: say the same in both"
+            )
         for anchor in LIVES.keys() & {*rule.anchors}:
             lives: timedelta = getattr(settings, LIVES[anchor])
             if not rule.years * YEAR <= lives <= rule.years * LEAP_YEAR:

@@ -13,8 +13,10 @@ SUBSCRIPTION = "subscription_open"
 PAYMENTS: Final = ("last_charge", "last_invoice")
 ENDS: Final = ("subscription_ended", *PAYMENTS)
 CONTACT = "last_contact"
-REQUEST, ERASURE = "last_request", "last_erasure"
-"""Of what Habeas itself holds: the last request before this one, and the last erasure."""
+REQUEST, WORD, ERASURE = "last_request", "last_word", "last_erasure"
+"""Of what Habeas itself holds: the last request before this one, the last consent or other word
+about what may be sent, and the last erasure.
+"""
 DECEMBER, LAST = 12, 31
 
 
@@ -86,6 +88,10 @@ def _last_request(facts: Facts) -> Began | Undated:
     return _latest("last_request", (REQUEST,), facts)
 
 
+def _last_word(facts: Facts) -> Began | Undated:
+    return _latest("last_word", (WORD,), facts)
+
+
 def _last_erasure(facts: Facts) -> Began | Undated:
     return _latest("last_erasure", (ERASURE,), facts)
 
@@ -113,6 +119,7 @@ ANCHORS: Final[Mapping[str, Anchor]] = {
     "relationship_end": Anchor((SUBSCRIPTION, *ENDS), _relationship_end),
     "last_contact": Anchor((CONTACT,), _last_contact),
     "last_request": Anchor((REQUEST,), _last_request),
+    "last_word": Anchor((WORD,), _last_word),
     "last_erasure": Anchor((ERASURE,), _last_erasure),
     "tax_year_end": Anchor(PAYMENTS, _tax_year_end),
 }

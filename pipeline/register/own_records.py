@@ -21,15 +21,16 @@ from pipeline.case.case import Case
 from pipeline.case.fold import fold
 from pipeline.case.rules import Rules
 from pipeline.keys.key_folder import KeyFolder
-from pipeline.policy import PolicyError
+from pipeline.policy import Policy, PolicyError
 from schemas.codec import Codec, CodecError, from_body
 from schemas.events import CaseOpened, Event, ResponseSigned
 from schemas.records import SealedIdentifier
 from schemas.sealed import SealError
 
-from . import memory, policies, subjects
+from . import memory, policies, preferences, subjects
 from . import tables as t
 from .case_keys import RECORD, CaseKeys
+from .preferences import Shown
 from .sealing import CASE_OPENED, Opened, load
 
 log = structlog.get_logger()
@@ -98,9 +99,10 @@ class OwnRecords:
         Raises `KeyFileError` if what wraps them is not there, `SQLAlchemyError`, and `OSError`.
         """
         async with self._engine.connect() as connection:
-            for it in (t.cases, t.ledger, t.keys, t.subjects, t.erased):
+            for it in (t.cases, t.ledger, t.keys, t.subjects, t.erased, t.preferences):
                 await connection.execute(select(it).limit(1))
             await self._own_keys(connection)
+            await preferences.preferences_key(self._keys).find(connection)
 
     async def requests(
         self, of: Iterable[Identifier], without: UUID
@@ -151,6 +153,37 @@ class OwnRecords:
             return None
         at, until = max(it.erased_at for it in rows), max(it.forget_at for it in rows)
         return Erasure(case=case, at=at, kept_until=until)
+
+    async def words(
+        self, of: Iterable[Identifier], without: UUID
+    ) -> tuple[tuple[Identifier, Shown], ...]:
+        """What was said by one of these, each with that; never what the case `without` says."""
+        async with self._engine.connect() as connection:
+            key = await preferences.preferences_key(self._keys).find(connection)
+            if key is None:
+                return ()
+            found = [
+                (it, word)
+                for it in of
+                for word in await preferences.shown(
+                    connection, self._codec, self._keys, subjects.hashed(key, it.kind, it.value)
+                )
+            ]
+        return tuple(it for it in found if it[1].said.record != without)
+
+    async def word(self, record: UUID) -> Shown | None:
+        """One record, whoever said it; None if it is forgotten."""
+        async with self._engine.connect() as connection:
+            hashed = await preferences.hash_of(connection, record)
+            if hashed is None:
+                return None
+            found = await preferences.shown(connection, self._codec, self._keys, hashed)
+        return next(it for it in found if it.said.record == record)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._rules.policy
 
     async def _own_keys(self, connection: AsyncConnection) -> tuple[bytes | None, bytes | None]:
         """The keys that hash whose cases are whose, and whom erasures were for; None if unused."""

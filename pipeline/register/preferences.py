@@ -66,6 +66,8 @@ class Shown:
     said: Said
     intake: str
     told: Preference | None
+    until: datetime
+    """When it is forgotten; of a refusal, what shows it."""
 
 
 class Preferences:
@@ -274,7 +276,14 @@ async def shown(
     chosen = select(t.preferences).where(t.preferences.c.hash == hashed)
     rows = list(await connection.execute(chosen.order_by(t.preferences.c.at, t.preferences.c.id)))
     evidence = await _evidence_of(connection, keys, rows)
-    return [Shown(_said(it), it.intake, _told(codec, it, evidence)) for it in rows]
+    return [Shown(_said(it), it.intake, _told(codec, it, evidence), it.forget_at) for it in rows]
+
+
+async def hash_of(connection: AsyncConnection, record: UUID) -> bytes | None:
+    """One of those whom a record is about; None if it is forgotten."""
+    chosen = select(t.preferences.c.hash).where(t.preferences.c.id == record).limit(1)
+    found: bytes | None = (await connection.execute(chosen)).scalar()
+    return found
 
 
 async def _evidence_of(

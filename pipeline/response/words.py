@@ -157,6 +157,7 @@ FACTS: Mapping[str, str] = {
     "last_invoice": "Last paid invoice",
     "last_contact": "Last contact",
     "last_erasure": "Last erasure",
+    "last_word": "Last consent, or other word about what we may send",
     "last_request": "Last request before this one",
     "subscription_ended": "End of the last subscription",
 }

@@ -183,6 +183,33 @@ async def test_the_answer_to_an_erasure_tells_what_is_kept_of_that_itself(world:
     assert "What you ask us, and how we answer, is kept for three years" in text
 
 
+async def test_what_they_consented_to_and_refused_is_told_and_kept(world: World) -> None:
+    """Art. 7(1), 15(1), 17(3)(e), 21(3): with what shows it; a refusal without an end."""
+    record = await world.says("given", "third-party-marketing", ANN, third_parties=("Acme",))
+    strangers = await world.says("given", "offers", BOB)
+    await world.says("withdrawn", "third-party-marketing", ANN)
+    await world.later(days=3)
+    await world.submit("access", email=ANN, name=NAME)
+    answer = await world.answer()
+    (told,) = of_kind(answer, "consent")
+    assert told["header"]["record_id"] == str(record)
+    assert told["header"]["pii_principal_id"] == ANN
+    assert told["processing"]["recipient_third_parties"] == ["Acme"]
+    assert told["kept_until"].startswith("2032-03-02")
+    (refused,) = of_kind(answer, "refusal")
+    assert refused["event"]["event_state"] == "withdrawn"
+    assert "kept_until" not in refused
+    assert str(strangers) not in b"".join(answer.files.values()).decode("utf-8", "replace")
+    await world.submit("erasure", email=ANN, name=NAME)
+    rows = await ended(world, "erasure")
+    consent, refusal = rows["consent", "marketing"], rows["refusal", "marketing"]
+    assert (consent.state, consent.outcome.rule) == ("kept", "bizxpert.own-consents")
+    assert f"{consent.outcome.until:%Y-%m-%d}" == "2032-03-02"
+    assert (refusal.state, refusal.outcome.reason) == ("kept", "no_period")
+    await world.submit("portability", email=ANN, name=NAME)
+    assert await ended(world, "portability") == {}
+
+
 async def test_when_the_date_has_come_the_follow_up_finds_them_gone(world: World) -> None:
     """Art. 5(1)(e), 17(1): what was kept for its time is gone after it, and they hear so."""
     world.holds("freshdesk", "contact", name=NAME, email=ANN)

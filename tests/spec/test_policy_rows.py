@@ -62,6 +62,7 @@ OVER = {
     "last_contact": "2024-03-07",
     "last_request": "2024-03-08",
     "last_erasure": "2024-03-09",
+    "last_word": "2024-03-10",
 }
 """Of somebody who left: what the years of rules run from."""
 FACTS = [
