@@ -103,7 +103,11 @@ async def record_key(engine: AsyncEngine, case: UUID) -> UUID:
 async def test_nothing_was_ever_asked(settings: Settings, engine: AsyncEngine) -> None:
     pages = await look(settings, whom(ANN))
     assert found(pages) == []
-    assert facts(pages) == {"last_request": False, "last_erasure": False}
+    assert facts(pages) == {
+        "last_request": False,
+        "last_word": False,
+        "last_erasure": False,
+    }
 
 
 async def test_every_request_of_theirs_is_found_once_in_pages_and_none_of_another(

@@ -86,3 +86,9 @@ def test_a_date_that_people_are_told_is_the_one_on_which_it_goes(name: str, rule
     with pytest.raises(app.SetupError, match=rule):
         app.check_policy(changed(400 * DAY))
     app.check_policy(changed(400 * DAY, systems="freshdesk"))
+
+
+def test_the_years_of_consents_are_said_alike_in_both_places() -> None:
+    shorter = replace(POLICY, preferences=replace(POLICY.preferences, years=5))
+    (said,) = own_records.periods_that_differ(shorter, Settings())
+    assert "bizxpert.own-consents: it says 6 years, and [preferences] 5" in said
