@@ -111,6 +111,7 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.ClockResumed,
     e.ClaimWithdrawn,
     e.LiftDecided,
+    e.ObjectionDecided,
 )
 """What people decide, at a console; `intake/roles.py` says who what."""
 
@@ -302,6 +303,8 @@ ROUTE: tuple[Step, ...] = (
             e.RecipientAcknowledged,
             e.RecipientOverdue,
             e.RequestsCompared,
+            e.NoticeSent,
+            e.ObjectionDecided,
             e.ErasureReleased,
         ),
         says=(e.ClaimSettled, e.ObligationOpened),

@@ -405,6 +405,23 @@ class LiftDecided(Event):
     signature: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionDecided(Event):
+    """The DPO has weighed an objection to a use (GDPR Art. 21(1)).
+
+    If the use goes on, the person is told why before the restriction is lifted.
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    how: str
+    """`upheld`: the use ends; `overridden`, or for legal `claims`: it goes on."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
 # Decided.
 
 
@@ -748,7 +765,7 @@ class ResponseOrdered(Event):
     """Assemble and sign what the subject receives."""
 
     SEALS: ClassVar[type | None] = SealedResponse
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     order: UUID
     n: int
@@ -778,6 +795,10 @@ class ResponseOrdered(Event):
     follows: UUID | None = None
     """The request that this follows up: nobody asked anew, and it is an answer to that one."""
     recipients: tuple[RecipientRow, ...] = ()
+    purpose: str = ""
+    """Of an objection: the use that it is to, as the policy names it."""
+    weighed: str = ""
+    """How a person decided one; empty while nobody has, or none was to be decided."""
     sealed: bytes = b""
 
 

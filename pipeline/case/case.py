@@ -273,9 +273,9 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifting:
-    """That a restriction ends, as a person decided; `marks.py`."""
+    """That marks come off, as a person decided; `marks.py`."""
 
-    by: str
+    by: str = ""
     recorded: int = 0
     """Number of the event that seals their reasons; 0 before it is there."""
     told: bool = False
@@ -369,15 +369,19 @@ class Case:
     waiting: Mapping[Row, Waiting] = field(default_factory=dict)
     """What a vendor does by a job: neither done nor left over, as long as it waits."""
     purpose: str = ""
-    """Of an objection: the use that ends; empty is direct marketing."""
+    """Of an objection: the use that it is to; empty is direct marketing."""
     data: tuple[str, ...] = ()
     """Of a rectification: what is to be corrected."""
     measures: Mapping[tuple[str, str], frozenset[Row]] = field(default_factory=dict)
     """By right (or `LIFTED`) and system: the rows, or identifiers, that it was told of."""
     measured: Mapping[Settled, OutcomeRow] = field(default_factory=dict)
     """What became of those, row by row; a system's own has no tag, and its name."""
-    lifting: Lifting | None = None
-    """That the restriction ends."""
+    lifting: Mapping[str, Lifting] = field(default_factory=dict)
+    """That marks come off, by what they were set for."""
+    used: frozenset[tuple[str, str, str]] = frozenset()
+    """(system, kind, category) that is held for the use which they object to."""
+    weighed: str = ""
+    """How a person decided an objection to a use; `weighing.py`."""
     left: frozenset[bytes] = frozenset()
     """Holdings that the DPO leaves to a human."""
     orders: Mapping[Slot, Order] = field(default_factory=dict)

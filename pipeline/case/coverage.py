@@ -154,6 +154,11 @@ def outcome_of(rows: tuple[CoverageRow, ...], told: tuple[RecipientRow, ...] = (
     return "fulfilled" if all(it.state == "proved" for it in rows) else "partially_fulfilled"
 
 
+def is_concerned(rows: tuple[CoverageRow, ...], told: tuple[RecipientRow, ...]) -> bool:
+    """Whether there is anything, or may be, that a claim is about: here or at a recipient."""
+    return bool(rows) or any(it.asks for it in told)
+
+
 def difference(found: tuple[FoundRow, ...], rows: tuple[CoverageRow, ...]) -> str:
     """Where what was found and what became of it do not sum up; empty if they do."""
     left: Counter[tuple[str, str, str]] = Counter()

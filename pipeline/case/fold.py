@@ -11,7 +11,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import IdentifierRow
 
-from ..policy.applicable import portable
+from ..policy.applicable import portable, used
 from . import (
     answers,
     by_hand,
@@ -27,13 +27,14 @@ from . import (
     replays,
     same_person,
     taking,
+    weighing,
 )
 from .case import SEARCH, Case, Claim, Known, Plan
 from .counted import redated
 from .deadline import Pause
 from .identifiers import BY_DPO, LINK, VOUCHED, identified, proved_by, rejudged
 from .planned import kept, observed, planned
-from .rights import ERASURE, PORTABILITY, level
+from .rights import ERASURE, OBJECTION_TO_USE, PORTABILITY, level
 from .rules import Rules
 from .values import replace
 from .whose import EMAIL, NAMES, OTHER, SAME
@@ -83,6 +84,7 @@ def _opened(case: Case, event: e.CaseOpened, rules: Rules) -> Case:
         claims={right: Claim(right=right) for right in event.claims},
         purpose=event.purpose,
         data=event.data,
+        used=used(policy, event.purpose) if OBJECTION_TO_USE in event.claims else frozenset(),
         portable=portable(policy) if PORTABILITY in event.claims else frozenset(),
         known=known,
         names=frozenset(it.tag for it in event.identifiers if it.kind in NAMES),
@@ -386,6 +388,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.ItemSettled: _item_settled,
     e.ItemTaken: taking.taken,
     e.LiftDecided: marks.decided,
+    e.ObjectionDecided: weighing.decided,
     e.PersonReappeared: erased.reappeared,
     e.ErasureReplayed: replays.replayed,
     e.PeopleNeeded: _people_needed,

@@ -16,12 +16,12 @@ from uuid import UUID
 from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
-from . import lifecycle, marks, recipients
+from . import lifecycle, marks, measures, recipients, weighing
 from .case import DONE, LIFTED, RESPONSE, SEARCH, SPENT, Case, Row, Taken
-from .coverage import SYSTEM, WHOSE, coverage, difference, found
+from .coverage import SYSTEM, WHOSE, coverage, difference, found, is_concerned
 from .follow_up import how_ended
 from .outcome import OF_PEOPLE
-from .rights import ERASURE, RECTIFICATION, RESTRICTION
+from .rights import ERASURE, OBJECTION_TO_USE, RIGHTS
 from .rules import Rules
 from .spent import given_up, needs_dpo, unanswered
 from .whose import EMAIL, UNSEEN_ADDRESS
@@ -45,6 +45,7 @@ KINDS = (
     RECIPIENT,
     PAUSE,
     REAPPEARED,
+    OBJECTION,
 ) = (
     "approval",
     "identity",
@@ -58,6 +59,7 @@ KINDS = (
     "recipient",
     "pause",
     "reappeared",
+    "objection",
 )
 
 
@@ -107,6 +109,7 @@ def _every(case: Case, rules: Rules) -> Iterator[Item]:
     yield from _approval(case)
     yield from _refusal(case)
     yield from _owner(case)
+    yield from _objection(case, rules)
     yield from _open(case)
     yield from _recipients(case, rules)
     yield from _documents(case, rules)
@@ -201,10 +204,21 @@ def _owner(case: Case) -> Iterator[Item]:
         yield _item(case, OWNER, "", DPO, says, "whose {case}")
 
 
+def _objection(case: Case, rules: Rules) -> Iterator[Item]:
+    """What is held for the use is restricted, as far as it can be: now its grounds are weighed."""
+    if not weighing.waits(case) or case.under_way(SEARCH):
+        return
+    right = OBJECTION_TO_USE
+    rows, told = coverage(case, right, rules), recipients.rows(case, right, rules)
+    if is_concerned(rows, told) and measures.is_over(case, right, rules):
+        says = f"the person objects to the use {case.purpose}, which ends unless grounds weigh more"
+        yield _item(case, OBJECTION, "", DPO, says, 'decide uphold {case} --says "..."')
+
+
 def _matters(case: Case, tag: bytes) -> bool:
     """Whether anything would be copied or erased if a holding were known to be the person's."""
     settled = all((tag, it) in case.outcomes for it in case.held[tag].categories)
-    acts = case.wants(RESTRICTION) or case.wants(RECTIFICATION)
+    acts = any(it.is_measure and it.searches and case.wants(it.right) for it in RIGHTS.values())
     return case.copies or acts or (case.wants(ERASURE) and not settled)
 
 

@@ -1,9 +1,9 @@
 """Marks: what is not to be used, for which claim, and when a mark comes off again.
 
-Marked is what is restricted (GDPR Art. 18), and what an erasure keeps. A person decides that a
-restriction ends; who it protects is told, and only then it is lifted (Art. 18(3)). What they take
-back by themselves, or what is refused, is lifted at once. A mark that was there before is somebody
-else's: it stays.
+Marked is what is restricted (GDPR Art. 18), what is held for a use that somebody objects to, and
+what an erasure keeps. A person decides that a restriction ends; who it protects is told, and only
+then it is lifted (Art. 18(3)). What they take back by themselves, or what is refused, is lifted at
+once. A mark that was there before is somebody else's: it stays.
 """
 
 from __future__ import annotations
@@ -17,13 +17,21 @@ from schemas.derive import event_name
 from .case import LIFTED, NOT_WANTED, Case, Held, Lifting, Row
 from .outcome import state as class_of
 from .planned import RETAINED
-from .rights import ERASURE, RESTRICTION
+from .rights import ERASURE, OBJECTION_TO_USE, RESTRICTION
 from .rules import Rules
 from .values import replace
 
-LIFTING = "lifting"
-"""The kind of the notice that says so."""
-DECIDED = event_name(e.LiftDecided)
+MARKING = (RESTRICTION, OBJECTION_TO_USE, ERASURE)
+"""What marks are set for."""
+LIFTING, OVERRIDING = "lifting", "overriding"
+"""The kinds of the notices that say that marks come off, and why."""
+ENDS: Mapping[str, str] = {LIFTING: RESTRICTION, OVERRIDING: OBJECTION_TO_USE}
+"""By the kind of notice: the marks that come off."""
+DECIDED: Mapping[str, str] = {
+    event_name(e.LiftDecided): LIFTING,
+    event_name(e.ObjectionDecided): OVERRIDING,
+}
+"""By the decision: the notice that brings its reasons."""
 ALREADY = "already"
 """The reason of an outcome: it bore the mark before we came."""
 
@@ -34,38 +42,51 @@ def is_kept(case: Case, row: Row) -> bool:
     return outcome is not None and outcome.kind == RETAINED
 
 
+def is_used(case: Case, row: Row) -> bool:
+    """Whether a row is held for the use that is objected to."""
+    held = case.held[row[0]]
+    return (held.system, held.kind, row[1]) in case.used
+
+
 def begins(case: Case) -> bool:
     """Whether what an erasure keeps is marked: not in cases that were answered before we did."""
     return case.claims[ERASURE].active or any(of == ERASURE for of, _ in case.measures)
 
 
-def is_ended(case: Case) -> bool:
-    """Whether the person knows that their restriction ends."""
-    return case.lifting is not None and case.lifting.told
+def is_ended(case: Case, right: str) -> bool:
+    """Whether the person knows that what was marked for a right is so no longer."""
+    return right in case.lifting and case.lifting[right].told
 
 
-def to_lift(case: Case) -> Mapping[str, tuple[bytes, ...]]:
-    """The holdings, by system, that we have marked or told to be, and that no claim wants so."""
-    found: dict[str, dict[bytes, None]] = defaultdict(dict)
-    for (what, system), rows in case.measures.items():
-        if what in {RESTRICTION, ERASURE} and _is_over(case, what):
+def to_lift(case: Case) -> Mapping[tuple[str, str], tuple[bytes, ...]]:
+    """The holdings, by right and system, that we have marked or told to be, and that no claim wants
+    so; each once.
+    """
+    found: dict[tuple[str, str], tuple[bytes, ...]] = {}
+    seen: dict[str, set[bytes]] = defaultdict(set)
+    for right in MARKING:
+        for system in sorted({it for of, it in case.measures if of == right}):
+            told = {tag for tag, _ in case.measures[right, system]}
             lifted = {tag for tag, _ in case.measures.get((LIFTED, system), ())}
-            found[system] |= dict.fromkeys(sorted({tag for tag, _ in rows} - lifted))
-    return {
-        system: those
-        for system, tags in found.items()
-        if (those := tuple(it for it in tags if not _stays(case, case.held[it])))
-    }
+            left = sorted(told - lifted - seen[system]) if _is_over(case, right) else []
+            if those := tuple(it for it in left if not _stays(case, case.held[it])):
+                found[right, system] = those
+                seen[system].update(those)
+    return found
+
+
+def is_to_lift(case: Case, held: Held) -> bool:
+    """Whether a mark is to come off that nobody was told to take off yet."""
+    return any(held.tag in those for those in to_lift(case).values())
 
 
 def left(case: Case) -> tuple[str, ...]:
     """Systems in which a mark stays that nobody asks for any more, and no claim tells of."""
-    if case.wants(RESTRICTION):
-        return ()
     could_not = {
         case.held[tag].system
-        for (what, (tag, _)), it in case.measured.items()
+        for (what, (tag, category)), it in case.measured.items()
         if what == LIFTED and class_of(it) == "open"
+        if not _is_told(case, (tag, category)) and not _stays(case, case.held[tag])
     }
     said = {place for (of, (_, place)) in case.by_hand if not of}
     return tuple(sorted(it for it in could_not if f"{it}/{LIFTED}" not in said))
@@ -80,33 +101,38 @@ def objection(case: Case) -> str:
         return "the case's key is destroyed: take the marks off in the systems yourself"
     if claim.settled_at is None:
         return "it is not carried out yet"
-    return "" if case.lifting is None or case.lifting.unsent else "that was decided already"
+    ending = case.lifting.get(RESTRICTION)
+    return "" if ending is None or ending.unsent else "that was decided already"
 
 
 # What events change.
 
 
 def decided(case: Case, event: e.LiftDecided, _: Rules) -> Case:
-    return replace(case, lifting=Lifting(by=event.by))
+    return replace(case, lifting={**case.lifting, RESTRICTION: Lifting(by=event.by)})
 
 
 def recorded(case: Case, event: e.DecisionRecorded) -> Case:
     """Where the reasons are sealed that the person is to read."""
-    if event.name != DECIDED or case.lifting is None or case.lifting.recorded:
+    right = ENDS.get(DECIDED.get(event.name, ""), "")
+    ending = case.lifting.get(right)
+    if ending is None or ending.recorded:
         return case
-    return replace(case, lifting=replace(case.lifting, recorded=case.number))
+    return _ending(case, right, replace(ending, recorded=case.number))
 
 
 def told(case: Case, order: e.NoticeOrdered, *, arrived: bool) -> Case:
     """The person knows: now it may be lifted. Or the letter did not arrive."""
-    if order.kind != LIFTING or case.lifting is None:
+    right = ENDS.get(order.kind, "")
+    ending = case.lifting.get(right)
+    if ending is None:
         return case
-    return replace(case, lifting=replace(case.lifting, told=arrived, unsent=not arrived))
+    return _ending(case, right, replace(ending, told=arrived, unsent=not arrived))
 
 
 def told_by_hand(case: Case, event: e.ItemSettled) -> Case:
     """A person reached them in another way, after the letter did not."""
-    if event.right or case.lifting is None or not case.lifting.unsent:
+    if event.right:
         return case
     letters = (
         it.ordered
@@ -114,7 +140,10 @@ def told_by_hand(case: Case, event: e.ItemSettled) -> Case:
         if event.kind == f"{it.slot[0]} {it.slot[2]}" and isinstance(it.ordered, e.NoticeOrdered)
     )
     letter = next(letters, None)
-    return case if letter is None else told(case, letter, arrived=True)
+    ending = None if letter is None else case.lifting.get(ENDS.get(letter.kind, ""))
+    if letter is None or ending is None or not ending.unsent:
+        return case
+    return told(case, letter, arrived=True)
 
 
 def unmarked(case: Case, system: str, rows: frozenset[Row]) -> Case:
@@ -131,21 +160,43 @@ def unmarked(case: Case, system: str, rows: frozenset[Row]) -> Case:
     return replace(case, measures={**case.measures, key: kept}, measured=measured)
 
 
+def marked_anew(case: Case, system: str, rows: frozenset[Row]) -> Case:
+    """What is marked once more after it was lifted is to be lifted once more in its turn."""
+    marked, key = {tag for tag, _ in rows}, (LIFTED, system)
+    if key not in case.measures:
+        return case
+    before = frozenset(it for it in case.measures[key] if it[0] not in marked)
+    return replace(case, measures={**case.measures, key: before})
+
+
+def _ending(case: Case, right: str, ending: Lifting) -> Case:
+    return replace(case, lifting={**case.lifting, right: ending})
+
+
 def _is_over(case: Case, right: str) -> bool:
     """Whether a claim wants nothing marked any more."""
     claim = case.claims.get(right)
     if claim is None or claim.state in NOT_WANTED:
         return True
-    return right == RESTRICTION and is_ended(case)
+    return right != ERASURE and is_ended(case, right)
+
+
+def _is_told(case: Case, row: Row) -> bool:
+    """Whether a claim tells of it that its mark could not be taken off."""
+    rights = (it for it in (RESTRICTION, OBJECTION_TO_USE) if case.wants(it))
+    return any((it, row) in case.measured for it in rights)
 
 
 def _stays(case: Case, held: Held) -> bool:
-    """Whether another claim wants it marked, or the mark is not ours."""
+    """Whether a claim wants it marked, or the mark is not ours."""
     rows = [(held.tag, it) for it in held.categories]
     if case.wants(ERASURE) and any(is_kept(case, it) for it in rows):
         return True
-    if case.wants(RESTRICTION) and not is_ended(case):
+    if case.wants(RESTRICTION) and not is_ended(case, RESTRICTION):
         return True
-    said = [case.measured.get((of, it)) for of in (RESTRICTION, ERASURE) for it in rows]
+    objects = case.wants(OBJECTION_TO_USE) and not is_ended(case, OBJECTION_TO_USE)
+    if objects and any(is_used(case, it) for it in rows):
+        return True
+    said = [case.measured.get((of, it)) for of in MARKING for it in rows]
     known = [it for it in said if it is not None]
     return bool(known) and all(it.reason == ALREADY for it in known)

@@ -22,9 +22,19 @@ from .case import LIFTED, MEASURE, Case, Held, Row, Settled
 from .outcome import by_day, of_host
 from .outcome import state as class_of
 from .planned import OBSERVE_MODE
-from .rights import ERASURE, OBJECTION, PROVED_BY, RECTIFICATION, RESTRICTION, RIGHTS, Verb
+from .rights import (
+    ERASURE,
+    OBJECTION,
+    OBJECTION_TO_USE,
+    PROVED_BY,
+    RECTIFICATION,
+    RESTRICTION,
+    RIGHTS,
+    Verb,
+)
 from .rules import Rules
 from .values import replace
+from .weighing import CLAIMS, OVERRIDDEN, UNKNOWN
 
 NOT_OFFERED = OutcomeRow(kind="not_supported", reason="not_offered")
 """The connector has no means for it."""
@@ -41,8 +51,15 @@ UNAFFECTED = OutcomeRow(kind="unaffected")
 NOT_AVAILABLE = OutcomeRow(kind="not_supported", reason="no_objection")
 """The use rests on a consent, a contract or a law: it cannot be objected to (Art. 21(1))."""
 TO_WEIGH = OutcomeRow(kind="needs_human", reason="grounds_to_weigh")
-"""The use ends unless a person shows compelling grounds for it (Art. 21(1))."""
-UNKNOWN_PURPOSE = OutcomeRow(kind="needs_human", reason="unknown_purpose")
+"""The use ends unless a person shows compelling grounds for it (Art. 21(1)): in cases of before, in
+which that was not carried out by a measure.
+"""
+GOES_ON: Mapping[str, OutcomeRow] = {
+    OVERRIDDEN: OutcomeRow(kind="not_possible", reason="compelling_grounds"),
+    CLAIMS: OutcomeRow(kind="not_possible", reason="legal_claims"),
+}
+"""The use goes on, as a person decided and told who objects (Art. 21(1))."""
+UNKNOWN_PURPOSE = OutcomeRow(kind="needs_human", reason=UNKNOWN)
 FOR_PEOPLE = frozenset({NOT_OFFERED, NOT_AVAILABLE, TO_WEIGH, UNKNOWN_PURPOSE, OBSERVED})
 """Outcomes that no connector can change: there is a person's word, and no more."""
 
@@ -90,6 +107,8 @@ def regards(case: Case, right: str, row: Row) -> bool:
     """Whether a measure of a right is about a row."""
     if right == ERASURE:
         return marks.is_kept(case, row)
+    if right == OBJECTION_TO_USE:
+        return marks.is_used(case, row)
     return right in {RESTRICTION, RECTIFICATION}
 
 
@@ -147,7 +166,13 @@ def ordered(case: Case, event: e.MeasureOrdered) -> Case:
     """What a system was told of counts as told, whatever becomes of it."""
     rows_ = frozenset(_rows(event) if event.rows else ((it.tag, "") for it in event.identifiers))
     case = _told(case, _what(event.right, event.verb), event.system, rows_)
-    return marks.unmarked(case, event.system, rows_) if event.verb == Verb.LIFT else case
+    match event.verb:
+        case Verb.LIFT:
+            return marks.unmarked(case, event.system, rows_)
+        case Verb.RESTRICT:
+            return marks.marked_anew(case, event.system, rows_)
+        case _:
+            return case
 
 
 def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
@@ -230,7 +255,7 @@ def _verb(case: Case, right: str) -> Verb:
         return Verb.NONE
     if right == ERASURE:  # what is kept is used for nothing else
         return Verb.RESTRICT if marks.begins(case) else Verb.NONE
-    if right == RESTRICTION and marks.is_ended(case):
+    if marks.is_ended(case, right):
         return Verb.NONE
     return row.verb if row.is_measure else Verb.NONE
 
@@ -251,9 +276,8 @@ def _of_holdings(case: Case, right: str, verb: str, rules: Rules) -> Iterator[Me
 
 
 def _lifts(case: Case, rules: Rules) -> Iterator[Measure]:
-    for system, tags in sorted(marks.to_lift(case).items()):
+    for (right, system), tags in sorted(marks.to_lift(case).items()):
         if _is_able(system, Verb.LIFT, rules):
-            right = RESTRICTION if RESTRICTION in case.claims else ERASURE
             those = tuple(case.held[it] for it in tags)
             yield Measure(right=right, system=system, verb=Verb.LIFT, holdings=those)
 
@@ -297,10 +321,12 @@ def _of_system(case: Case, system: str, rules: Rules) -> OutcomeRow:
 def _outcome(case: Case, right: str, held: Held, category: str, rules: Rules) -> OutcomeRow:
     row = held.tag, category
     lifted, known = case.measured.get((LIFTED, row)), case.measured.get((right, row))
-    if right != RESTRICTION or not marks.is_ended(case):
+    if not marks.is_ended(case, right):
         return known or _not_taken(held.system, RIGHTS[right].verb, rules)
-    if lifted is None and held.tag in marks.to_lift(case).get(held.system, ()):
+    if lifted is None and marks.is_to_lift(case, held):
         return _not_taken(held.system, Verb.LIFT, rules)
+    if right == OBJECTION_TO_USE:
+        return lifted if lifted and class_of(lifted) == "open" else GOES_ON[case.weighed]
     return lifted or known or UNAFFECTED
 
 

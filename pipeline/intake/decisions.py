@@ -7,7 +7,7 @@ written by no command, and one that is published all the same is put aside.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipeline.case.deadline import CLARIFICATION, FEE, IDENTITY
 from pipeline.case.decisions import GROUNDS, HOW_SETTLED, NOT_POSSIBLE, PAID_OR_WAIVED
 from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import DONE, NOTHING, RECEIVED
+from pipeline.case.weighing import HOW_WEIGHED, UPHELD
 from pipeline.case.whose import SAME
 from schemas import events as e
 from schemas.events import Event
@@ -32,6 +33,12 @@ FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """What a list, a backup or a broker is called in which somebody is there again."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 ASKED_FOR, SAID = frozenset({IDENTITY, CLARIFICATION, FEE}), frozenset({RECEIVED, DONE, NOTHING})
+HOW: Mapping[type[Event], frozenset[str]] = {
+    e.FeeSettled: PAID_OR_WAIVED,
+    e.ItemSettled: HOW_SETTLED,
+    e.ObjectionDecided: HOW_WEIGHED,
+}
+"""The words for how something is decided."""
 WORDS = 4000
 """Characters of a reason or of evidence in somebody's own words."""
 
@@ -51,9 +58,9 @@ def check(event: Event) -> None:
             raise RefusedError("out_of_bounds:why")
         case e.RecipientAcknowledged() if event.says not in SAID:
             raise RefusedError("out_of_bounds:says")
-        case e.FeeSettled() if event.how not in PAID_OR_WAIVED:
-            raise RefusedError("out_of_bounds:how")
-        case e.ItemSettled() if event.how not in HOW_SETTLED:
+        case e.FeeSettled() | e.ItemSettled() | e.ObjectionDecided() if (
+            event.how not in HOW[type(event)]
+        ):
             raise RefusedError("out_of_bounds:how")
         case e.PersonReappeared() if not (FEED.fullmatch(event.feed) and event.count):
             raise RefusedError("out_of_bounds:feed")
@@ -85,8 +92,10 @@ def check_words(event: Event, actor: Actor) -> None:
     match event:
         case e.RefusalProposed() if not (says and shows):
             raise RefusedError("refused_without_reasons_and_evidence")
-        case e.IdentityRejected() | e.LiftDecided() if not says:
+        case e.IdentityRejected() | e.LiftDecided() | e.ObjectionDecided() if not says:
             raise RefusedError("decided_without_reasons")
+        case e.ObjectionDecided() if event.how != UPHELD and not shows:
+            raise RefusedError("overridden_without_balancing")
         case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
             raise RefusedError("settled_without_evidence")
         case e.IdentityProved() if event.method != LINK and not shows:

@@ -47,6 +47,7 @@ MAY: Mapping[Role, frozenset[type[Event]]] = {
         e.ClockResumed,
         e.ClaimWithdrawn,
         e.LiftDecided,
+        e.ObjectionDecided,
         e.RecipientAcknowledged,
         e.PersonReappeared,
         e.ErasureReplayed,

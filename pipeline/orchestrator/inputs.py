@@ -57,6 +57,7 @@ DECISIONS = (
     | e.ClockResumed
     | e.ClaimWithdrawn
     | e.LiftDecided
+    | e.ObjectionDecided
     | e.RecipientAcknowledged
 )
 

@@ -65,6 +65,11 @@ class Purpose:
     marketing: bool = False
     """Direct marketing: an objection ends it, without a balance of interests (Art. 21(2))."""
 
+    @property
+    def may_be_objected_to(self) -> bool:
+        """Whether any of its bases lets the person object (Art. 21(1))."""
+        return any(it.may_be_objected_to for it in self.bases)
+
     def uses(self, category: str) -> bool:
         """Whether data of a category are used for it."""
         return not self.categories or category in self.categories

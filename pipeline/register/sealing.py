@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
-from pipeline.case.marks import LIFTING
+from pipeline.case.marks import ENDS
 from pipeline.case.rights import RECTIFICATION
 from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK
@@ -49,7 +49,7 @@ CASE_OPENED = 2
 """Number of the event that seals the person."""
 CLEAR = frozenset(map(event_name, (e.KeyDestroyed, e.ObligationDue, e.ObligationClosed)))
 """What stays readable on the ledger's topic: a restored register must learn it without the key."""
-REASONED = frozenset({"refused", "fee_asked", LIFTING})
+REASONED = frozenset({"refused", "fee_asked", *ENDS})
 """Notices that bring the reasons which a person wrote down."""
 
 
@@ -295,8 +295,9 @@ def _reasons(case: Case, event: e.NoticeOrdered, opened: Opened) -> str:
 
 def _recorded(case: Case, event: e.NoticeOrdered) -> int:
     """The number of the event that seals the reasons which a notice brings; 0 if it brings none."""
-    if event.kind == LIFTING:
-        return 0 if case.lifting is None else case.lifting.recorded
+    if event.kind in ENDS:
+        ending = case.lifting.get(ENDS[event.kind])
+        return 0 if ending is None else ending.recorded
     if event.kind not in REASONED or case.proposal is None:
         return 0
     return case.proposal.recorded

@@ -46,6 +46,9 @@ INFORMS: Mapping[str, str] = {
     " Art. 16, 19).",
     "restriction": "We have restricted what we hold about them: we keep it, and use it for nothing"
     " (GDPR Art. 18, 19).",
+    "objection_to_use": "They object to a use of it for which you have it from us. Until that is"
+    " decided, and afterwards unless you hear otherwise, we use it for nothing (GDPR Art. 18(1)(d),"
+    " 19, 21(1)).",
     "objection": "They object to direct marketing (GDPR Art. 21(2), 21(3)).",
 }
 """What who decides for themselves is told, by the right."""

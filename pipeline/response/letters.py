@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.case.marks import LIFTING
+from pipeline.case.marks import ENDS
 from schemas.events import NoticeOrdered
 
 from . import dates, words
@@ -40,6 +40,7 @@ SUBJECTS = {
     "escalation": "Urgent: an answer is due in days",
     "late": "Urgent: an answer is late",
     "lifting": "The restriction of your data ends",
+    "overriding": "A use that you objected to goes on, and why",
     "recipient": "A recipient could not be told, or does not answer",
 }
 
@@ -84,7 +85,7 @@ class Letters:
             raise UnknownNoticeError(order.kind)
         if order.kind in REASONED and order.reason not in words.JUSTIFICATIONS:
             raise UnknownNoticeError(order.kind)
-        if order.kind in {*REASONED, LIFTING} and not says.strip():
+        if order.kind in {*REASONED, *ENDS} and not says.strip():
             raise UnknownNoticeError(order.kind)
         shown = {
             **self._ours,

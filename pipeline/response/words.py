@@ -33,6 +33,11 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "restriction": ("a halt to the use of your personal data", "Restriction", "GDPR Art. 18"),
     "portability": ("your personal data to take along", "Portability", "GDPR Art. 20"),
     "objection": ("an end to a use of your personal data", "Objection", "GDPR Art. 21"),
+    "objection_to_use": (
+        "an end to a use of your personal data that we have an interest in",
+        "Objection",
+        "GDPR Art. 21(1)",
+    ),
     "automated_decision": (
         "a person's review of decisions that a machine takes",
         "Automated decisions",
@@ -112,6 +117,10 @@ REASONS: Mapping[str, str] = {
     "not_exported": "It, or a file that belongs to it, could not be copied.",
     "grounds_to_weigh": "You object to a use that we base on our own interests. Unless a person"
     " shows grounds for it that weigh more than yours, it ends (GDPR Art. 21(1)).",
+    "compelling_grounds": "We have shown compelling grounds for the use that weigh more than your"
+    " interests, and told you before (GDPR Art. 21(1)). The use goes on.",
+    "legal_claims": "We need it for legal claims, as we told you before (GDPR Art. 21(1)). The use"
+    " goes on.",
     "no_objection": "This use rests on your consent, on a contract with you or on a law, so that"
     " it cannot be objected to (GDPR Art. 21(1)). A consent you may take back, and of data you may"
     " ask for erasure or restriction.",

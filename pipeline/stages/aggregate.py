@@ -20,6 +20,8 @@ from schemas.events import (
     ItemSettled,
     MeasuresObserved,
     MeasureTaken,
+    NoticeSent,
+    ObjectionDecided,
     ObligationOpened,
     OrderDue,
     PlanApproved,
@@ -36,10 +38,10 @@ from schemas.events import (
 )
 from schemas.records import RecipientRow, TaskRow
 
-from ..case import measures, recipients
+from ..case import measures, recipients, weighing
 from ..case.answers import is_part
 from ..case.case import SEARCH, TASK, Case
-from ..case.coverage import coverage, found, outcome_of
+from ..case.coverage import coverage, found, is_concerned, outcome_of
 from ..case.follow_up import packed, put_off
 from ..case.plan import UNDECIDED
 from ..case.planned import planned, systems_to_act
@@ -70,6 +72,8 @@ _CAUSES = (
     RecipientOverdue,
     RequestsCompared,
     ErasureReleased,
+    NoticeSent,
+    ObjectionDecided,
 )
 
 
@@ -91,6 +95,8 @@ def _settled(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
             continue
         rows, told = coverage(case, right, rules), recipients.rows(case, right, rules)
         claim = case.claims[right]
+        if row.weighed and is_concerned(rows, told) and not weighing.is_answered(case):
+            continue
         if claim.active and any(map(recipients.is_under_way, told)):
             continue
         if not claim.active and rows == claim.coverage and not _is_news(told, claim.recipients):

@@ -35,7 +35,7 @@ from ..case.case import MEASURE, Case, Held
 from ..case.measures import Measure, regards, to_take
 from ..case.orders import order_id, reissued
 from ..case.portions import portions
-from ..case.rights import OBJECTION, Verb
+from ..case.rights import OBJECTION, OBJECTION_TO_USE, Verb
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -90,7 +90,7 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         run_limit=int(rules.settings.run_limit.total_seconds()),
         rows=tuple(_row(case, it.right, held, is_lift=is_lift) for held in portion),
         identifiers=case.spellings(),
-        purpose=case.purpose if it.right == OBJECTION else "",
+        purpose=case.purpose if it.right in {OBJECTION, OBJECTION_TO_USE} else "",
     )
 
 

@@ -56,12 +56,23 @@ def _to_person(case: Case, event: Event, rules: Rules, given: Given) -> Iterator
             yield replace(ordered, response=event.n, digest=event.digest, expires_at=until)
         case RequestRefused():
             yield replace(notice(case, "refused", SUBJECT, rules, given), reason=event.reason)
-        case DecisionRecorded() if event.name == marks.DECIDED:
-            yield notice(case, marks.LIFTING, SUBJECT, rules, given)
+        case DecisionRecorded() if event.name in marks.DECIDED:
+            yield from _lifted(case, event, rules, given)
         case DeadlineExtended():
             yield replace(notice(case, EXTENDED, SUBJECT, rules, given), reason=event.reason)
         case _:
             return
+
+
+def _lifted(
+    case: Case, event: DecisionRecorded, rules: Rules, given: Given
+) -> Iterator[NoticeOrdered]:
+    """Who is protected by marks hears why they come off, before they do (GDPR Art. 18(3))."""
+    kind = marks.DECIDED[event.name]
+    ending = case.lifting.get(marks.ENDS[kind])
+    if ending is not None and ending.recorded == case.number:
+        reason = case.weighed if kind == marks.OVERRIDING else ""
+        yield replace(notice(case, kind, SUBJECT, rules, given), reason=reason)
 
 
 def _to_others(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[NoticeOrdered]:

@@ -18,8 +18,9 @@ from ..case import same_person
 from ..case.case import Case
 from ..case.deadline import deadline
 from ..case.follow_up import INTAKE
-from ..case.rights import ERASURE, level
+from ..case.rights import ERASURE, asked, level
 from ..case.rules import Given, Rules
+from ..case.weighing import UNKNOWN
 
 VOUCHED = "vouched_for"
 
@@ -35,20 +36,21 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         return
     received_at = given.received_at or event.received_at
     due_at = deadline(received_at, rules.policy.clock).due
+    claims = asked(event.claims, event.purpose, rules.policy)
     yield CaseOpened(
         case=case.id,
-        claims=tuple(dict.fromkeys(event.claims)),
+        claims=claims,
         received_at=received_at,
         due_at=due_at,
         intake=event.intake,
         level=event.level,
         policy=rules.policy.digest,
         identifiers=given.identifiers,
-        purpose=event.purpose,
+        purpose=_named(event.purpose, rules),
         data=given.data,
     )
     yield from same_person.found(case, given)
-    needed = level(event.claims, rules.policy)
+    needed = level(claims, rules.policy)
     # GDPR Art. 12(6): ask more only where there is doubt. One proved identifier says who asks, and
     # nothing of the others: with those nobody is searched for.
     if any(it.strong and (it.level or 0) >= needed for it in given.identifiers):
@@ -57,6 +59,13 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         yield IdentityAsked(
             case=case.id, level=needed, expires_at=_asked_until(due_at, rules, given.now)
         )
+
+
+def _named(purpose: str, rules: Rules) -> str:
+    """The use as the policy names it. What it does not name a person may have typed, of anything:
+    that is nobody's to read in the clear.
+    """
+    return purpose if not purpose or purpose in rules.policy.purposes else UNKNOWN
 
 
 def _asked_until(due_at: datetime, rules: Rules, now: datetime) -> datetime:

@@ -78,6 +78,8 @@ def _ordered(
         documents=documents(case),
         follows=None if follows is None else follows.request,
         recipients=tuple(row for right in rights for row in recipients.rows(case, right, rules)),
+        purpose=case.purpose,
+        weighed=case.weighed,
     )
 
 

@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from pipeline.case import follow_up
+from pipeline.case import follow_up, inbox, weighing
 from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import Case
 from pipeline.case.coverage import coverage
@@ -266,9 +266,9 @@ def world(random: Random, chaos: Chaos, *, must_copy: bool) -> Changing:
     )
 
 
-def go(run: Run, random: Random, claims: tuple[str, ...]) -> Case:
-    """Deliver in some order, approve, and let time pass, until all is at rest."""
-    orders, answers = run.start(*claims), []
+def go(run: Run, random: Random, claims: tuple[str, ...], purpose: str = "") -> Case:
+    """Deliver in some order, approve, weigh, and let time pass, until all is at rest."""
+    orders, answers = run.start(*claims, purpose=purpose), []
     for _ in range(STEPS):
         case = run.case
         assert case is not None
@@ -282,6 +282,9 @@ def go(run: Run, random: Random, claims: tuple[str, ...]) -> Case:
         elif case.plan is not None and case.plan.state == "asked":
             approved = e.PlanApproved(case=CASE, by="cli", digest=case.plan.digest)
             orders += run.take(approved, uuid5(CASE, f"approved {case.plan.n}"))
+        elif any(it.kind == inbox.OBJECTION for it in inbox.waiting(case, run.rules)):
+            how = random.choice(sorted(weighing.HOW_WEIGHED))
+            orders += run.decide(e.ObjectionDecided(case=CASE, by="dpo", how=how))
         elif case.waiting and case.wants("erasure"):
             orders += run.wait(timedelta(minutes=random.choice([1, 10, 60])))
         elif case.under_way() or turns(case) or (case.searches and not case.searched()):

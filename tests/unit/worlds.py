@@ -335,18 +335,27 @@ class Run:
         orders = (it.event for it in said if it.cause is not None)
         return [it for it in orders if (flow.topic_of(it) or "").startswith(flow.work(""))]
 
+    def decide(self, event: Event) -> list[Event]:
+        """The DPO decides, and who they are is kept with it; the orders that follow."""
+        roles, self.roles = self.roles, ("dpo",)
+        try:
+            return self.take(event, uuid5(CASE, f"decided {len(self.seen)}"))
+        finally:
+            self.roles = roles
+
     def answers(self, order: Event) -> list[tuple[Event, UUID]]:
         """What the world says to an order, with the ids that a host would give it."""
         named: UUID = order.order  # type: ignore[attr-defined]
         return [(it, answer_id(named, it)) for it in self.world.answer(order)]
 
-    def start(self, *claims: str, level: int = 2) -> list[Event]:
+    def start(self, *claims: str, level: int = 2, purpose: str = "") -> list[Event]:
         """Send the request."""
-        return self.take(request(*claims, level=level), uuid5(CASE, "request_received"))
+        asking = request(*claims, level=level, purpose=purpose)
+        return self.take(asking, uuid5(CASE, "request_received"))
 
-    def go(self, *claims: str, level: int = 2) -> Case:
+    def go(self, *claims: str, level: int = 2, purpose: str = "") -> Case:
         """Let everything happen in its natural order, until nothing is under way."""
-        self.settle(self.start(*claims, level=level))
+        self.settle(self.start(*claims, level=level, purpose=purpose))
         assert self.case is not None
         return self.case
 
@@ -380,7 +389,7 @@ class Run:
         return [it.event for it in self.said if isinstance(it.event, kind)]
 
 
-def request(*claims: str, level: int = 2) -> e.RequestReceived:
+def request(*claims: str, level: int = 2, purpose: str = "") -> e.RequestReceived:
     """A request as it comes in."""
     return e.RequestReceived(
         case=CASE,
@@ -389,6 +398,7 @@ def request(*claims: str, level: int = 2) -> e.RequestReceived:
         intake="web",
         level=level,
         key="1",
+        purpose=purpose,
         sealed=b"",
     )
 
