@@ -44,6 +44,8 @@ SEARCH, LOOK, TASK, RESPONSE, NOTICE = "search", "look", "task", "response", "no
 MEASURE, PEOPLE = "measure", "people"
 LIFTED = "lift"
 """What stands for a right where measures are told of that lift what was restricted."""
+DISPUTED = "dispute"
+"""The same of marks on what is said to be wrong, and is for a person to correct."""
 INSTRUCTION, RECIPIENTS = "instruction", "recipients"
 """An order to tell a recipient, and the system of all such orders."""
 OPEN, DEFERRED, DONE, SPENT = "open", "deferred", "done", "spent"
@@ -282,6 +284,8 @@ class Lifting:
     """Whether the person whom it protects was told."""
     unsent: bool = False
     """Whether the letter that says so did not arrive."""
+    tags: frozenset[bytes] = frozenset()
+    """Of what was disputed: the holdings that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

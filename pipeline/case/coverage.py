@@ -292,7 +292,7 @@ def _erased(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
             if why is not None and case.concerns(held.tag, category):
                 rows.setdefault((held.tag, category), why)
     return {
-        row: replace(it, restricted=measures.restricted(case, row, rules))
+        row: replace(it, restricted=measures.restricted(case, ERASURE, row, rules))
         if it.kind == RETAINED
         else it
         for row, it in rows.items()

@@ -344,6 +344,10 @@ def _of_what_waits(case: Case, rules: Rules) -> Case:
     )
 
 
+def _notice_ordered(case: Case, event: e.NoticeOrdered, rules: Rules) -> Case:
+    return orders.notice_ordered(marks.announced(case, event), event, rules)
+
+
 def _recorded(case: Case, event: e.DecisionRecorded, rules: Rules) -> Case:
     case = taking.recorded(decisions.recorded(case, event, rules), event)
     return marks.recorded(case, event)
@@ -402,7 +406,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.PeopleOrdered: orders.people_ordered,
     e.MeasuresObserved: _measures_observed,
     e.ResponseOrdered: orders.response_ordered,
-    e.NoticeOrdered: orders.notice_ordered,
+    e.NoticeOrdered: _notice_ordered,
     e.OrderDeferred: orders.deferred,
     e.OrderDue: orders.due,
     e.HoldingsLocated: answers.located,

@@ -1,8 +1,9 @@
 """Marks: what is not to be used, for which claim, and when a mark comes off again.
 
-Marked is what is restricted (GDPR Art. 18), what is held for a use that somebody objects to, and
-what an erasure keeps. A person decides that a restriction ends; who it protects is told, and only
-then it is lifted (Art. 18(3)). What they take back by themselves, or what is refused, is lifted at
+Marked is what is restricted (GDPR Art. 18), what is held for a use that somebody objects to, what
+is said to be wrong until a person has seen to it (Art. 18(1)(a)), and what an erasure keeps. A
+person decides that a restriction ends; who it protects is told, and only then it is lifted (Art.
+18(3)). What they take back by themselves, or what is refused, is lifted at
 once. A mark that was there before is somebody else's: it stays.
 """
 
@@ -14,18 +15,27 @@ from collections.abc import Mapping
 from schemas import events as e
 from schemas.derive import event_name
 
-from .case import LIFTED, NOT_WANTED, Case, Held, Lifting, Row
+from .case import DISPUTED, LIFTED, NOT_WANTED, Case, Held, Lifting, Row
 from .outcome import state as class_of
-from .planned import RETAINED
-from .rights import ERASURE, OBJECTION_TO_USE, RESTRICTION
+from .planned import OBSERVE_MODE, RETAINED
+from .rights import ERASURE, OBJECTION_TO_USE, RECTIFICATION, RESTRICTION
 from .rules import Rules
 from .values import replace
 
-MARKING = (RESTRICTION, OBJECTION_TO_USE, ERASURE)
-"""What marks are set for."""
-LIFTING, OVERRIDING = "lifting", "overriding"
-"""The kinds of the notices that say that marks come off, and why."""
-ENDS: Mapping[str, str] = {LIFTING: RESTRICTION, OVERRIDING: OBJECTION_TO_USE}
+MARKING: Mapping[str, str] = {
+    RESTRICTION: RESTRICTION,
+    OBJECTION_TO_USE: OBJECTION_TO_USE,
+    DISPUTED: RECTIFICATION,
+    ERASURE: ERASURE,
+}
+"""What marks are set for, and the right that each belongs to."""
+LIFTING, OVERRIDING, RESOLVED = "lifting", "overriding", "resolved"
+"""The kinds of the notices that say that marks come off."""
+ENDS: Mapping[str, str] = {
+    LIFTING: RESTRICTION,
+    OVERRIDING: OBJECTION_TO_USE,
+    RESOLVED: DISPUTED,
+}
 """By the kind of notice: the marks that come off."""
 DECIDED: Mapping[str, str] = {
     event_name(e.LiftDecided): LIFTING,
@@ -48,6 +58,29 @@ def is_used(case: Case, row: Row) -> bool:
     return (held.system, held.kind, row[1]) in case.used
 
 
+def is_disputed(case: Case, row: Row) -> bool:
+    """Whether what is said to be wrong there could not be corrected, and waits for a person."""
+    outcome = case.measured.get((RECTIFICATION, row))
+    if outcome is None or outcome.reason == OBSERVE_MODE or (RECTIFICATION, row) in case.by_hand:
+        return False
+    return class_of(outcome) == "open"
+
+
+def resolved(case: Case) -> frozenset[bytes]:
+    """What is disputed no longer, and marked for nothing else: the person hears that this ends.
+
+    Nobody is told of more while what they were told of last is not lifted.
+    """
+    ending = case.lifting.get(DISPUTED)
+    lifting = (those for (of, _), those in to_lift(case).items() if of == RECTIFICATION)
+    if not case.wants(RECTIFICATION) or (ending and not ending.told) or any(lifting):
+        return frozenset()
+    marked = {tag for (of, _), rows in case.measures.items() if of == DISPUTED for tag, _ in rows}
+    return frozenset(
+        it for it in marked if _is_resolved(case, it) and not _stays(case, case.held[it])
+    )
+
+
 def begins(case: Case) -> bool:
     """Whether what an erasure keeps is marked: not in cases that were answered before we did."""
     return case.claims[ERASURE].active or any(of == ERASURE for of, _ in case.measures)
@@ -64,11 +97,11 @@ def to_lift(case: Case) -> Mapping[tuple[str, str], tuple[bytes, ...]]:
     """
     found: dict[tuple[str, str], tuple[bytes, ...]] = {}
     seen: dict[str, set[bytes]] = defaultdict(set)
-    for right in MARKING:
-        for system in sorted({it for of, it in case.measures if of == right}):
-            told = {tag for tag, _ in case.measures[right, system]}
+    for what, right in MARKING.items():
+        for system in sorted({it for of, it in case.measures if of == what}):
+            told = {tag for tag, _ in case.measures[what, system]}
             lifted = {tag for tag, _ in case.measures.get((LIFTED, system), ())}
-            left = sorted(told - lifted - seen[system]) if _is_over(case, right) else []
+            left = (it for it in sorted(told - lifted - seen[system]) if _is_over(case, what, it))
             if those := tuple(it for it in left if not _stays(case, case.held[it])):
                 found[right, system] = those
                 seen[system].update(those)
@@ -146,18 +179,30 @@ def told_by_hand(case: Case, event: e.ItemSettled) -> Case:
     return told(case, letter, arrived=True)
 
 
-def unmarked(case: Case, system: str, rows: frozenset[Row]) -> Case:
-    """What is lifted is not marked for an erasure either: if that keeps it, it is marked anew."""
-    lifted, key = {tag for tag, _ in rows}, (ERASURE, system)
-    if key not in case.measures:
+def announced(case: Case, order: e.NoticeOrdered) -> Case:
+    """The person is told what is disputed no longer."""
+    if order.kind != RESOLVED or order.attempt > 1:
         return case
-    kept = frozenset(it for it in case.measures[key] if it[0] not in lifted)
+    return _ending(case, DISPUTED, Lifting(tags=resolved(case)))
+
+
+def unmarked(case: Case, system: str, rows: frozenset[Row]) -> Case:
+    """What is lifted is not marked for an erasure or a dispute either: if that wants it so once
+    more, it is marked anew.
+    """
+    lifted, anew = {tag for tag, _ in rows}, {ERASURE, DISPUTED}
+    measures = {
+        (of, where): frozenset(it for it in told if it[0] not in lifted)
+        if of in anew and where == system
+        else told
+        for (of, where), told in case.measures.items()
+    }
     measured = {
         (of, row): it
         for (of, row), it in case.measured.items()
-        if of != ERASURE or row[0] not in lifted
+        if of not in anew or row[0] not in lifted
     }
-    return replace(case, measures={**case.measures, key: kept}, measured=measured)
+    return replace(case, measures=measures, measured=measured)
 
 
 def marked_anew(case: Case, system: str, rows: frozenset[Row]) -> Case:
@@ -173,12 +218,27 @@ def _ending(case: Case, right: str, ending: Lifting) -> Case:
     return replace(case, lifting={**case.lifting, right: ending})
 
 
-def _is_over(case: Case, right: str) -> bool:
-    """Whether a claim wants nothing marked any more."""
-    claim = case.claims.get(right)
+def _is_over(case: Case, what: str, tag: bytes) -> bool:
+    """Whether a claim does not want a holding marked any more."""
+    claim = case.claims.get(MARKING[what])
     if claim is None or claim.state in NOT_WANTED:
         return True
-    return right != ERASURE and is_ended(case, right)
+    if what == ERASURE or not is_ended(case, what):
+        return False
+    return what != DISPUTED or (tag in case.lifting[what].tags and _is_resolved(case, tag))
+
+
+def _is_resolved(case: Case, tag: bytes) -> bool:
+    """Whether nothing of a holding is disputed, or about to be read anew."""
+    held = case.held[tag]
+    marked = (it for it in case.measures.get((DISPUTED, held.system), ()) if it[0] == tag)
+    known = case.measured.keys() | case.by_hand.keys()
+    return all((RECTIFICATION, it) in known for it in marked) and not _disputes(case, held)
+
+
+def _disputes(case: Case, held: Held) -> bool:
+    rows = ((held.tag, it) for it in held.categories)
+    return case.wants(RECTIFICATION) and any(is_disputed(case, it) for it in rows)
 
 
 def _is_told(case: Case, row: Row) -> bool:
@@ -193,6 +253,8 @@ def _stays(case: Case, held: Held) -> bool:
     if case.wants(ERASURE) and any(is_kept(case, it) for it in rows):
         return True
     if case.wants(RESTRICTION) and not is_ended(case, RESTRICTION):
+        return True
+    if _disputes(case, held):
         return True
     objects = case.wants(OBJECTION_TO_USE) and not is_ended(case, OBJECTION_TO_USE)
     if objects and any(is_used(case, it) for it in rows):

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
-from pipeline.case.marks import ENDS
-from pipeline.case.rights import RECTIFICATION
+from pipeline.case.marks import DECIDED, ENDS
+from pipeline.case.rights import RECTIFICATION, Verb
 from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK
 from pipeline.crypto import grants
@@ -49,7 +49,7 @@ CASE_OPENED = 2
 """Number of the event that seals the person."""
 CLEAR = frozenset(map(event_name, (e.KeyDestroyed, e.ObligationDue, e.ObligationClosed)))
 """What stays readable on the ledger's topic: a restored register must learn it without the key."""
-REASONED = frozenset({"refused", "fee_asked", *ENDS})
+REASONED = frozenset({"refused", "fee_asked", *DECIDED.values()})
 """Notices that bring the reasons which a person wrote down."""
 
 
@@ -262,7 +262,7 @@ def _of_work(
     return SealedMeasure(
         identifiers=what.identifiers,
         holdings=what.holdings,
-        changes=_changes(event.right, opened),
+        changes=_changes(event.right, opened) if event.verb == Verb.RECTIFY else (),
     )
 
 

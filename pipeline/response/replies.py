@@ -164,7 +164,9 @@ def outcome(row: OutcomeRow, policy: Policy | None, catalogue: Mapping[str, str]
     if row.kind in words.PROVED:
         return words.PROVED[row.kind]
     why = words.reason(row.reason, catalogue) if row.reason else ""
-    return f"{words.UNPROVED.get(row.kind, words.UNPROVED['failed'])} {why}".strip()
+    marked = words.DISPUTED.get(row.restricted, words.NOT_MARKED) if row.restricted else ""
+    said = (words.UNPROVED.get(row.kind, words.UNPROVED["failed"]), why, marked)
+    return " ".join(filter(None, said))
 
 
 def _is_unknown(row: CoverageRow, right: str) -> bool:

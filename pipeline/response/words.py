@@ -198,6 +198,12 @@ MARKED: Mapping[str, str] = {
     "": "It is not marked yet.",
 }
 """Whether what is kept is marked, by `OutcomeRow.restricted`."""
+DISPUTED: Mapping[str, str] = {
+    "restricted": "Until then it is marked there as not to be used (GDPR Art. 18(1)(a)), and you"
+    " hear before that ends.",
+    "not_offered": "The system has no mark to keep it from being used until then.",
+}
+"""Whether what is said to be wrong is marked until a person has seen to it."""
 NOT_MARKED = "It could not be marked there: nothing prevents another use."
 OTHER_REASON = "The system could not do it."
 _NAME = re.compile(r"[A-Za-z0-9_. -]+")

@@ -16,7 +16,10 @@ from schemas.events import (
     IdentityAsked,
     IdentityRefused,
     InstructionFailed,
+    ItemSettled,
+    MeasureTaken,
     NoticeOrdered,
+    NoticeSent,
     OrderDue,
     RecipientOverdue,
     RequestRefused,
@@ -58,6 +61,8 @@ def _to_person(case: Case, event: Event, rules: Rules, given: Given) -> Iterator
             yield replace(notice(case, "refused", SUBJECT, rules, given), reason=event.reason)
         case DecisionRecorded() if event.name in marks.DECIDED:
             yield from _lifted(case, event, rules, given)
+        case ItemSettled() | MeasureTaken() | NoticeSent() if marks.resolved(case):
+            yield notice(case, marks.RESOLVED, SUBJECT, rules, given)
         case DeadlineExtended():
             yield replace(notice(case, EXTENDED, SUBJECT, rules, given), reason=event.reason)
         case _:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.salesforce.tables import PROCESSING
+from pipeline.app import CONSOLE
 from pipeline.case.inbox import waiting
+from pipeline.register import reading
 from schemas import events as e
 
 from .people import ANN, BOB, Customer, customer, lead
@@ -67,6 +70,58 @@ async def test_a_value_that_is_another_one_is_for_a_person(world: World) -> None
     assert record["LastName"] == "Example"
     assert "Something else stands there than what you say is wrong" in (await world.answer()).text
     assert any("other_value" in it.says for it in waiting(await world.case(), world.rules))
+
+
+async def test_what_is_disputed_is_restricted_until_a_person_has_decided(world: World) -> None:
+    """Art. 18(1)(a), 18(3): for the time that it takes to verify it; told before that ends."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, changes={"family_name": ("Smith", "Łuczak")})
+    assert is_restricted(world, held)
+    assert "Until then it is marked there as not to be used" in (await world.answer()).text
+    case = await world.case()
+    for item in waiting(case, world.rules):
+        about = item.about
+        assert about is not None
+        await world.decide(
+            e.ItemSettled(
+                case=case.id,
+                by=CONSOLE,
+                at=world.now,
+                right=about.right,
+                system=about.system,
+                kind=about.kind,
+                was=about.was,
+                how="not_possible",
+                reason="others_rights",
+            ),
+            says="Her passport says Example.",
+        )
+    mails = [it for it in world.mails(ANN) if "What you said was wrong" in it.subject]
+    assert mails
+    assert "supervisory authority" in mails[0].text
+    assert not is_restricted(world, held)
+    assert not list(waiting(await world.case(), world.rules))
+    entries = [it.event for it in await reading.entries(world.engine, case.id)]
+    told = [it for it in await world.said(e.NoticeOrdered) if it.kind == "resolved"]
+    sent = {it.order: n for n, it in enumerate(entries) if isinstance(it, e.NoticeSent)}
+    lifted = [n for n, it in enumerate(entries) if getattr(it, "verb", "") == "lift"]
+    assert min(sent[it.order] for it in told) < min(lifted)
+
+
+def is_restricted(world: World, held: Customer) -> bool:
+    record = world.row("salesforce", held.record)
+    assert record is not None
+    individual = record.get("IndividualId")
+    marks = world.row("salesforce", f"individual/{individual}") if individual else None
+    return marks is not None and marks[PROCESSING] is True
+
+
+async def test_what_is_corrected_at_once_is_not_restricted(world: World) -> None:
+    """Art. 18(1)(a): nothing is left to verify."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, changes={"city": ("", "Köln")})
+    assert not is_restricted(world, held)
+    assert {it.verb for it in await world.said(e.MeasureOrdered)} == {"rectify"}
 
 
 async def test_recipients_hear_what_is_right(asked: tuple[World, Customer]) -> None:

@@ -90,6 +90,8 @@ class Thing:
     """The vendor says that a job erases it within so long."""
     takes: timedelta = timedelta(0)
     """How long the job takes."""
+    differs: bool = False
+    """Something else stands there than what is said to be wrong."""
     marks: set[str] = field(default_factory=set)
     """Measures that hold: `restrict`, `rectify`."""
 
@@ -226,14 +228,14 @@ class World:
         for row in order.rows:
             thing = by_tag[row.tag]
             kind = MEASURED[order.verb] if thing.categories else "unaffected"
-            if order.verb == "lift":
+            outcome = OutcomeRow(kind=kind)
+            if order.verb == "rectify" and thing.categories and thing.differs:
+                outcome = OutcomeRow(kind="needs_human", reason="other_value")
+            elif order.verb == "lift":
                 thing.marks.discard("restrict")
             elif thing.categories:
                 thing.marks.add(order.verb)
-            done += [
-                DoneRow(tag=row.tag, category=category, outcome=OutcomeRow(kind=kind))
-                for category in row.categories
-            ]
+            done += [DoneRow(tag=row.tag, category=it, outcome=outcome) for it in row.categories]
         half = len(done) // 2
         whole = e.MeasureTaken(
             case=order.case,
