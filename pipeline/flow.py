@@ -112,6 +112,7 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.ClaimWithdrawn,
     e.LiftDecided,
     e.ObjectionDecided,
+    e.DecisionReviewed,
 )
 """What people decide, at a console; `intake/roles.py` says who what."""
 
@@ -304,6 +305,7 @@ ROUTE: tuple[Step, ...] = (
             e.RecipientOverdue,
             e.RequestsCompared,
             e.NoticeSent,
+            e.DecisionReviewed,
             e.ObjectionDecided,
             e.ErasureReleased,
         ),

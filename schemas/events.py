@@ -422,6 +422,22 @@ class ObjectionDecided(Event):
     signature: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionReviewed(Event):
+    """A person decided anew what a machine had decided alone (GDPR Art. 22(3))."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    decision: str
+    """Its id in the policy."""
+    result: str
+    """`confirmed` or `changed`."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
 # Decided.
 
 

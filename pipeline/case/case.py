@@ -289,6 +289,16 @@ class Lifting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """How a person decided what a machine had decided alone; `reviews.py`."""
+
+    result: str
+    by: str
+    recorded: int = 0
+    """Number of the event that seals their reasons; 0 before it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """Who sees to an item of the inbox, by their console."""
 
@@ -386,6 +396,8 @@ class Case:
     """(system, kind, category) that is held for the use which they object to."""
     weighed: str = ""
     """How a person decided an objection to a use; `weighing.py`."""
+    reviews: Mapping[str, Review] = field(default_factory=dict)
+    """Of decisions that a machine took alone, by their ids in the policy."""
     left: frozenset[bytes] = frozenset()
     """Holdings that the DPO leaves to a human."""
     orders: Mapping[Slot, Order] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from schemas.records import (
     UsedRow,
 )
 
-from . import measures, recipients
+from . import measures, recipients, reviews
 from .case import MAX_DELTAS, MAX_ROUNDS, Case, Held, Known, Row, SystemState
 from .outcome import state as class_of
 from .plan import UNDECIDED
@@ -41,8 +41,6 @@ WHOSE = OutcomeRow(kind="needs_human", reason="whose_is_it")
 NOT_SEARCHED = "not_searched: nothing_to_ask_by"
 NOT_ASKED = OutcomeRow(kind="failed", reason="nothing_to_ask_by")
 UNASKED = OutcomeRow(kind="failed", reason="identifiers_unasked")
-TO_REVIEW = OutcomeRow(kind="needs_human", reason="human_review")
-"""A machine decided alone: a person does it anew (GDPR Art. 22(3))."""
 LEFT = OutcomeRow(kind="needs_human", reason="left_by_dpo")
 
 
@@ -116,8 +114,7 @@ def _became(case: Case, right: str, rules: Rules) -> Mapping[Row, OutcomeRow]:
     if right in COPYING:
         return _exported(case, right)
     if right == AUTOMATED_DECISION:
-        decided = rules.policy_of(case.policy).automated
-        return {(b"", it.id): TO_REVIEW for it in decided}
+        return {(b"", it): became for it, became in reviews.rows(case, rules).items()}
     return _erased(case, rules) if right == ERASURE else {}
 
 

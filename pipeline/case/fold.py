@@ -25,6 +25,7 @@ from . import (
     orders,
     recipients,
     replays,
+    reviews,
     same_person,
     taking,
     weighing,
@@ -350,7 +351,7 @@ def _notice_ordered(case: Case, event: e.NoticeOrdered, rules: Rules) -> Case:
 
 def _recorded(case: Case, event: e.DecisionRecorded, rules: Rules) -> Case:
     case = taking.recorded(decisions.recorded(case, event, rules), event)
-    return marks.recorded(case, event)
+    return reviews.recorded(marks.recorded(case, event), event)
 
 
 def _paused(case: Case, event: e.ClockPaused, _: Rules) -> Case:
@@ -393,6 +394,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.ItemTaken: taking.taken,
     e.LiftDecided: marks.decided,
     e.ObjectionDecided: weighing.decided,
+    e.DecisionReviewed: reviews.reviewed,
     e.PersonReappeared: erased.reappeared,
     e.ErasureReplayed: replays.replayed,
     e.PeopleNeeded: _people_needed,

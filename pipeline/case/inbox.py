@@ -16,12 +16,14 @@ from uuid import UUID
 from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
-from . import lifecycle, marks, measures, recipients, weighing
+from ..policy import Policy
+from ..policy.clauses import Automated
+from . import lifecycle, marks, measures, recipients, reviews, weighing
 from .case import DONE, LIFTED, RESPONSE, SEARCH, SPENT, Case, Row, Taken
 from .coverage import SYSTEM, WHOSE, coverage, difference, found, is_concerned
 from .follow_up import how_ended
 from .outcome import OF_PEOPLE
-from .rights import ERASURE, OBJECTION_TO_USE, RIGHTS
+from .rights import AUTOMATED_DECISION, ERASURE, OBJECTION_TO_USE, RIGHTS
 from .rules import Rules
 from .spent import given_up, needs_dpo, unanswered
 from .whose import EMAIL, UNSEEN_ADDRESS
@@ -46,6 +48,7 @@ KINDS = (
     PAUSE,
     REAPPEARED,
     OBJECTION,
+    REVIEW,
 ) = (
     "approval",
     "identity",
@@ -60,6 +63,7 @@ KINDS = (
     "pause",
     "reappeared",
     "objection",
+    "review",
 )
 
 
@@ -110,6 +114,7 @@ def _every(case: Case, rules: Rules) -> Iterator[Item]:
     yield from _refusal(case)
     yield from _owner(case)
     yield from _objection(case, rules)
+    yield from _reviews(case, rules)
     yield from _open(case)
     yield from _recipients(case, rules)
     yield from _documents(case, rules)
@@ -213,6 +218,29 @@ def _objection(case: Case, rules: Rules) -> Iterator[Item]:
     if is_concerned(rows, told) and measures.is_over(case, right, rules):
         says = f"the person objects to the use {case.purpose}, which ends unless grounds weigh more"
         yield _item(case, OBJECTION, "", DPO, says, 'decide uphold {case} --says "..."')
+
+
+def _reviews(case: Case, rules: Rules) -> Iterator[Item]:
+    """What a machine decided alone, with what it looked at; then what came of a person's review."""
+    for it in reviews.to_review(case, rules):
+        says = f"a machine decided {it.id} alone{_by_what(it, rules.policy_of(case.policy))}"
+        command = f'decide review {{case}} {it.id} --confirmed --says "..." --evidence "..."'
+        yield _item(case, REVIEW, it.id, REVIEWER, f"{says}: decide it anew", command)
+    for it in reviews.to_carry_out(case, rules):
+        was = reviews.TO_CARRY_OUT
+        item = _open_item(case, AUTOMATED_DECISION, it.id, SYSTEM, was, 1)
+        by = f" by {it.carried_out_by}" if it.carried_out_by else ""
+        yield replace(item, says=f"the decision {it.id} is changed: have that carried out{by}")
+
+
+def _by_what(decision: Automated, policy: Policy) -> str:
+    """The kinds of records that a machine decided by, with what they hold."""
+    by = [
+        f"{it.system} {it.kind} ({', '.join(sorted(it.categories))})"
+        for it in policy.data
+        if (it.system, it.kind) in decision.inputs
+    ]
+    return f" by {'; '.join(by)}" if by else ""
 
 
 def _matters(case: Case, tag: bytes) -> bool:

@@ -111,6 +111,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         right=AUTOMATED_DECISION,
         searches=False,
+        weighed=True,
     ),
     Row(
         right=RECTIFICATION,

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from connectors.sdk import wall_clock
 from pipeline import app
-from pipeline.case import inbox, marks, weighing
+from pipeline.case import inbox, marks
 from pipeline.case.case import Case
 from pipeline.case.decisions import DONE, IDENTITY_FAILURE, NOT_POSSIBLE
 from pipeline.case.graph import HandleError, Node, graph
@@ -15,7 +15,7 @@ from pipeline.register import decisions, reading
 from pipeline.settings import Settings
 from schemas import events as e
 
-from . import console, refusing, timing
+from . import console, refusing, timing, weighing
 from .deciding import Who, as_person, decided, evidence, opened, says, told
 
 WHY_NOT = ("no_function", "others_rights", "out_of_reach")
@@ -207,55 +207,6 @@ async def lift(case: str, says: str, evidence: str, *, who: Who, as_json: bool) 
     told(known, "the restriction ends, once its person is told", as_json=as_json)
 
 
-@decide.command()
-@click.argument("case")
-@click.option("--says", required=True, help="Your reasons, for the record.")
-@evidence
-@as_person
-@console.as_json
-@console.command
-async def uphold(case: str, says: str, evidence: str, *, who: Who, as_json: bool) -> None:
-    """Uphold the objection of CASE to a use that rests on our own interest: the use ends.
-
-    What is held for it stays restricted, and the person is answered so. They may then ask for its
-    erasure. See `habeas decide override` for grounds that weigh more.
-    """
-    await _weighed(case, weighing.UPHELD, says, evidence, who)
-    if as_json:
-        console.show_json({"case": case, "decided": weighing.UPHELD})
-    else:
-        console.out.print("the objection is upheld: the use ends", highlight=False)
-
-
-@decide.command()
-@click.argument("case")
-@click.option("--says", required=True, help="The grounds: the person reads them.")
-@click.option("--evidence", required=True, help="How you weighed them against the person's.")
-@click.option("--claims", is_flag=True, help="The data are needed for legal claims.")
-@as_person
-@console.as_json
-@console.command
-async def override(
-    case: str, says: str, evidence: str, *, claims: bool, who: Who, as_json: bool
-) -> None:
-    """Let a use go on that the person of CASE objects to: they are told why, then marks come off.
-
-    \b
-    habeas decide override 0204b5fb --says "We log who signs in, to keep out who attacks us." \\
-        --evidence "Balancing of 3 March: logs are short-lived, read by two people, ..."
-
-    The law asks for compelling legitimate grounds that weigh more than the interests, rights and
-    freedoms of the person, or for legal claims (--claims) (GDPR Art. 21(1)). It is a refusal: they
-    are told of the supervisory authority and the courts (Art. 12(4)).
-    """
-    how = weighing.CLAIMS if claims else weighing.OVERRIDDEN
-    await _weighed(case, how, says, evidence, who)
-    if as_json:
-        console.show_json({"case": case, "decided": how})
-    else:
-        console.out.print("the use goes on, once its person is told why", highlight=False)
-
-
 @decide.command(name="list")
 @click.argument("case")
 @console.as_json
@@ -281,15 +232,6 @@ async def list_decisions(case: str, *, as_json: bool) -> None:
         by = f"{it.login} at {it.console} ({', '.join(it.roles)})"
         table.add_row(f"{it.at:%Y-%m-%d %H:%M}", it.name, by, it.says, it.evidence)
     console.out.print(table if found else "no person decided anything in this case")
-
-
-async def _weighed(case: str, how: str, says: str, evidence: str, who: Who) -> None:
-    settings = console.load()
-    known = await opened(settings, case)
-    if why := weighing.objection(known):
-        raise click.ClickException(why)
-    event = e.ObjectionDecided(case=known.id, by=who.name, how=how)
-    await decided(settings, who, event, says, evidence)
 
 
 def _record(known: Case, handle: str) -> bytes:
@@ -333,6 +275,9 @@ for command in (
     refusing.refuse,
     refusing.fee,
     refusing.fee_settled,
+    weighing.uphold,
+    weighing.override,
+    weighing.review,
     timing.extend,
     timing.pause,
     timing.resume,

@@ -15,6 +15,7 @@ from pipeline.case.deadline import CLARIFICATION, FEE, IDENTITY
 from pipeline.case.decisions import GROUNDS, HOW_SETTLED, NOT_POSSIBLE, PAID_OR_WAIVED
 from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import DONE, NOTHING, RECEIVED
+from pipeline.case.reviews import HOW_REVIEWED
 from pipeline.case.weighing import HOW_WEIGHED, UPHELD
 from pipeline.case.whose import SAME
 from schemas import events as e
@@ -62,6 +63,8 @@ def check(event: Event) -> None:
             event.how not in HOW[type(event)]
         ):
             raise RefusedError("out_of_bounds:how")
+        case e.DecisionReviewed() if event.result not in HOW_REVIEWED:
+            raise RefusedError("out_of_bounds:result")
         case e.PersonReappeared() if not (FEED.fullmatch(event.feed) and event.count):
             raise RefusedError("out_of_bounds:feed")
         case _:
@@ -96,6 +99,8 @@ def check_words(event: Event, actor: Actor) -> None:
             raise RefusedError("decided_without_reasons")
         case e.ObjectionDecided() if event.how != UPHELD and not shows:
             raise RefusedError("overridden_without_balancing")
+        case e.DecisionReviewed() if not (says and shows):
+            raise RefusedError("reviewed_without_reasons_and_evidence")
         case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
             raise RefusedError("settled_without_evidence")
         case e.IdentityProved() if event.method != LINK and not shows:

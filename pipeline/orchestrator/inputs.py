@@ -58,6 +58,7 @@ DECISIONS = (
     | e.ClaimWithdrawn
     | e.LiftDecided
     | e.ObjectionDecided
+    | e.DecisionReviewed
     | e.RecipientAcknowledged
 )
 

@@ -57,6 +57,7 @@ def faults(policy: Policy, systems: Mapping[str, Capabilities]) -> tuple[Fault, 
         *_of_ids(policy),
         *(fault for it in policy.data for fault in _of_data(policy, it)),
         *_of_purposes(policy),
+        *_of_automated(policy),
         *_of_retention(policy),
         *_of_recipients(policy),
         *_of_documents(policy),
@@ -154,6 +155,18 @@ def _of_purposes(policy: Policy) -> Iterator[Fault]:
         yield from _named(row, it.categories, NAMES, "categories")
         if not it.bases:
             yield Fault(row, "it has no legal basis", "Name `bases`, by their letters in Art. 6(1)")
+
+
+def _of_automated(policy: Policy) -> Iterator[Fault]:
+    """Who reviews a decision is told what the machine looked at, by the data map."""
+    mapped = {(it.system, it.kind) for it in policy.data}
+    for decision in policy.automated:
+        for system, kind in sorted(decision.inputs - mapped):
+            yield Fault(
+                f"[[automated]] {decision.id}",
+                f"it looks at {system} {kind}, which the data map does not know",
+                "Name a row of [[data]] in `inputs`",
+            )
 
 
 def _of_retention(policy: Policy) -> Iterator[Fault]:

@@ -126,6 +126,10 @@ class Automated:
     says: str
     logic: str
     meaning: str
+    inputs: frozenset[tuple[str, str]] = frozenset()
+    """(system, kind) of what the machine looks at, as the data map names it."""
+    carried_out_by: str = ""
+    """Who gives another result its effect: a team, as people call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +227,12 @@ def source(read: Mapping[str, Any]) -> Source:
         categories=frozenset(read.get("categories", ())),
         provided=read.get("provided", False),
     )
+
+
+def automated(read: Mapping[str, Any]) -> Automated:
+    """A row of `[[automated]]`."""
+    inputs = frozenset((it["system"], it["kind"]) for it in read.get("inputs", ()))
+    return Automated(**{**read, "inputs": inputs})
 
 
 def data(read: Mapping[str, Any]) -> Data:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
 from pipeline.case.marks import DECIDED, ENDS
+from pipeline.case.reviews import REVIEWED
 from pipeline.case.rights import RECTIFICATION, Verb
 from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK
@@ -49,7 +50,7 @@ CASE_OPENED = 2
 """Number of the event that seals the person."""
 CLEAR = frozenset(map(event_name, (e.KeyDestroyed, e.ObligationDue, e.ObligationClosed)))
 """What stays readable on the ledger's topic: a restored register must learn it without the key."""
-REASONED = frozenset({"refused", "fee_asked", *DECIDED.values()})
+REASONED = frozenset({"refused", "fee_asked", REVIEWED, *DECIDED.values()})
 """Notices that bring the reasons which a person wrote down."""
 
 
@@ -298,6 +299,8 @@ def _recorded(case: Case, event: e.NoticeOrdered) -> int:
     if event.kind in ENDS:
         ending = case.lifting.get(ENDS[event.kind])
         return 0 if ending is None else ending.recorded
+    if event.kind == REVIEWED:
+        return case.reviews[event.reason.partition(":")[2]].recorded
     if event.kind not in REASONED or case.proposal is None:
         return 0
     return case.proposal.recorded

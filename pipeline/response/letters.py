@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.case.marks import DECIDED
+from pipeline.case.reviews import REVIEWED
 from schemas.events import NoticeOrdered
 
 from . import dates, words
@@ -41,6 +42,7 @@ SUBJECTS = {
     "late": "Urgent: an answer is late",
     "lifting": "The restriction of your data ends",
     "overriding": "A use that you objected to goes on, and why",
+    "reviewed": "A person has decided anew what a machine had decided",
     "resolved": "What you said was wrong has been looked at",
     "recipient": "A recipient could not be told, or does not answer",
 }
@@ -86,7 +88,7 @@ class Letters:
             raise UnknownNoticeError(order.kind)
         if order.kind in REASONED and order.reason not in words.JUSTIFICATIONS:
             raise UnknownNoticeError(order.kind)
-        if order.kind in {*REASONED, *DECIDED.values()} and not says.strip():
+        if order.kind in {*REASONED, REVIEWED, *DECIDED.values()} and not says.strip():
             raise UnknownNoticeError(order.kind)
         shown = {
             **self._ours,

@@ -354,7 +354,17 @@ def _of_automated(told: _Told) -> Iterator[str]:
             " affects you as much (Art. 22(1)). So there is none that a person could review."
         )
         return
-    yield "These decisions are taken by a machine alone, and a person now reviews them for you."
+    mine = [it for it in told.order.coverage if it.right == AUTOMATED_DECISION]
+    left = sum(it.state == "open" for it in mine)
+    if left:
+        yield "These decisions are taken by a machine alone, and a person now reviews them for you."
+    else:
+        changed = sum(it.outcome.reason != "review_confirmed" for it in mine)
+        yield (
+            "These decisions are taken by a machine alone. A person has reviewed each for you, and"
+            f" written to you why (Art. 22(3)): {len(mine) - changed} stay, {changed} are changed,"
+            " and that is carried out."
+        )
     for it in told.policy.automated:
         yield f"{it.says} {it.logic} {it.meaning}"
 

@@ -104,6 +104,9 @@ REASONS: Mapping[str, str] = {
     "facts_changed": "Something that decides about this changed while we were at it.",
     "forbidden": "The system did not let us read or change this.",
     "export_not_told_apart": "It could not be told apart what of it is yours.",
+    "review_confirmed": "They looked anew at what a machine had decided, and it stands. You have"
+    " their reasons.",
+    "carry_out": "A person came to another result than the machine, and it is being carried out.",
     "human_review": "A person looks at it anew, with what you say about it; you hear the result.",
     "identifiers_unasked": "We did not ask it for every address that is yours.",
     "nothing_to_ask_by": "It can be asked by nothing that we may search with for you.",

@@ -9,6 +9,7 @@ from uuid import uuid5
 from schemas.events import (
     ApprovalOverdue,
     ClaimSettled,
+    DecisionReviewed,
     ErasureReleased,
     Event,
     FeeSettled,
@@ -38,14 +39,14 @@ from schemas.events import (
 )
 from schemas.records import RecipientRow, TaskRow
 
-from ..case import measures, recipients, weighing
+from ..case import measures, recipients, reviews, weighing
 from ..case.answers import is_part
 from ..case.case import SEARCH, TASK, Case
 from ..case.coverage import coverage, found, is_concerned, outcome_of
 from ..case.follow_up import packed, put_off
 from ..case.plan import UNDECIDED
 from ..case.planned import planned, systems_to_act
-from ..case.rights import ERASURE, TABLE, Row
+from ..case.rights import ERASURE, OBJECTION_TO_USE, TABLE, Row
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -74,6 +75,7 @@ _CAUSES = (
     ErasureReleased,
     NoticeSent,
     ObjectionDecided,
+    DecisionReviewed,
 )
 
 
@@ -95,7 +97,7 @@ def _settled(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
             continue
         rows, told = coverage(case, right, rules), recipients.rows(case, right, rules)
         claim = case.claims[right]
-        if row.weighed and is_concerned(rows, told) and not weighing.is_answered(case):
+        if row.weighed and is_concerned(rows, told) and not _is_decided(case, right, rules):
             continue
         if claim.active and any(map(recipients.is_under_way, told)):
             continue
@@ -123,6 +125,13 @@ def _is_over(case: Case, row: Row, rules: Rules) -> bool:
     if row.plans:
         return _acted(case, rules)
     return not row.is_measure or measures.is_over(case, row.right, rules)
+
+
+def _is_decided(case: Case, right: str, rules: Rules) -> bool:
+    """Whether people have decided what only they can."""
+    if right == OBJECTION_TO_USE:
+        return weighing.is_answered(case)
+    return reviews.is_answered(case, rules)
 
 
 def _acted(case: Case, rules: Rules) -> bool:

@@ -26,7 +26,7 @@ from schemas.events import (
     ResponseSigned,
 )
 
-from ..case import marks, recipients
+from ..case import marks, recipients, reviews
 from ..case.case import INSTRUCTION, NOTICE, SPENT, Case
 from ..case.orders import order_id, reissued
 from ..case.reminders import EXTENDED
@@ -59,8 +59,8 @@ def _to_person(case: Case, event: Event, rules: Rules, given: Given) -> Iterator
             yield replace(ordered, response=event.n, digest=event.digest, expires_at=until)
         case RequestRefused():
             yield replace(notice(case, "refused", SUBJECT, rules, given), reason=event.reason)
-        case DecisionRecorded() if event.name in marks.DECIDED:
-            yield from _lifted(case, event, rules, given)
+        case DecisionRecorded():
+            yield from _reasons(case, event, rules, given)
         case ItemSettled() | MeasureTaken() | NoticeSent() if marks.resolved(case):
             yield notice(case, marks.RESOLVED, SUBJECT, rules, given)
         case DeadlineExtended():
@@ -69,15 +69,17 @@ def _to_person(case: Case, event: Event, rules: Rules, given: Given) -> Iterator
             return
 
 
-def _lifted(
+def _reasons(
     case: Case, event: DecisionRecorded, rules: Rules, given: Given
 ) -> Iterator[NoticeOrdered]:
-    """Who is protected by marks hears why they come off, before they do (GDPR Art. 18(3))."""
-    kind = marks.DECIDED[event.name]
-    ending = case.lifting.get(marks.ENDS[kind])
-    if ending is not None and ending.recorded == case.number:
+    """What a person decided, and why: before marks come off (GDPR Art. 18(3)), or of a review."""
+    kind = marks.DECIDED.get(event.name, "")
+    ending = case.lifting.get(marks.ENDS.get(kind, ""))
+    if ending is not None:
         reason = case.weighed if kind == marks.OVERRIDING else ""
         yield replace(notice(case, kind, SUBJECT, rules, given), reason=reason)
+    for said in reviews.untold(case):
+        yield replace(notice(case, reviews.REVIEWED, SUBJECT, rules, given), reason=said)
 
 
 def _to_others(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[NoticeOrdered]:

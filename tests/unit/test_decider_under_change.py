@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from pipeline.case import follow_up, inbox, weighing
+from pipeline.case import follow_up, inbox, reviews, weighing
 from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import Case
 from pipeline.case.coverage import coverage
@@ -248,16 +248,16 @@ def thing(random: Random, system: str, name: str, queues: float = 0) -> Thing:
 
 
 def disputed(run: Run) -> list[inbox.About]:
-    """What a person is to correct, or to say that it stays."""
+    """What a person is to correct or carry out, or to say that it stays."""
     items = inbox.waiting(run.case, run.rules) if run.case is not None else ()
     abouts = (it.about for it in items if it.about is not None)
-    return [it for it in abouts if it.right == "rectification" and it.was.reason == "other_value"]
+    return [it for it in abouts if it.was.reason in {"other_value", "carry_out"}]
 
 
 def corrected(run: Run, random: Random, about: inbox.About) -> list[Event]:
     """A person corrects what the vendor has of it, or says that it stays as it is."""
     how = random.choice(["done", "not_possible"])
-    for it in run.world.things[about.system]:
+    for it in run.world.things.get(about.system, ()):
         it.differs = it.differs and (how != "done" or it.kind != about.kind)
     event = e.ItemSettled(
         case=CASE,
@@ -312,6 +312,12 @@ def go(run: Run, random: Random, claims: tuple[str, ...], purpose: str = "") -> 
         elif any(it.kind == inbox.OBJECTION for it in inbox.waiting(case, run.rules)):
             how = random.choice(sorted(weighing.HOW_WEIGHED))
             orders += run.decide(e.ObjectionDecided(case=CASE, by="dpo", how=how))
+        elif waiting := list(reviews.to_review(case, run.rules)):
+            result = random.choice(sorted(reviews.HOW_REVIEWED))
+            decision = random.choice(waiting).id
+            orders += run.decide(
+                e.DecisionReviewed(case=CASE, by="dpo", decision=decision, result=result)
+            )
         elif abouts := disputed(run):
             orders += corrected(run, random, random.choice(abouts))
         elif case.waiting and case.wants("erasure"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from uuid import UUID, uuid5
 
@@ -13,6 +14,7 @@ from pipeline.case.marks import is_ended
 from pipeline.case.measures import to_take
 from pipeline.case.rights import OBJECTION, OBJECTION_TO_USE, RIGHTS, SUPPORTED
 from pipeline.case.weighing import HOW_WEIGHED, objection
+from pipeline.policy.clauses import Automated
 from schemas import events as e
 from schemas.events import Event
 from tests.unit.test_decider_under_change import CHAOS, KINDS, Changing, Chaos, faults, go, world
@@ -24,6 +26,12 @@ USES = ("", "relationship", "requested-information")
 """Marketing, and two uses that are weighed: of all, and of leads."""
 
 
+SCORING = Automated(id="scoring", says="", logic="", meaning="")
+DECIDING = replace(
+    told_nobody(*KINDS),
+    policy=replace(told_nobody(*KINDS).policy, automated=(SCORING, replace(SCORING, id="credit"))),
+)
+"""A policy by which a machine decides two things alone."""
 EARLY = 0.1
 """How often an objection is weighed before the search has ended."""
 
@@ -62,7 +70,7 @@ def test_any_rights_together_settle_and_nothing_is_said_that_is_not(chaos: Chaos
         random = Random(seed)
         claims = tuple(random.sample(EVERY, random.randrange(1, len(EVERY) + 1)))
         made = world(random, chaos, must_copy="access" in claims)
-        run = Withdrawing(made, rules=told_nobody(*KINDS))
+        run = Withdrawing(made, rules=DECIDING)
         run.random = Random(seed)
         case = go(run, random, claims, random.choice(USES) if OBJECTION in claims else "")
         copies = made.uncopied if run.taken_back == "access" else []

@@ -11,7 +11,6 @@ from connectors.sdk.interface import Right
 from pipeline.case.brake import Brake
 from pipeline.case.decide import StaleError
 from pipeline.case.inbox import waiting
-from pipeline.policy.clauses import Automated
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import OutcomeRow
@@ -296,22 +295,3 @@ def test_a_use_that_the_policy_does_not_name_is_in_no_event_of_ours() -> None:
     (opened,) = made.of(e.CaseOpened)
     assert isinstance(opened, e.CaseOpened)
     assert opened.purpose == "unknown_purpose"
-
-
-def test_each_decision_of_a_machine_is_reviewed_by_a_person() -> None:
-    """GDPR Art. 22(3)."""
-    known = told_nobody()
-    scoring = Automated(
-        id="credit", says="Whether you may pay later.", logic="A score.", meaning=""
-    )
-    made = Run(
-        small_world(),
-        rules=replace(known, policy=replace(known.policy, automated=(scoring,))),
-    )
-    case = made.go("automated_decision")
-    (row,) = case.claims["automated_decision"].coverage
-    assert (row.system, row.state, row.outcome.reason) == ("credit", "open", "human_review")
-    items = [it.says for it in waiting(case, made.rules)]
-    assert items == [
-        "automated_decision: credit, the whole system is open (needs_human: human_review)"
-    ]
