@@ -77,7 +77,7 @@ class RequestReceived(Event):
     """Somebody asks for something. The public contract: intake teams write it."""
 
     SEALS: ClassVar[type | None] = Person
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     claims: tuple[str, ...]
     """Rights asked for, by their GDPR names: `access`, `rectification`, `erasure`..."""
@@ -446,7 +446,7 @@ class CaseOpened(Event):
     """A request was taken in: from here on its personal part is under the case's own key."""
 
     SEALS: ClassVar[type | None] = SealedRequest
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     claims: tuple[str, ...]
     received_at: datetime
@@ -651,6 +651,7 @@ class MeasureOrdered(Event):
     """Correct, mark as not to be used, or stop a use, in one system: for all rights but erasure."""
 
     SEALS: ClassVar[type | None] = SealedMeasure
+    VERSION: ClassVar[int] = 2
 
     order: UUID
     system: str
@@ -880,6 +881,7 @@ class InstructionOrdered(Event):
     """Tell a recipient, under our signature, what they are to do about the person, or to know."""
 
     SEALS: ClassVar[type | None] = SealedMeasure
+    VERSION: ClassVar[int] = 2
 
     order: UUID
     n: int

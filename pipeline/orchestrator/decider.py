@@ -345,7 +345,7 @@ class Decider:
         given = Given(now=self._clock(), brake=brake, others=others)
         if it.person is not None:
             who = sealing.of_person(it.person, opened.tag_key())
-            opened.sealed[sealing.CASE_OPENED] = who
+            opened.sealed[sealing.CASE_OPENED] = replace(who, purpose=self._unnamed(it.event))
             rows = sealing.rows_of(who, it.levels, opened.tag_key())
             data = tuple(change.datum for change in who.changes)
             given = replace(given, identifiers=rows, data=data, received_at=it.received_at)
@@ -363,6 +363,11 @@ class Decider:
         except StaleError as error:
             log.warning("decision.stale", case=str(it.event.case), reason=str(error))
             return None
+
+    def _unnamed(self, event: e.Event) -> str:
+        """The use that a request objects to, where the policy does not name it."""
+        purpose: str = getattr(event, "purpose", "")
+        return "" if purpose in self._rules.policy.purposes else purpose
 
     def _first_keys(self, case: UUID) -> list[NewKey]:
         now = self._clock()

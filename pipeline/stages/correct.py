@@ -24,7 +24,7 @@ from connectors.sdk.interface import (
     Unaffected,
 )
 from connectors.sdk.spelling import cleaned, normal
-from schemas.records import SealedBefore, SealedChange
+from schemas.records import COMPLETE, SealedBefore, SealedChange
 
 from ..faults import crash
 from .vendor import Vendor
@@ -73,7 +73,7 @@ class Correction:
         self, holding: Holding, tag: bytes, categories: Sequence[str], now: Standing
     ) -> Corrected:
         """Correct one record, of which `now` was just read. Raises `GaveUpError`."""
-        became = {datum: self._stands(datum, now) for datum in self._changes}
+        became = {datum: self._stands(datum, now, categories) for datum in self._changes}
         due = {it: self._changes[it].to for it, outcome in became.items() if outcome is None}
         if self._vendor.refiled(holding, due) != holding:
             became |= dict.fromkeys(due, MOVES)
@@ -115,14 +115,23 @@ class Correction:
         among = found & outcomes.keys() or (outcomes.keys() if found else ())
         return {**outcomes, **dict.fromkeys(among, ELSEWHERE)}
 
-    def _stands(self, datum: Datum, now: Standing) -> Outcome | None:
-        """What is to be said of a datum without writing it; None if it is to be written."""
+    def _stands(self, datum: Datum, now: Standing, categories: Sequence[str]) -> Outcome | None:
+        """What is to be said of a datum without writing it; None if it is to be written.
+
+        What is missing is filled in only where the record has something of its category.
+        """
         change, value = self._changes[datum], now.data.get(datum)
-        if value is None or not cleaned(value):
+        if value is None:
             return NOTHING
-        if cleaned(value) == cleaned(change.to):
+        if cleaned(value) and cleaned(value) == cleaned(change.to):
             return Rectified()
-        if change.was and not is_same(datum, value, change.was):
+        if change.how == COMPLETE:
+            stays = OTHER_VALUE if cleaned(value) else NOTHING
+            if cleaned(value) or datum.category not in categories:
+                return stays
+        elif not cleaned(value):
+            return NOTHING
+        elif change.was and not is_same(datum, value, change.was):
             return OTHER_VALUE
         proved = datum != Datum.EMAIL or self._subject.bears("email", change.to)
         return None if proved else ADDRESS_UNPROVED

@@ -242,5 +242,10 @@ async def test_who_has_it_for_that_use_hears_of_it(world: World) -> None:
 
 async def test_a_use_that_the_policy_does_not_name_is_asked_about(world: World) -> None:
     """Art. 12(2): never read as another one, and never as nothing."""
-    await world.submit("objection", email=ANN, purpose="horoscopes")
+    case = await world.submit("objection", email=ANN, purpose="horoscopes")
+    (opened,) = await world.said(e.CaseOpened)
+    assert opened.purpose == "unknown_purpose"
+    reports = (it for it in await world.said(e.CaseReported))
+    assert not any("horoscopes" in repr(it) for it in reports)
+    assert "horoscopes" not in repr(await world.case(case))
     assert "Our privacy policy does not name this use" in (await world.answer()).text

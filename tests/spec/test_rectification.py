@@ -124,6 +124,42 @@ async def test_what_is_corrected_at_once_is_not_restricted(world: World) -> None
     assert {it.verb for it in await world.said(e.MeasureOrdered)} == {"rectify"}
 
 
+async def test_what_is_incomplete_is_completed(world: World) -> None:
+    """Art. 16, sentence 2: filled in where it is missing, once, and read anew."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"phone": PHONE})
+    record, payer = world.row("salesforce", held.record), world.row("stripe", held.payer)
+    assert record is not None
+    assert payer is not None
+    assert (record["Phone"], payer["phone"]) == (PHONE, PHONE)
+    rows = (await world.case()).claims["rectification"].coverage
+    proved = {it.system for it in rows if it.outcome.kind == "rectified"}
+    assert {"salesforce", "stripe"} <= proved
+
+
+async def test_what_completes_overwrites_nothing(world: World) -> None:
+    """Art. 16, sentence 2: what stands there otherwise is for a person to compare."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"phone": PHONE})
+    contact = world.row("freshdesk", held.contact)
+    assert contact is not None
+    assert contact["phone"] == "+44 7700 900118"
+    items = waiting(await world.case(), world.rules)
+    assert ["other_value" in it.says for it in items] == [True]
+
+
+async def test_nothing_is_entered_where_nothing_of_the_kind_is_held(world: World) -> None:
+    """Art. 5(1)(c), 16: taking into account the purposes of the processing."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"date_of_birth": "1990-02-03"})
+    member = world.row("mailgun", held.member)
+    assert member is not None
+    assert "1990-02-03" not in str(member)
+
+
+PHONE = "+44 20 7946 0018"
+
+
 async def test_recipients_hear_what_is_right(asked: tuple[World, Customer]) -> None:
     """Art. 19: any rectification is communicated to each recipient, with what is right."""
     world, _ = asked
