@@ -42,6 +42,9 @@ DECIDED: Mapping[str, str] = {
     event_name(e.ObjectionDecided): OVERRIDING,
 }
 """By the decision: the notice that brings its reasons."""
+TEXT_STANDS = "text_stands"
+"""The reason of an outcome: a statement of the person is to stand beside a text."""
+_NO_DISPUTE = frozenset({OBSERVE_MODE, TEXT_STANDS})
 ALREADY = "already"
 """The reason of an outcome: it bore the mark before we came."""
 
@@ -61,7 +64,7 @@ def is_used(case: Case, row: Row) -> bool:
 def is_disputed(case: Case, row: Row) -> bool:
     """Whether what is said to be wrong there could not be corrected, and waits for a person."""
     outcome = case.measured.get((RECTIFICATION, row))
-    if outcome is None or outcome.reason == OBSERVE_MODE or (RECTIFICATION, row) in case.by_hand:
+    if outcome is None or outcome.reason in _NO_DISPUTE or (RECTIFICATION, row) in case.by_hand:
         return False
     return class_of(outcome) == "open"
 

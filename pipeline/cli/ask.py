@@ -35,6 +35,8 @@ SAYS = {
     "change_to_no_such_value": "a --change is to no address, number or date (2001-12-31) at all",
 }
 """What an intake that refuses a request means, in words."""
+CORRECTED = tuple(it for it in Datum if it is not Datum.STATEMENT)
+"""What can be corrected or added by name."""
 DIGEST_AT_LEAST = 12
 """Hex digits of a plan's digest that must be given."""
 
@@ -63,7 +65,7 @@ DIGEST_AT_LEAST = 12
     multiple=True,
     metavar="DATUM=[WRONG->]RIGHT",
     help="What to correct: city=Köln, or 'family_name=Lee->Łuczak' where only that is wrong. May be"
-    f" given more than once. DATUM is one of {', '.join(Datum)}.",
+    f" given more than once. DATUM is one of {', '.join(CORRECTED)}.",
 )
 @click.option(
     "--add",
@@ -72,6 +74,12 @@ DIGEST_AT_LEAST = 12
     metavar="DATUM=RIGHT",
     help="What is missing: filled in where a record has no such value, and overwrites none. May be"
     " given more than once, with the same DATUM as --change.",
+)
+@click.option(
+    "--statement",
+    default="",
+    help="What the person wants to stand beside what we hold: entered where a record has room for"
+    " text, over none.",
 )
 @click.option("--evidence", default="", help="What shows that a correction is right.")
 @click.option(
@@ -104,6 +112,7 @@ async def submit(  # noqa: PLR0917  one parameter per option
     phones: tuple[str, ...],
     changes: tuple[str, ...],
     additions: tuple[str, ...],
+    statement: str,
     evidence: str,
     purpose: str,
     name: str,
@@ -129,6 +138,8 @@ async def submit(  # noqa: PLR0917  one parameter per option
     if not emails and not user_ids and not unproved:
         raise click.UsageError("give at least one --email or --user-id to search with")
     corrected = (*map(_change, changes), *map(_addition, additions))
+    if statement:
+        corrected += (SealedChange(datum=Datum.STATEMENT, to=statement, how=COMPLETE),)
     try:
         details.check(claims, purpose, corrected, evidence)
     except RefusedError as error:
@@ -157,10 +168,10 @@ def _change(said: str) -> SealedChange:
     """`city=Köln`, or `city=Bonn->Köln`. Raises `click.UsageError`."""
     datum, is_said, values = said.partition("=")
     was, is_both, to = values.partition("->")
-    if not is_said or datum not in {*Datum}:
+    if not is_said or datum not in CORRECTED:
         raise click.UsageError(
             f"--change {datum or '...'}: give DATUM=RIGHT or DATUM=WRONG->RIGHT, with one of"
-            f" {', '.join(Datum)}"
+            f" {', '.join(CORRECTED)}"
         )
     to, was = (to, was) if is_both else (was, "")
     return SealedChange(datum=datum, to=to.strip(), was=was.strip())
@@ -169,9 +180,9 @@ def _change(said: str) -> SealedChange:
 def _addition(said: str) -> SealedChange:
     """`phone=+44 20 7946 0018`. Raises `click.UsageError`."""
     datum, is_said, to = said.partition("=")
-    if not is_said or datum not in {*Datum}:
+    if not is_said or datum not in CORRECTED:
         raise click.UsageError(
-            f"--add {datum or '...'}: give DATUM=RIGHT, with one of {', '.join(Datum)}"
+            f"--add {datum or '...'}: give DATUM=RIGHT, with one of {', '.join(CORRECTED)}"
         )
     return SealedChange(datum=datum, to=to.strip(), how=COMPLETE)
 

@@ -54,7 +54,8 @@ def _check(change: SealedChange) -> None:
             raise RefusedError("change_too_long_or_hidden")
     if not cleaned(change.to):
         raise RefusedError("change_to_nothing")
-    if change.how not in HOW or (change.how == COMPLETE and change.was):
+    overwrites = change.how == REPLACE and change.datum == Datum.STATEMENT
+    if change.how not in HOW or (change.how == COMPLETE and change.was) or overwrites:
         raise RefusedError("change_neither_replaces_nor_completes")
     datum = Datum(change.datum)
     if datum == Datum.EMAIL and change.how != COMPLETE and not change.was:

@@ -133,6 +133,7 @@ REASONS: Mapping[str, str] = {
     "not_proved": "The system said that it is done, and not what we asked for.",
     "not_shown": "The system said that it was done, and when we read it again it was not.",
     "other_value": "Something else stands there than what you say is wrong. A person compares.",
+    "text_stands": "Something is written there already: a person puts your statement beside it.",
     "no_outcome": "The system did not say what became of this.",
     "not_found": "The system no longer had it.",
     "address_unproved": "Nobody has shown yet that the new address is yours. A person enters it"

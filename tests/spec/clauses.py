@@ -303,9 +303,9 @@ CLAUSES: dict[int, Clause] = {
             f"{CORRECTED}test_it_is_corrected_in_every_system_that_has_it",
             f"{CORRECTED}test_what_is_incomplete_is_completed",
             f"{CORRECTED}test_what_is_disputed_is_restricted_until_a_person_has_decided",
+            f"{CORRECTED}test_a_statement_stands_beside_what_is_held",
             f"{CORRECTED}test_recipients_hear_what_is_right",
         ),
-        later="a person's statement beside what stands there",
     ),
     38: Clause(
         name="erasure",

@@ -157,6 +157,37 @@ async def test_nothing_is_entered_where_nothing_of_the_kind_is_held(world: World
     assert "1990-02-03" not in str(member)
 
 
+STATEMENT = "I was never late: the bank held the payment back."
+
+
+async def test_a_statement_stands_beside_what_is_held(world: World) -> None:
+    """Art. 16, sentence 2: including by means of providing a supplementary statement."""
+    key = lead(world)
+    contact = world.holds("freshdesk", "contact", name="Ann Example", email=ANN)
+    payer = world.holds("stripe", "customer", name="Ann Example", email=ANN)
+    await world.submit("rectification", email=ANN, additions={"statement": STATEMENT})
+    rows = [
+        world.row(*it) for it in (("salesforce", key), ("freshdesk", contact), ("stripe", payer))
+    ]
+    texts = {str(row and (row.get("Description") or row.get("description"))) for row in rows}
+    assert texts == {STATEMENT}
+    coverage = (await world.case()).claims["rectification"].coverage
+    proved = {it.system for it in coverage if it.outcome.kind == "rectified"}
+    assert proved == {"salesforce", "freshdesk", "stripe"}
+    assert not any(STATEMENT.encode() in it for it in world.on_topics)
+
+
+async def test_a_statement_is_written_over_no_text_and_disputes_nothing(world: World) -> None:
+    """Art. 16, 18(1)(a): what an agent wrote stays; a person puts the statement beside it."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"statement": STATEMENT})
+    record = world.row("salesforce", held.record)
+    assert record is not None
+    assert record["Description"] == "Plays the cello."
+    assert "a person puts your statement beside it" in (await world.answer()).text
+    assert not is_restricted(world, held)
+
+
 PHONE = "+44 20 7946 0018"
 
 
