@@ -24,7 +24,7 @@ from connectors.sdk.interface import Capabilities, Connector
 from schemas.codec import Codec, locked
 from schemas.events import Event, MeasureOrdered, PeopleOrdered, SearchOrdered
 
-from . import disk, flow, modes, policy
+from . import disk, flow, modes, own_records, policy
 from .case.planned import OBSERVE_MODE
 from .case.rules import Rules
 from .crypto.grants import Grants
@@ -57,6 +57,7 @@ from .register import case_keys, opening, policies, wrapping
 from .register.case_keys import CaseKeys
 from .register.engine import connect, is_of_disk, migrate, refuse_earlier, url_of
 from .register.opening import OpenedResponse
+from .register.own_records import OwnRecords
 from .response.answer import BEYOND
 from .settings import Settings
 from .stages.apply import Apply
@@ -83,6 +84,7 @@ WEB = "web"
 GROUP = flow.group(flow.ORCHESTRATOR)
 PUT_OFF = timedelta(hours=1)
 """How long a host that observes puts off what it is told to erase."""
+NO_CASE = UUID(int=0)
 GARBAGE = (10_000, 10, 10)
 """Thresholds of Python's collector. A case makes thousands of objects and hardly a cycle: looking
 at the young ones after each 700, the default, was a tenth of what a case costs.
@@ -218,14 +220,16 @@ def catalogue(settings: Settings) -> dict[str, dict[str, str]]:
 
 def check_policy(settings: Settings) -> None:
     """Raise `SetupError` if the policy is contradictory, or does not say what some system holds,
-    and as whom; or if a limit is of no system.
+    and as whom; if a limit is of no system; or if our own records go on another day than it says.
 
     Without a row nothing would be copied for anybody, and nothing kept.
     """
     known = rules(settings)
-    wrong = check.faults(known.policy, known.systems)
+    wrong = [*map(str, check.faults(known.policy, known.systems))]
+    if own_records.SYSTEM in known.systems:
+        wrong += own_records.periods_that_differ(known.policy, settings)
     if wrong:
-        raise SetupError("\n".join(map(str, wrong)))
+        raise SetupError("\n".join(wrong))
     limited = {*known.limits.records, *known.limits.per_hour}
     installed = registry.systems()
     for it in sorted(limited.difference(installed)):  # it would limit nothing
@@ -240,6 +244,8 @@ def check_environment(
     Nor does it take a live credential beside a sandbox's address, or the reverse.
     """
     for system in alone or capabilities(settings):
+        if system == own_records.SYSTEM:
+            continue  # it reads the register, and its settings are the pipeline's
         try:
             registry.settings_of(registry.connector(system), environ)
         except registry.SettingsError as error:
@@ -263,7 +269,8 @@ def observes(settings: Settings, environ: Mapping[str, str] = os.environ, *alone
         raise SetupError(f"HABEAS_MODE is {settings.mode!r}: it is `observe` or `act`")
     if settings.mode:
         return settings.mode == "observe"
-    return not all(registry.is_sandbox(it, environ) for it in alone or systems(settings))
+    vendors = (it for it in alone or systems(settings) if it != own_records.SYSTEM)
+    return not all(registry.is_sandbox(it, environ) for it in vendors)
 
 
 def policy_of(settings: Settings) -> policy.Policy:
@@ -615,6 +622,9 @@ async def run_connector(
     system: str, settings: Settings, bootstrap: str, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Be the host of a connector until cancelled."""
+    if system == own_records.SYSTEM:
+        await _run_own_records(settings, bootstrap, environ)
+        return
     wire_codec = await codec(settings)
     observe = observes(settings, environ, system)
     async with registry.connect(system, environ) as connector:
@@ -637,14 +647,64 @@ def connector_work(
     )
 
 
+@asynccontextmanager
+async def own_records_of(settings: Settings, codec: Codec) -> AsyncIterator[OwnRecords]:
+    """What Habeas itself holds, read from the register without a lock that who decides waits for.
+
+    Raises `SetupError` where the register's wrapping keys are not at hand, as on a lone host.
+    """
+    wrapping = Place(settings.data).keys.wrapping()
+    if not wrapping:
+        raise SetupError(
+            f"there are no wrapping keys in {wrapping.root}: the host of {own_records.SYSTEM} reads"
+            " the register, so that it runs where an orchestrator could: give it HABEAS_REGISTER,"
+            " and HABEAS_DATA with that one's keys"
+        )
+    async with register(settings, reading=True) as engine:
+        yield OwnRecords(engine, codec, await rules_of(settings, engine), wrapping)
+
+
+@asynccontextmanager
+async def connected(
+    system: str, settings: Settings, environ: Mapping[str, str] = os.environ
+) -> AsyncIterator[Connector]:
+    """A system's connector, to try it. Raises `SetupError`, and as `registry.connect`."""
+    if system != own_records.SYSTEM:
+        async with registry.connect(system, environ) as made:
+            yield made
+        return
+    async with own_records_of(settings, await codec(settings)) as records:
+        yield own_records.OwnRecordsConnector(records, NO_CASE)
+
+
+async def _run_own_records(settings: Settings, bootstrap: str, environ: Mapping[str, str]) -> None:
+    """Be the host of what Habeas itself holds."""
+    wire_codec = await codec(settings)
+    observe = observes(settings, environ, own_records.SYSTEM)
+    caller = HostCaller(own_records.OwnRecordsConnector.capabilities, settings)
+    async with own_records_of(settings, wire_codec) as records:
+        work = own_records_work(records, settings, wire_codec, caller, observe=observe)
+        await _host(work, settings, bootstrap, caller.share)
+
+
+def own_records_work(
+    records: OwnRecords, settings: Settings, codec: Codec, caller: Caller, *, observe: bool
+) -> own_records.OwnRecordsWork:
+    """What the host of Habeas' own records does with its orders."""
+    work = partial(connector_work, settings=settings, codec=codec, caller=caller, observe=observe)
+    return own_records.OwnRecordsWork(records, work)
+
+
 def response_work(settings: Settings, codec: Codec) -> Assemble:
     """What the host of responses does."""
+    known = rules(settings)
     return Assemble(
         objects(settings),
         Place(settings.data).keys.signing(),
-        rules(settings).at_hand(),
+        known.at_hand(),
         codec,
         catalogue=catalogue(settings),
+        today=known.policy,
         tables={it: registry.connector(it).capabilities.fields for it in registry.systems()},
     )
 

@@ -34,7 +34,9 @@ from .records import (
     PlaceRow,
     PlanRow,
     RecipientRow,
+    RegardedRow,
     ResponseRow,
+    RetentionRow,
     Sealed,
     SealedEntries,
     SealedMeasure,
@@ -782,7 +784,7 @@ class ResponseOrdered(Event):
     """Assemble and sign what the subject receives."""
 
     SEALS: ClassVar[type | None] = SealedResponse
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     order: UUID
     n: int
@@ -812,6 +814,8 @@ class ResponseOrdered(Event):
     follows: UUID | None = None
     """The request that this follows up: nobody asked anew, and it is an answer to that one."""
     recipients: tuple[RecipientRow, ...] = ()
+    retention: tuple[RetentionRow, ...] = ()
+    """How long what was found may be kept; empty where nothing was searched."""
     purpose: str = ""
     """Of an objection: the use that it is to, as the policy names it."""
     weighed: str = ""
@@ -911,7 +915,7 @@ class InstructionOrdered(Event):
 class CaseReported(Event):
     """The DPO's completion report: `n` replaces `n - 1`. No personal data beyond the case id."""
 
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     n: int
     state: str
@@ -940,6 +944,10 @@ class CaseReported(Event):
     follows: UUID | None = None
     """The request that this case follows up."""
     recipients: tuple[RecipientRow, ...] = ()
+    regarded: tuple[RegardedRow, ...] = ()
+    """What was found that each settled claim is about: its `coverage` sums up to this. `found` is
+    all that was found, whatever was asked for.
+    """
 
 
 # The clock.

@@ -158,6 +158,38 @@ class FoundRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegardedRow:
+    """How many holdings of a kind carried a category that one claim is about."""
+
+    right: str
+    system: str
+    kind: str
+    category: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRow:
+    """How long so many (holding, category) may be kept, whatever is asked for.
+
+    `action` is `keep`, `erase` (no rule keeps it) or `undecided`, as a plan says it.
+    """
+
+    system: str
+    kind: str
+    category: str
+    action: str
+    rule: str
+    count: int
+    until: datetime | None = None
+    reason: str | None = None
+    """Of what is kept without a date: why, as a code."""
+    period: PeriodRow | None = None
+    needs: tuple[str, ...] = ()
+    """Facts without which it is undecided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageRow:
     """How many (holding, category) of a kind ended so. `state` is proved, kept, dated or open."""
 

@@ -20,13 +20,14 @@ from uuid import UUID, uuid4
 
 from connectors.sdk import registry
 from connectors.sdk.sandbox import Sandbox
-from pipeline import app, flow
+from pipeline import app, flow, own_records
 from pipeline.case.case import Case
 from pipeline.cli.console import GAVE_UP, NO_BROKER
 from pipeline.kafka import local_kafka
 from pipeline.kafka.incoming import Incoming, read_to_end
 from pipeline.register import reading
 from pipeline.settings import Settings
+from schemas.records import SealedChange
 from tests.commands import Running, give
 from tests.fakes.cluster import Cluster
 from tests.fakes.person import with_email, with_emails
@@ -138,7 +139,7 @@ class Rig:
         }
         (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
         (self.folder / "tmp").mkdir(exist_ok=True)
-        for system in self.systems:
+        for system in (it for it in self.systems if it != own_records.SYSTEM):
             made = registry.load(registry.SANDBOXES, system)()
             self.sandboxes[system] = await self._stack.enter_async_context(made)
             environ.update(made.environ(restricted=system in self.restricted))
@@ -224,10 +225,19 @@ class Rig:
         level: int = 2,
         case: UUID | None = None,
         at: datetime | None = None,
+        changes: Mapping[str, tuple[str, str]] | None = None,
     ) -> UUID:
-        """Publish a request as an intake does; it vouches for a further address as well."""
+        """Publish a request as an intake does; it vouches for a further address as well. `changes`
+        are what is wrong and what is right.
+        """
         case = case or uuid4()
-        one = with_email(email, name)
+        one = replace(
+            with_email(email, name),
+            changes=tuple(
+                SealedChange(datum=datum, was=was, to=to)
+                for datum, (was, to) in (changes or {}).items()
+            ),
+        )
         async with app.local_edge(self.settings) as edge:
             await edge.request(
                 case,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from connectors.sdk.interface import Holding, Subject
@@ -22,7 +22,7 @@ class Everybody:
     def __init__(self, files: Files, templates: Sequence[Template]) -> None:
         self._files = files
         self._templates = templates
-        self._people = People("aws", _nothing_owns)
+        self._people = People("aws")
 
     async def pages(
         self, kinds: frozenset[str], until: datetime | None
@@ -41,7 +41,3 @@ class Everybody:
 
 def _made(kind: str, row: Row) -> object:
     return row.get(MADE.get(kind, "LastModified"))
-
-
-async def _nothing_owns(_: Sequence[Holding]) -> Iterable[Holding]:
-    return ()

@@ -17,7 +17,7 @@ from connectors.sdk.people import People, in_copy, is_until, is_written_to
 from .kinds import ALWAYS, CONTACT, FOLDERS, LAST_PAGE, TICKET, TICKETS
 
 SHOWN: Final[Mapping[str, str]] = {"include": "requester", "order_by": "updated_at"}
-"""A requester may be an agent, who is no contact."""
+"""A requester may be an agent, who is no contact. It costs two more of the account's calls."""
 COPIED: Final = ("cc_emails", "fwd_emails", "reply_cc_emails")
 """Of a ticket."""
 SINCE: Final = "updated_since"

@@ -26,7 +26,7 @@ class Everybody:
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._people = People("mailgun", _nothing_owns)
+        self._people = People("mailgun")
 
     async def pages(
         self, kinds: frozenset[str], until: datetime | None
@@ -74,7 +74,3 @@ def _address(kind: str, row: Row) -> str:
 def _made(row: Row) -> object:
     """When it was made; None if it does not say."""
     return next((row[it] for it in MADE if row.get(it)), None)
-
-
-async def _nothing_owns(_: Sequence[Holding]) -> Iterable[Holding]:
-    return ()

@@ -342,7 +342,9 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class Unaffected:
-    """Read, and nothing of what is to be changed is there."""
+    """Read, and nothing of what is to be changed is there. `reason` may say why, as a code."""
+
+    reason: str | None = None
 
 
 # Kept: only a plan says so.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from .fields import at
@@ -16,7 +17,13 @@ from .spelling import cleaned, is_mailbox
 
 Read = Callable[[Sequence[Holding]], Awaitable[Iterable[Holding]]]
 """From the ids of some records to those of them that are there."""
+_ADDRESS: Final = re.compile(r"""[^\s<>()\[\],;:"]+@[^\s<>()\[\],;:"]+""")
+"""In a field of several: one that is malformed hides no other."""
 _NAMES: Final = frozenset({"name", "whole_name"})
+
+
+async def _nothing(_: Sequence[Holding]) -> Iterable[Holding]:
+    return ()
 
 
 class People:
@@ -25,7 +32,8 @@ class People:
     What owns a record is told of as well: once, however much it owns.
     """
 
-    def __init__(self, system: str, read: Read) -> None:
+    def __init__(self, system: str, read: Read = _nothing) -> None:
+        """`read` is for systems of which some records are part of others."""
         self._system = system
         self._read = read
         self._told: set[Holding] = set()
@@ -76,8 +84,9 @@ async def everybody(
         if kinds and kind.name not in kinds:
             continue
         async for rows, owner in _lists(reads, kind):
-            there = [row for row in rows if is_until(at(row, kind.made), until)]
-            yield await people.of([await _whole(reads, kind, row, owner) for row in there])
+            whole = [await _whole(reads, kind, row, owner) for row in rows]
+            there = (row for row in whole if is_until(at(row, kind.made), until))
+            yield await people.of(kind.holding(row, owner) for row in there)
 
 
 async def _lists(reads: Reads, kind: Kind) -> AsyncIterator[tuple[list[Row], Holding | None]]:
@@ -94,10 +103,10 @@ async def _lists(reads: Reads, kind: Kind) -> AsyncIterator[tuple[list[Row], Hol
                     yield rows, it
 
 
-async def _whole(reads: Reads, kind: Kind, row: Row, owner: Holding | None) -> Holding:
-    """What a row is of; where a list's says no more than its id, the record itself is read."""
+async def _whole(reads: Reads, kind: Kind, row: Row, owner: Holding | None) -> Row:
+    """A row of a list, or where that says no more than an id, the record itself."""
     now = await reads.row(kind.holding(row, owner)) if kind.listed == "id" else None
-    return kind.holding(row if now is None else now, owner)
+    return row if now is None else now
 
 
 def in_copy(texts: Iterable[object]) -> Iterator[Subject]:
@@ -105,9 +114,10 @@ def in_copy(texts: Iterable[object]) -> Iterator[Subject]:
 
     No search may find them by it, and a list shows them.
     """
-    for _, address in getaddresses([it for it in texts if isinstance(it, str)]):
-        if is_mailbox("email", address):
-            yield Subject((Identifier("email", address),))
+    for text in texts:
+        for address in _ADDRESS.findall(text) if isinstance(text, str) else ():
+            if is_mailbox("email", address):
+                yield Subject((Identifier("email", address),))
 
 
 def is_written_to(bears: Iterable[Borne]) -> bool:

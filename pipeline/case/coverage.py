@@ -7,7 +7,7 @@ exports. One is never computed from the other: where they differ, the case shows
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from schemas.records import (
@@ -16,6 +16,7 @@ from schemas.records import (
     ObligationRow,
     OutcomeRow,
     RecipientRow,
+    RegardedRow,
     ResponseRow,
     SystemRow,
     UsedRow,
@@ -156,7 +157,7 @@ def is_concerned(rows: tuple[CoverageRow, ...], told: tuple[RecipientRow, ...]) 
     return bool(rows) or any(it.asks for it in told)
 
 
-def difference(found: tuple[FoundRow, ...], rows: tuple[CoverageRow, ...]) -> str:
+def difference(found: Iterable[FoundRow | RegardedRow], rows: Iterable[CoverageRow]) -> str:
     """Where what was found and what became of it do not sum up; empty if they do."""
     left: Counter[tuple[str, str, str]] = Counter()
     for it in found:

@@ -47,6 +47,8 @@ TEXT_STANDS = "text_stands"
 _NO_DISPUTE = frozenset({OBSERVE_MODE, TEXT_STANDS})
 ALREADY = "already"
 """The reason of an outcome: it bore the mark before we came."""
+UNMARKED = "unaffected"
+"""The kind of an outcome: there was nothing to mark, and so there is nothing to lift."""
 
 
 def is_kept(case: Case, row: Row) -> bool:
@@ -264,4 +266,4 @@ def _stays(case: Case, held: Held) -> bool:
         return True
     said = [case.measured.get((of, it)) for of in MARKING for it in rows]
     known = [it for it in said if it is not None]
-    return bool(known) and all(it.reason == ALREADY for it in known)
+    return bool(known) and all(it.reason == ALREADY or it.kind == UNMARKED for it in known)

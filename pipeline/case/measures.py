@@ -46,6 +46,7 @@ NOT_TAKEN = OutcomeRow(kind="failed", reason="not_measured")
 """Nobody was told of it: the order could not be given."""
 UNPROVED = OutcomeRow(kind="failed", reason="not_proved")
 """Said to be done by another word than this verb's, or later: it proves nothing of it."""
+MARKED = "restricted"
 UNAFFECTED = OutcomeRow(kind="unaffected")
 """It never was restricted: its claim had ended before it was known whose it is."""
 NOT_AVAILABLE = OutcomeRow(kind="not_supported", reason="no_objection")
@@ -168,7 +169,7 @@ def restricted(case: Case, what: str, row: Row, rules: Rules) -> str:
     if known is None:
         able = _is_able(case.held[row[0]].system, Verb.RESTRICT, rules)
         return "" if able else NOT_OFFERED.reason or ""
-    return known.kind if known.kind in PROVED_BY[Verb.RESTRICT] else known.reason or known.kind
+    return known.kind if known.kind == MARKED else known.reason or known.kind
 
 
 # What events change.

@@ -72,7 +72,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
 def to_row(outcome: Outcome) -> OutcomeRow:
     """An outcome as it travels."""
     said = {_ON_THE_WIRE.get(it.name, it.name): getattr(outcome, it.name) for it in fields(outcome)}
-    if "reason" in said:
+    if said.get("reason") is not None:
         said["reason"] = code(said["reason"])
     return OutcomeRow(kind=_NAMES[type(outcome)], **said)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from connectors.sdk import registry, scaffold
 from connectors.sdk.interface import Capabilities, ConnectorError, TerminalError
 from pipeline import app
+from pipeline.settings import Settings
 
 from . import console
 
@@ -36,7 +36,10 @@ class Found:
 @console.as_json
 @console.command
 async def list_connectors(*, as_json: bool) -> None:
-    """List installed connectors: rights, kinds of holdings, facts, and if the policy knows them."""
+    """List installed connectors: rights, kinds of holdings, facts, and if the policy knows them.
+
+    After a breach, those that can list whom they hold tell everybody who may have to be told.
+    """
     policy = app.policy_of(console.load())
     found = []
     for system in registry.systems():
@@ -49,7 +52,7 @@ async def list_connectors(*, as_json: bool) -> None:
     if as_json:
         console.show_json([_row(it) for it in found])
         return
-    table = Table("system", "rights", "holdings (categories)", "facts", "data map")
+    table = Table("system", "rights", "holdings (categories)", "facts", "lists people", "data map")
     for it in found:
         if it.able is None:
             table.add_row(it.system, f"[red]{it.wrong}[/]")
@@ -57,7 +60,8 @@ async def list_connectors(*, as_json: bool) -> None:
         kinds = [f"{kind} ({', '.join(sorted(of))})" for kind, of in it.able.kinds.items()]
         rights, facts = (", ".join(sorted(of)) for of in (it.able.rights, it.able.facts))
         known = f"[red]no row for {', '.join(it.unmapped)}[/]" if it.unmapped else "yes"
-        table.add_row(it.system, rights, "\n".join(kinds), facts, known)
+        lists = "yes" if it.able.lists_people else "no"
+        table.add_row(it.system, rights, "\n".join(kinds), facts, lists, known)
     console.out.print(table)
 
 
@@ -69,6 +73,7 @@ def _row(it: Found) -> dict[str, object]:
         "rights": sorted(it.able.rights),
         "kinds": {kind: sorted(names) for kind, names in it.able.kinds.items()},
         "facts": sorted(it.able.facts),
+        "lists_people": it.able.lists_people,
         "unmapped": it.unmapped,
     }
 
@@ -106,8 +111,8 @@ async def check(system: tuple[str, ...], *, as_json: bool) -> None:
     Reads the same variables as `habeas up`. Without a SYSTEM, tries all that HABEAS_SYSTEMS names,
     or every installed one. Exits 1 if one cannot be used.
     """
-    asked = system or app.systems(console.load())
-    found = {it: await _checked(it) for it in asked}
+    settings = console.load()
+    found = {it: await _checked(it, settings) for it in system or app.systems(settings)}
     if as_json:
         console.show_json({it: said or "ok" for it, said in found.items()})
     else:
@@ -117,12 +122,12 @@ async def check(system: tuple[str, ...], *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def _checked(system: str) -> str:
+async def _checked(system: str, settings: Settings) -> str:
     """What is wrong with a connector; empty if nothing is."""
     try:
-        async with registry.connect(system, os.environ) as made:
+        async with app.connected(system, settings) as made:
             await made.check()
-    except (registry.NotInstalledError, registry.SettingsError) as error:
+    except (registry.NotInstalledError, registry.SettingsError, app.SetupError) as error:
         return str(error)
     except TerminalError as error:
         return f"{error.reason} ({error})"

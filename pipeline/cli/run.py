@@ -74,7 +74,8 @@ async def run(roles: tuple[str, ...]) -> None:
     habeas run response notice host aws freshdesk
 
     Needs HABEAS_BROKER. The orchestrator makes what is missing in the data folder, and the topics;
-    a host needs no more than its own keys, which `habeas keys host SYSTEM --out DIR` exports.
+    a host needs no more than its own keys, which `habeas keys host SYSTEM --out DIR` exports; but
+    the host `habeas` reads the register, with the orchestrator's data folder and HABEAS_REGISTER.
     Web serves the pages at HABEAS_WEB_LISTEN; HABEAS_WEB_URL, set for notice too, is the address
     that mails give of them.
     HABEAS_MODE=act lets the orchestrator order erasures and a host carry them out: set it for both.

@@ -21,6 +21,7 @@ from pipeline.case.waiting import QUEUED, queues
 from pipeline.register import reading
 from pipeline.register.holds import Waits
 from pipeline.response import dates, kept, words
+from pipeline.response.report import regarded
 from schemas.events import CaseReported
 from schemas.records import CoverageRow, PlanRow
 
@@ -137,12 +138,13 @@ def _counts(reports: Sequence[CaseReported], system: str, right: str) -> list[st
     counts = Counter[str]()
     for row in rows:
         counts[row.state] += row.count
-    found = sum(it.count for report in asked for it in report.found if it.system == system)
+    about = (it for report in asked for it in regarded(report, right) if it.system == system)
     why = sorted({_why(it) for it in rows if it.state != "proved"})
     searched = {it.searched for report in asked for it in report.systems if it.system == system}
     searched -= {"nothing"} if "found" in searched else set()
     states = [str(counts[it]) for it in STATES]
-    return ["\n".join(sorted(searched)), str(found), *states, "\n".join(why)]
+    count = sum(it.count for it in about)
+    return ["\n".join(sorted(searched)), str(count), *states, "\n".join(why)]
 
 
 def _why(row: CoverageRow) -> str:

@@ -10,6 +10,9 @@ Two things are looked at, and neither believes the other. A record names an obje
 of the person's. And no text in it may be one that only objects of other people have, whatever
 object it says that it is of.
 
+What the pipeline says of itself (`habeas`) no vendor has: such a record must be of a request that
+the person made, by ASKED.
+
 Of an object that an answer has, it must have all: each text that the vendor holds of it, and each
 of its files, byte for byte; and no file that the vendor does not hold.
 
@@ -42,6 +45,10 @@ SHORT = 6
 """Letters. Shorter texts are nobody's: a status, a language."""
 WHOLE = frozenset({"freshdesk", "salesforce", "stripe"})
 """Systems whose records are the vendor's own rows, text by text."""
+
+
+OWN = "habeas"
+"""What the pipeline itself holds: requests."""
 
 
 class AuditError(Exception):
@@ -117,7 +124,8 @@ def told(folder: Path, asked: Mapping[str, str], owners: Owners) -> Told:
         for it in items:
             found.records += it.content is None
             found.files += it.content is not None
-            said = _foreign(owners, it.system, it.record, person)
+            whose = _askers(it, asked) if it.system == OWN else owners.of(it.system, it.record)
+            said = _foreign(owners, whose, it.record, person)
             found.wrong += (f"{it.where}: {wrong}" for wrong in said)
         held = {key: row for it in items for key, row in owners.objects(it, person).items()}
         differ = (*_texts_differ(held, items), *_files_differ(held, items))
@@ -127,8 +135,13 @@ def told(folder: Path, asked: Mapping[str, str], owners: Owners) -> Told:
     return found
 
 
-def _foreign(owners: Owners, system: str, record: Row, person: str) -> Iterator[str]:
-    whose = owners.of(system, record)
+def _askers(item: Item, asked: Mapping[str, str]) -> set[str]:
+    """Who made the request that a record of the pipeline's own is of; empty if nobody did."""
+    person = asked.get(str(item.record["id"]))
+    return set() if person is None else {person}
+
+
+def _foreign(owners: Owners, whose: set[str], record: Row, person: str) -> Iterator[str]:
     if not whose:
         yield f"is of no object, and {person} asked"
     for it in sorted(whose - {person}):

@@ -28,6 +28,8 @@ from typing import Any
 Row = Mapping[str, Any]
 Tables = Mapping[str, Mapping[str, Row]]
 """System → `kind/id` → fields."""
+OWN = "habeas"
+"""What the pipeline itself holds."""
 SIGNATURE = ".dsse.json"
 WRITTEN = {
     "ticket.stats.agent_responded_at": ("conversation", "created_at"),
@@ -94,6 +96,8 @@ def _wrong(outcome: Row, own: Mapping[str, Sequence[tuple[str, Row]]]) -> Iterat
     ends = _years_on(began, period["years"])
     if str(until)[:10] != ends.isoformat():
         yield f"is kept until {str(until)[:10]}, and should be until {ends}"
+    if period["system"] == OWN:
+        return  # no vendor has it: the arithmetic is all that can be read here
     if period["told"] not in {str(it) for it in _latest(period, own)}:
         yield f"runs from a day that is not the latest of {period['read']}"
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.sdk import registry, wall_clock
 from connectors.sdk.sandbox import Sandbox
-from pipeline import app, disk
+from pipeline import app, disk, own_records
 from pipeline.case import lifecycle
 from pipeline.case.case import LOOK
 from pipeline.response.verify import VerifyError, checked, trusted
@@ -139,6 +139,8 @@ async def stage(settings: Settings, bootstrap: str) -> AsyncIterator[Stage]:
         vendors: dict[str, Sandbox] = {}
         environ: dict[str, str] = {}
         for system in app.systems(settings):
+            if system == own_records.SYSTEM:
+                continue  # the demo's own register
             made = registry.load(registry.SANDBOXES, system)()
             if system == "freshdesk":
                 made.delays.queue = JOB_TAKES

@@ -25,6 +25,7 @@ POINTS = frozenset(
         "host.before-commit",
         "assembler.after-zip",
         "sender.after-mail",
+        "deliverer.after-sending",
         "reports.before-signature",
         "reports.before-commit",
         "clock.after-claim",

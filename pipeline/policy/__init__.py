@@ -49,6 +49,8 @@ class Policy:
     dpo: str
     representative: str
     """In the Union (GDPR Art. 27); empty if there is none."""
+    own: frozenset[str]
+    """Systems that we run ourselves, without anybody behind them who would receive data."""
     notice: str
     """The privacy notice that these files follow, with its version."""
     entities: tuple[Entity, ...]
@@ -135,6 +137,7 @@ def read(texts: Sequence[str]) -> Policy:
             address=who.get("address", ""),
             dpo=who["dpo"],
             representative=who.get("representative", ""),
+            own=frozenset(who.get("own", ())),
             notice=", ".join(notice[it] for it in ("title", "version")) if notice else "",
             entities=tuple(Entity(**it) for it in ours.get("entities", ())),
             identity_level=ours["identity"]["level"],

@@ -13,6 +13,8 @@ SUBSCRIPTION = "subscription_open"
 PAYMENTS: Final = ("last_charge", "last_invoice")
 ENDS: Final = ("subscription_ended", *PAYMENTS)
 CONTACT = "last_contact"
+REQUEST, ERASURE = "last_request", "last_erasure"
+"""Of what Habeas itself holds: the last request before this one, and the last erasure."""
 DECEMBER, LAST = 12, 31
 
 
@@ -80,6 +82,14 @@ def _last_contact(facts: Facts) -> Began | Undated:
     return _latest("last_contact", (CONTACT,), facts)
 
 
+def _last_request(facts: Facts) -> Began | Undated:
+    return _latest("last_request", (REQUEST,), facts)
+
+
+def _last_erasure(facts: Facts) -> Began | Undated:
+    return _latest("last_erasure", (ERASURE,), facts)
+
+
 def _tax_year_end(facts: Facts) -> Began | Undated:
     """The end of the calendar year of the last payment."""
     found = _latest("tax_year_end", PAYMENTS, facts)
@@ -102,5 +112,7 @@ def _latest(anchor: str, names: tuple[str, ...], facts: Facts) -> Began | Undate
 ANCHORS: Final[Mapping[str, Anchor]] = {
     "relationship_end": Anchor((SUBSCRIPTION, *ENDS), _relationship_end),
     "last_contact": Anchor((CONTACT,), _last_contact),
+    "last_request": Anchor((REQUEST,), _last_request),
+    "last_erasure": Anchor((ERASURE,), _last_erasure),
     "tax_year_end": Anchor(PAYMENTS, _tax_year_end),
 }

@@ -101,11 +101,12 @@ def _unmapped(policy: Policy, systems: Mapping[str, Capabilities]) -> Iterator[F
                 f"Add them to {FILES[0]} in the folder that HABEAS_POLICY names"
                 " (connectors/README.md)",
             )
-        if policy.recipient(system) is None:
+        if policy.recipient(system) is None and system not in policy.own:
             yield Fault(
                 system,
                 "the policy does not name it in [[recipients]]",
-                "Say who stands behind it, in which role and country",
+                "Say who stands behind it, in which role and country; or name it in [controller]"
+                " `own`, if you run it yourselves",
             )
 
 

@@ -21,6 +21,15 @@ BASES: Mapping[str, str] = {
     "f": "a legitimate interest",
 }
 """By its letter in GDPR Art. 6(1)."""
+ERASED_BY: Mapping[str, frozenset[str]] = {
+    "a": frozenset("ab"),
+    "b": frozenset("a"),
+    "c": frozenset(),
+    "d": frozenset("a"),
+    "e": frozenset(),
+    "f": frozenset("ac"),
+}
+"""By the letter of a basis: the grounds for erasure that there can be."""
 _LETTERS = re.compile(r"\(([a-f])\)")
 
 
@@ -51,6 +60,13 @@ class Basis:
     def may_be_withdrawn(self) -> bool:
         """Whether it is a consent (Art. 7(3))."""
         return self.letter == "a"
+
+    @property
+    def erased_by(self) -> frozenset[str]:
+        """The letters of Art. 17(1) by which what is used under it is erased: (a) once it is not
+        needed, (b) on withdrawal, (c) on objection. None where Art. 17(3)(b) keeps it.
+        """
+        return ERASED_BY[self.letter]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,15 @@ nothing of who it was, ends at a date of its own, and outlives the keys of its c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.case.case import Case
@@ -107,6 +108,24 @@ async def find(
         rows = await connection.execute(chosen)
         found |= {it.hash: Erasure(it.case_id, it.erased_at) for it in rows}
     return found
+
+
+async def entries(
+    connection: AsyncConnection, hashes: Collection[bytes], now: datetime
+) -> Sequence[Row[Any]]:
+    """Everything that is remembered by one of these hashes."""
+    chosen = (
+        select(t.erased)
+        .where(t.erased.c.hash.in_(sorted(hashes)), t.erased.c.forget_at > now)
+        .order_by(t.erased.c.case_id, t.erased.c.hash)
+    )
+    return (await connection.execute(chosen)).all()
+
+
+async def entries_of(connection: AsyncConnection, case: UUID, now: datetime) -> Sequence[Row[Any]]:
+    """Everything that is remembered of one case."""
+    chosen = select(t.erased).where(t.erased.c.case_id == case, t.erased.c.forget_at > now)
+    return (await connection.execute(chosen)).all()
 
 
 async def forget_expired(connection: AsyncConnection, now: datetime) -> None:

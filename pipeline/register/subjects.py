@@ -22,6 +22,7 @@ from pipeline.case.same_person import Side
 from pipeline.case.whose import NAMES
 from pipeline.crypto.grants import identifier_tag
 from schemas.codec import Codec, CodecError
+from schemas.records import SealedIdentifier
 from schemas.sealed import SealError
 
 from . import own_key, store
@@ -148,11 +149,19 @@ async def hashes_of(  # noqa: PLR0917  what it takes to open a case
     tags: Collection[bytes],
 ) -> frozenset[bytes]:
     """The hashes of some of a case's identifiers. Raises `SealError` if they do not open."""
+    found = await identifiers_of(connection, codec, case, opened, tags)
+    return frozenset(hashed(key, it.kind, it.value) for it in found)
+
+
+async def identifiers_of(
+    connection: AsyncConnection, codec: Codec, case: Case, opened: Opened, tags: Collection[bytes]
+) -> tuple[SealedIdentifier, ...]:
+    """Some of a case's identifiers, as they are spelt. Raises `SealError` if they do not open."""
     sources = {case.known[it].source for it in tags}
     await load(connection, codec, case.id, sources, opened)
-    return frozenset(
-        hashed(key, it.kind, it.value)
-        for source in sources
+    return tuple(
+        it
+        for source in sorted(sources)
         for it in opened.sealed[source].identifiers
         if it.tag in tags
     )

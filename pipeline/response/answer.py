@@ -17,7 +17,7 @@ from . import dates, words
 from .copies import Copy
 from .information import Information, information
 from .recipients import Heard, heard
-from .replies import SEARCHED, Catalogue, Reply, reply
+from .replies import Catalogue, Reply, reply
 
 BEYOND = "beyond."
 """Before the codes, in the catalogue, of what a search can never find."""
@@ -130,8 +130,12 @@ def answer(  # noqa: PLR0917  all that a page says
     catalogue: Catalogue,
     made: datetime,
     copies: Sequence[Copy] = (),
+    today: Policy | None = None,
 ) -> Answer:
-    """What a response says to the person it is for; the order is as `copies.as_copied` gives it."""
+    """What a response says to the person it is for; the order is as `copies.as_copied` gives it.
+
+    `policy` is the case's, `today` the one in force, if that may be another.
+    """
     rights = [words.right(it.right) for it in order.claims]
     return Answer(
         case=str(order.case),
@@ -150,7 +154,7 @@ def answer(  # noqa: PLR0917  all that a page says
         replies=tuple(reply(it, order, policy, catalogue, copies) for it in order.claims),
         places=tuple(_place(it, policy, catalogue) for it in order.systems),
         records=sum(it.records for it in order.exports),
-        information=information(policy, order.found),
+        information=information(order, policy, today or policy),
         copied=any(it.right == ACCESS for it in order.claims),
         portable=any(it.right == PORTABILITY for it in order.claims),
         documents=tuple(_documents(order, policy)),
@@ -201,7 +205,7 @@ def _identifiers(order: ResponseOrdered, person: Sealed) -> Iterator[Used]:
 def _place(row: SystemRow, policy: Policy, catalogue: Catalogue) -> Place:
     behind = policy.recipient(row.system)
     status, _, code = row.searched.partition(": ")
-    known = status if status in SEARCHED else "unknown"
+    known = status if status in words.SEARCHED else "unknown"
     says = {
         "found": f"{words.counted(row.found, 'record')} found",
         "nothing": "Searched; nothing found",
@@ -209,4 +213,6 @@ def _place(row: SystemRow, policy: Policy, catalogue: Catalogue) -> Place:
     told = catalogue.get(row.system, {})
     beyond = tuple(told[BEYOND + it] for it in row.beyond if BEYOND + it in told)
     who = "" if behind is None else behind.name
+    if row.system in policy.own:
+        who = f"{policy.controller}, itself: this is where your requests are kept"
     return Place(row.system, words.system(row.system), who, known, says, row.found, beyond)

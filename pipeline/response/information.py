@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
+from pipeline.case.coverage import WHOSE
+from pipeline.case.rights import ACCESS, ERASURE, PROVED_BY, Verb
 from pipeline.policy import Policy
+from pipeline.policy.applicable import Sort
 from pipeline.policy.clauses import Automated
 from pipeline.policy.clauses import Purpose as Clause
-from schemas.records import FoundRow
+from schemas.events import ResponseOrdered
+from schemas.records import CoverageRow
 
-from . import kept, words
+from . import words
+from .data_sets import DataSet, Kept, data_sets, retention
+from .purposes import Purpose, keeping, purposes, uses_of_all
+from .received import Recipient, received
+from .sources import Source, sources
 
-EARLIER_SOURCES = (  # privacy policy, sections 2 to 4: of policies that name none
-    "You: when you signed up, asked for a demonstration, wrote to us, or answered a survey.",
-    "Your devices: cookies and server logs of our website and app.",
-    (
-        "Others: providers of analytics, advertising and search, such as Google; our providers of"
-        " technical, payment and delivery services, such as Stripe, Salesforce and Segment; data"
-        " brokers; public registers, such as Companies House and the Electoral Register."
-    ),
-)
 ALWAYS = (
     ("Correct", "have wrong or incomplete data put right (Art. 16)"),
     ("Erase", "have your data erased where the law does not require us to keep it (Art. 17)"),
@@ -32,143 +34,161 @@ A_PERSON = (
     "object to decisions that a machine alone takes about you (Art. 22)",
 )
 NOT_AUTOMATED = (  # GDPR Art. 15(1)(h)
-    "Our privacy policy names no decision about you that a machine takes alone. You may object to"
-    " any such decision, and have a person decide (GDPR Art. 22)."
+    "Our privacy policy names no decision about you that a machine takes alone. Should there be one"
+    " all the same, you may object to it, and have a person decide (GDPR Art. 22)."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """What data are used for, where, and why that is lawful: a row for each basis."""
-
-    says: str
-    basis: str
-    where: str
-    categories: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """Who receives data, by name (CJEU C-154/21)."""
-
-    name: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """How long something is kept on purpose, and where the law allows it."""
-
-    says: str
-    what: str
-    source: str
-    article: str
+NOT_SEARCHED = (
+    "What you asked for needed no search of our systems, so this answer does not say what we hold"
+    " about you. Ask for a copy to learn that, with what it is used for and who receives it."
+)
+NOTHING = (
+    "We found no data about you where we searched, so we know of no use of any, of nobody who"
+    " receives any, and of no source."
+)
+ERASED = (
+    "What we found about you where we searched is erased, as told above, so we know of no use of it"
+    " any more, and of nobody who receives it."
+)
+CONTESTED = (
+    "Of some of what we found it is not certain whose it is, as told above: of that nothing is told"
+    " here."
+)
+THE_REQUEST = (
+    "Your request itself we keep, and what we did with it, to answer you and to be able to show"
+    " that we did: the law obliges us to (GDPR Art. 5(2), 6(1)(c), 12)."
+)
+HALTED = (
+    "What is marked as told above is at present only stored: until the restriction ends, none of"
+    " the uses below is made of it without your consent, but for legal claims and to protect others"
+    " (GDPR Art. 18(2))."
+)
+RETAINED, RESTRICTED = "retained", "restricted"
 
 
 @dataclass(frozen=True, slots=True)
 class Information:
     """What GDPR Art. 15(1)(a) to (h) and 15(2) ask for, and who says it."""
 
+    controller: str
     address: str
     """The controller's."""
+    dpo: str
     representative: str
     notice: str
+    """The one that was in force when the case was opened."""
+    notice_today: str
+    """The one in force now, where that is another."""
     entities: tuple[str, ...]
+    nothing: tuple[str, ...]
+    """Why nothing, or not all, is told of uses."""
+    halted: str
+    """That some uses are halted; empty where none is."""
+    unknown: tuple[str, ...]
+    """Systems that could not be searched: what is used and received there is not known."""
     purposes: tuple[Purpose, ...]
     categories: tuple[tuple[str, str], ...]
     recipients: tuple[Recipient, ...]
     retention: tuple[Kept, ...]
-    sources: tuple[str, ...]
+    data_sets: tuple[DataSet, ...]
+    sources: tuple[Source, ...]
     automated: tuple[str, ...]
     rights: tuple[tuple[str, str], ...]
 
 
-def information(policy: Policy, found: tuple[FoundRow, ...]) -> Information:
-    """The block for one person: only what concerns the data that were found about them."""
-    names = dict.fromkeys(it.category for it in found)
-    bites = tuple(_bites(policy, found))
+def information(order: ResponseOrdered, policy: Policy, today: Policy) -> Information:
+    """The block for one person: only what concerns the data that are there about them.
+
+    `policy` is the case's, `today` the one in force.
+    """
+    found = _held(order)
+    sorts = dict.fromkeys(found)
+    kept = _kept(order, found)
+    used = [it for it in sorts if it not in kept]
+    uses = tuple(uses_of_all(policy, used))
+    unknown = {it.system for it in order.systems if it.searched not in words.SEARCHED}
+    names = dict.fromkeys(category for _, _, category in sorts)
     return Information(
+        controller=policy.controller,
         address=policy.address,
+        dpo=policy.dpo,
         representative=policy.representative,
         notice=policy.notice,
+        notice_today=today.notice if today.notice != policy.notice else "",
         entities=tuple(f"{it.name}, {it.address} ({it.country})" for it in policy.entities),
-        purposes=tuple(_purposes(bites)),
+        nothing=tuple(_nothing(order, found)),
+        halted=HALTED if any(it.outcome.kind == RESTRICTED for it in order.coverage) else "",
+        unknown=tuple(words.system(it) for it in sorted(unknown)),
+        purposes=(*purposes(uses, used), *keeping(policy, kept)),
         categories=tuple(words.CATEGORIES.get(it, (words.category(it), "")) for it in names),
-        recipients=tuple(_recipients(policy, found)),
-        retention=tuple(_retention(policy, found)),
-        sources=tuple(_sources(policy, found)),
+        recipients=tuple(received(order, policy, sorts, unknown)),
+        retention=tuple(retention(order, policy, found)),
+        data_sets=tuple(data_sets(order, policy, used)),
+        sources=tuple(sources(policy, sorts)),
         automated=tuple(map(_automated, policy.automated)) or (NOT_AUTOMATED,),
-        rights=tuple(_rights(clause for clause, _ in bites)),
+        rights=(
+            *_rights([clause for clause, _ in uses]),
+            *((A_PERSON,) if policy.automated else ()),
+        ),
     )
 
 
-def _bites(
-    policy: Policy, found: tuple[FoundRow, ...]
-) -> Iterator[tuple[Clause, tuple[FoundRow, ...]]]:
-    """The purposes that something found is used for, and what."""
-    for clause in policy.purposes.values():
-        kinds = {(it.system, it.kind) for it in policy.data if clause.id in it.purposes}
-        rows = tuple(
-            it for it in found if (it.system, it.kind) in kinds and clause.uses(it.category)
+def _held(order: ResponseOrdered) -> Counter[Sort]:
+    """What was found that is known to be theirs and, where no copy is told of here, is not erased
+    by now and proved so.
+    """
+    found = Counter[Sort]()
+    for it in order.found if order.systems else ():
+        found[it.system, it.kind, it.category] += it.count
+    found -= _contested(order)
+    if all(it.right != ACCESS for it in order.claims):
+        found -= _counted(
+            it
+            for it in order.coverage
+            if it.right == ERASURE and it.outcome.kind in PROVED_BY[Verb.ERASE]
         )
-        if rows:
-            yield clause, rows
+    return found
 
 
-def _purposes(bites: Iterable[tuple[Clause, tuple[FoundRow, ...]]]) -> Iterator[Purpose]:
-    for clause, rows in bites:
-        for basis in clause.bases:
-            yield Purpose(
-                says=clause.says,
-                basis=basis.says,
-                where=words.joined(dict.fromkeys(_where(it.system, it.kind) for it in rows)),
-                categories=words.joined(dict.fromkeys(words.category(it.category) for it in rows)),
-            )
+def _contested(order: ResponseOrdered) -> Counter[Sort]:
+    """What may be somebody else's: every right that is about it says so."""
+    rows = [it for it in order.coverage if it.outcome.reason == WHOSE.reason]
+    each = (_counted(it for it in rows if it.right == claim.right) for claim in order.claims)
+    return reduce(or_, each, Counter[Sort]())
 
 
-def _recipients(policy: Policy, found: tuple[FoundRow, ...]) -> Iterator[Recipient]:
-    """Those whose systems hold something; and those that nobody can ask, for what they may have."""
-    systems, categories = {it.system for it in found}, {it.category for it in found}
-    for it in policy.recipients:
-        if it.system is None and not it.categories & categories:
-            continue
-        if it.system is not None and it.system not in systems:
-            continue
-        may = sorted(words.category(name) for name in it.categories & categories)
-        told = [it.says]
-        if it.system is None:
-            told.append(f"may have received: {words.joined(may)}")
-            told += [policy.purposes[name].says.lower() for name in it.purposes]
-        told += [f"in {it.country}"] if it.country else []
-        told += [f"protected by {it.safeguard}"] if it.safeguard else []
-        yield Recipient(it.name, "; ".join(told))
-
-
-def _sources(policy: Policy, found: tuple[FoundRow, ...]) -> Iterator[str]:
-    """What the data map says for sure, why something is unknown, and what else the policy names."""
-    if not policy.sources:
-        yield from EARLIER_SOURCES
-        return
-    kinds = dict.fromkeys((it.system, it.kind) for it in found)
-    rows = [it for it in policy.data if (it.system, it.kind) in kinds]
-    for source in policy.sources.values():
-        of = [_where(it.system, it.kind) for it in rows if source.id in it.sources]
-        if of:
-            whence = " From yourself" if source.provided else " From others"
-            yield f"{source.says} ({words.joined(of)}).{whence}."
+def _counted(rows: Iterable[CoverageRow]) -> Counter[Sort]:
+    found = Counter[Sort]()
     for it in rows:
-        if it.unknown:
-            yield f"Of {_where(it.system, it.kind)} we do not know for sure: {it.unknown}"
-    categories = {it.category for it in found}
-    for source in policy.sources.values():
-        shared = sorted(words.category(it) for it in source.categories & categories)
-        if shared:
-            yield f"Perhaps {source.says}: {words.joined(shared)}. Our records do not tell."
+        found[it.system, it.kind, it.category] += it.count
+    return found
 
 
-def _rights(clauses: Iterable[Clause]) -> Iterator[tuple[str, str]]:
+def _kept(order: ResponseOrdered, found: Counter[Sort]) -> dict[Sort, frozenset[str]]:
+    """What an erasure left because rules keep it, and under which: it has no other use by then."""
+    counts, rules = Counter[Sort](), dict[Sort, frozenset[str]]()
+    if any(it.right == ACCESS for it in order.claims):
+        return rules
+    for row in order.coverage:
+        if row.right == ERASURE and row.outcome.kind == RETAINED:
+            sort = row.system, row.kind, row.category
+            counts[sort] += row.count
+            rules[sort] = rules.get(sort, frozenset()) | {row.outcome.rule or ""}
+    return {sort: of for sort, of in rules.items() if counts[sort] >= found[sort]}
+
+
+def _nothing(order: ResponseOrdered, found: Counter[Sort]) -> Iterator[str]:
+    if not order.systems:
+        yield NOT_SEARCHED
+    elif not found and not _contested(order):
+        yield ERASED if order.found else NOTHING
+    if order.systems and _contested(order):
+        yield CONTESTED
+    if not found:
+        yield THE_REQUEST
+
+
+def _rights(uses: Sequence[Clause]) -> Iterator[tuple[str, str]]:
     """The rights that there are for these uses: what follows from their bases, and no other."""
-    uses = list(clauses)
     yield from ALWAYS
     for name, says, bite in (
         (
@@ -194,21 +214,7 @@ def _rights(clauses: Iterable[Clause]) -> Iterator[tuple[str, str]]:
     ):
         if bite:
             yield name, f"{says}. This concerns: {'; '.join(it.says for it in bite)}"
-    yield A_PERSON
 
 
 def _automated(it: Automated) -> str:
     return f"{it.says} {it.logic} {it.meaning} You may have a person decide instead (GDPR Art. 22)."
-
-
-def _retention(policy: Policy, found: tuple[FoundRow, ...]) -> Iterable[Kept]:
-    for rule in policy.retention:
-        rows = [it for it in found if (it.system, it.kind, it.category) in rule.rows]
-        if rows:
-            where = words.joined(dict.fromkeys(_where(it.system, it.kind) for it in rows))
-            names = words.joined(dict.fromkeys(words.category(it.category) for it in rows))
-            yield Kept(rule.says, f"{names} in {where}", rule.source, kept.law(rule))
-
-
-def _where(system: str, kind: str) -> str:
-    return f"{words.system(system)} {words.kinds(kind)}"

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 from pipeline.policy import Policy
 from pipeline.policy.retention import Retention
-from schemas.records import OutcomeRow, PeriodRow
+from schemas.records import OutcomeRow, PeriodRow, RetentionRow
 
 from . import words
 
@@ -15,10 +15,11 @@ def says(row: OutcomeRow, policy: Policy | None) -> str:
     """Why it stays, for how long, and whether it is marked there; without the policy, as a report
     says it, by the rule's id.
     """
-    return f"{_why(row, policy)} {words.MARKED.get(row.restricted, words.NOT_MARKED)}"
+    return f"{why(row, policy)} {words.MARKED.get(row.restricted, words.NOT_MARKED)}"
 
 
-def _why(row: OutcomeRow, policy: Policy | None) -> str:
+def why(row: OutcomeRow | RetentionRow, policy: Policy | None) -> str:
+    """Under which rule it is kept, and until when, or why there is no date."""
     rules: dict[str, Retention] = {it.id: it for it in policy.retention} if policy else {}
     rule = rules.get(row.rule or "")
     if rule is None:
@@ -59,7 +60,7 @@ def _sentence(period: PeriodRow, until: datetime | None) -> str:
     return f"{fact} {_day(period.told)}{has}{began}, + {period.years} years{ends}."
 
 
-def _when(row: OutcomeRow) -> str:
+def _when(row: OutcomeRow | RetentionRow) -> str:
     return words.UNDATED.get(row.reason or "", "")
 
 

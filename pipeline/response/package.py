@@ -23,6 +23,7 @@ from schemas.events import ResponseOrdered
 from . import pages, portable, statement
 from .answer import Answer
 from .archive import Archive
+from .as_json import as_json
 from .cards import read
 from .copies import Copy
 from .files import File, content, items
@@ -34,6 +35,8 @@ Exports = Callable[[str], AsyncIterator[Record]]
 """One system's exported records, from the start, each time it is called; each file to its end."""
 
 INDEX, README = "index.html", "README.txt"
+INFORMATION = "information.json"
+"""What the page says of the processing, as data."""
 MANIFEST, ENVELOPE = "manifest.json", "manifest.dsse.json"
 LARGE = 256 * 1024 * 1024
 """Bytes of exports from which on a data file is written as one that may exceed 2 GiB: as JSON in
@@ -135,6 +138,7 @@ class Package:
             if any(it.path for it in self._placed.get(system, ())):
                 async for file, held_file in self._vendors_files(system):
                     yield file.path, held_file, file.size > LIMIT // 2
+        yield INFORMATION, _once(self._information()), False
         yield README, _once(pages.readme(self._answer, copied)), False
 
     async def _taken_along(
@@ -216,6 +220,11 @@ class Package:
             else:
                 async for _ in pieces:
                     pass
+
+    def _information(self) -> bytes:
+        """What GDPR Art. 15(1), (2) ask for: the words of the page, and nothing of any record."""
+        about = {"case": self._answer.case, "n": self._answer.n, "made_at": self._made}
+        return as_json({**about, "information": self._answer.information})
 
     def _said(self) -> dict[str, Any]:
         order = self._order

@@ -71,6 +71,13 @@ class Heard:
     says: str
 
 
+def told(row: RecipientRow) -> str:
+    """What was asked of them, and on which day; empty if they were not told."""
+    if not row.asked_at:
+        return ""
+    return f"on {words.day(row.asked_at)} {_what(row)}"
+
+
 def heard(rows: Iterable[RecipientRow]) -> tuple[Heard, ...]:
     """The rows in words."""
     return tuple(map(_heard, rows))
@@ -83,7 +90,7 @@ def _heard(row: RecipientRow) -> Heard:
 
 
 def _sentences(row: RecipientRow) -> Iterator[str]:
-    what = WHAT.get(row.asks) or INFORMED.get(row.right, "told")
+    what = _what(row)
     match row.state:
         case r.NOT_TOLD:
             yield WHY_NOT.get(row.reason, NOT_TAKEN)
@@ -95,6 +102,10 @@ def _sentences(row: RecipientRow) -> Iterator[str]:
         case _:
             yield _asked(row, what)
             yield from _answered(row)
+
+
+def _what(row: RecipientRow) -> str:
+    return WHAT.get(row.asks) or INFORMED.get(row.right, "told")
 
 
 def _asked(row: RecipientRow, what: str) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.case.erased import GONE
 from pipeline.case.rights import (
     ACCESS,
     AUTOMATED_DECISION,
@@ -39,7 +40,8 @@ NAMES = {
 """What the states are called, unless a right calls them otherwise."""
 SYSTEM = "system"
 """The kind of the row that stands for a whole system."""
-SEARCHED = frozenset({"found", "nothing"})
+REQUEST, REMEMBERED = "request", "erasure"
+"""What our own systems keep of every request, and of every erasure."""
 NOTHING_IN_THEM = "There is nothing about you in them."
 
 
@@ -134,7 +136,7 @@ def reply(
     counts = Counter(dict.fromkeys(STATES, 0))
     for it in rows:
         counts[it.state] += 0 if _is_unknown(it, claim.right) else it.count
-    unknown = [words.system(it.system) for it in order.systems if it.searched not in SEARCHED]
+    unknown = [words.system(it.system) for it in order.systems if it.searched not in words.SEARCHED]
     whole = not counts["open"] and not any(it.refused or it.lacking for it in copies)
     lines = {it: tuple(_lines(claim.right, rows, it, policy, catalogue)) for it in STATES}
     told = _Told(
@@ -161,6 +163,8 @@ def outcome(row: OutcomeRow, policy: Policy | None, catalogue: Mapping[str, str]
     """What became of something, in words."""
     if row.kind == "retained":
         return kept.says(row, policy)
+    if row.kind == "unaffected" and row.reason:
+        return words.reason(row.reason, catalogue)
     if row.kind in words.PROVED:
         return words.PROVED[row.kind]
     why = words.reason(row.reason, catalogue) if row.reason else ""
@@ -207,6 +211,8 @@ def _sentences(claim: ClaimRow, told: _Told, unknown: list[str]) -> Iterator[str
     if told.found or told.order.weighed:
         yield from _OF.get(claim.right, _ERASURE).says(told)
     yield from _looks(told.order)
+    if claim.right == ERASURE and claim.settled_at is not None:
+        yield from _of_ourselves(told)
     if unknown:
         yield f"{words.joined(unknown)} could not be searched: what is held there is unknown."
 
@@ -219,6 +225,16 @@ def _looks(order: ResponseOrdered) -> Iterator[str]:
     if dates:
         days = words.joined(words.day(at) for _, at in dates)
         yield f"What stays is looked at again, by itself: on {days}. You hear what became of it."
+
+
+def _of_ourselves(told: _Told) -> Iterator[str]:
+    """What we keep of this request itself, and that something was erased for it."""
+    mine = [it.outcome.kind for it in told.order.coverage if it.right == ERASURE]
+    is_remembered = bool(GONE.intersection(mine)) or not (mine or told.order.follows)
+    for rule in told.policy.retention:
+        kinds = {kind for system, kind, _ in rule.rows if system in told.policy.own}
+        if REQUEST in kinds or (REMEMBERED in kinds and is_remembered):
+            yield f"{rule.says} ({kept.law(rule)})"
 
 
 def _became(told: _Told, right: str) -> str:

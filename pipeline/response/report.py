@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.events import CaseReported
-from schemas.records import CoverageRow
+from schemas.records import CoverageRow, FoundRow, RegardedRow
 
 from . import dates, words
 from .as_json import as_json
@@ -84,6 +84,17 @@ def document(report: CaseReported) -> bytes:
     return as_json(report)
 
 
+def regarded(report: CaseReported, right: str) -> tuple[FoundRow | RegardedRow, ...]:
+    """What was found that a claim is about: what its coverage sums up to. Reports of before say
+    only what was found in all.
+    """
+    if not report.regarded and any(
+        it.right == right and it.kind != SYSTEM for it in report.coverage
+    ):
+        return report.found
+    return tuple(it for it in report.regarded if it.right == right)
+
+
 def said(report: CaseReported) -> dict[str, Any]:
     """What is signed of a report beside its files."""
     return {
@@ -103,7 +114,7 @@ def _parts(report: CaseReported) -> Iterator[Part]:
         sums = Counter[str]()
         for it in rows:
             sums[it.state] += it.count if it.kind != SYSTEM else 0
-        cells = tuple(_cells(report, rows))
+        cells = tuple(_cells(report, claim.right, rows))
         yield Part(
             right=claim.right,
             title=words.label(claim.right),
@@ -119,7 +130,8 @@ def _parts(report: CaseReported) -> Iterator[Part]:
         )
 
 
-def _cells(report: CaseReported, rows: list[CoverageRow]) -> Iterator[Cell]:
+def _cells(report: CaseReported, right: str, rows: list[CoverageRow]) -> Iterator[Cell]:
+    about = regarded(report, right)
     for it in report.systems:
         counts = Counter[str]()
         for row in rows:
@@ -131,7 +143,7 @@ def _cells(report: CaseReported, rows: list[CoverageRow]) -> Iterator[Cell]:
             system=it.system,
             searched=status if known else "unknown",
             why="" if known else f"{status}: {words.reason(code or status, {})} ({code or status})",
-            found=sum(row.count for row in report.found if row.system == it.system),
+            found=sum(row.count for row in about if row.system == it.system),
             counts=counts,
         )
 

@@ -11,6 +11,7 @@ SYSTEMS: Mapping[str, str] = {
     "freshdesk": "Freshdesk",
     "google_ads": "Google Ads",
     "google_analytics": "Google Analytics",
+    "habeas": "Habeas",
     "mailgun": "Mailgun",
     "paypal": "PayPal",
     "salesforce": "Salesforce",
@@ -168,6 +169,8 @@ FACTS: Mapping[str, str] = {
     "last_charge": "Last payment",
     "last_invoice": "Last paid invoice",
     "last_contact": "Last contact",
+    "last_erasure": "Last erasure",
+    "last_request": "Last request before this one",
     "subscription_ended": "End of the last subscription",
 }
 """What a period runs from, by the fact that tells it."""
@@ -199,6 +202,7 @@ MARKED: Mapping[str, str] = {
     "restricted": "It is marked there as not to be used.",
     "unaffected": "It is gone by now.",
     "not_offered": "The system has no mark for that: nothing there prevents another use.",
+    "own_use": "It has no other use there that a mark would have to prevent.",
     "": "It is not marked yet.",
 }
 """Whether what is kept is marked, by `OutcomeRow.restricted`."""
@@ -209,6 +213,8 @@ DISPUTED: Mapping[str, str] = {
 }
 """Whether what is said to be wrong is marked until a person has seen to it."""
 NOT_MARKED = "It could not be marked there: nothing prevents another use."
+SEARCHED = frozenset({"found", "nothing"})
+"""What a system's row says if it was searched; anything else is why that is unknown."""
 OTHER_REASON = "The system could not do it."
 _NAME = re.compile(r"[A-Za-z0-9_. -]+")
 _LONGEST_NAME = 200
@@ -219,6 +225,11 @@ _SHORT = {"id": "ID", "ids": "IDs", "url": "URL", "ip": "IP", "cc": "Cc", "bcc":
 def system(name: str) -> str:
     """A system as people call it."""
     return SYSTEMS.get(name) or label(name)
+
+
+def place(of: str, kind: str) -> str:
+    """A kind of record in a system: `Stripe customers`."""
+    return f"{system(of)} {kinds(kind)}"
 
 
 def kinds(name: str) -> str:
@@ -292,10 +303,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {plural(noun, count)}"
 
 
-def joined(parts: Iterable[str]) -> str:
+def joined(parts: Iterable[str], by: str = "and") -> str:
     """`a, b and c`."""
     *first, last = list(parts) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {by} {last}" if first else last
 
 
 def day(at: datetime) -> str:

@@ -20,7 +20,7 @@ from datetime import datetime
 from . import file_names
 
 NAME = re.compile(
-    rb"index\.html|README\.txt|manifest(\.dsse)?\.json"
+    rb"index\.html|information\.json|README\.txt|manifest(\.dsse)?\.json"
     rb"|portability/(data|schema)\.json|portability/[a-z][a-z0-9_-]{0,126}\.csv"
     rb"|data/[a-z][a-z0-9_-]{0,63}\.json|more/[a-z][a-z0-9_-]{0,63}-[1-9][0-9]{0,8}\.html"
 )

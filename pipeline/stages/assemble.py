@@ -42,8 +42,8 @@ class Assemble:
 
     `policies` are those at hand, by digest; a case of another one brings it in its order.
     `catalogue` says, by system, what the codes in its outcomes mean, `tables` which field is of
-    which category. Nothing of the person is ever outside memory in the clear: the package goes into
-    its sealed object as it is written.
+    which category; `today` is the policy in force. Nothing of the person is ever outside memory in
+    the clear: the package goes into its sealed object as it is written.
     """
 
     system = "response"
@@ -57,6 +57,7 @@ class Assemble:
         *,
         catalogue: Catalogue | None = None,
         tables: Tables | None = None,
+        today: Policy | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         self._objects = objects
@@ -65,6 +66,7 @@ class Assemble:
         self._codec = codec
         self._catalogue = catalogue or {}
         self._tables = tables or {}
+        self._today = today
         self._now = now
 
     async def __call__(self, order: Event, grants: Grants) -> Sequence[Event]:
@@ -101,7 +103,7 @@ class Assemble:
         copies, made = await exports.copies(), self._now()
         brought = as_copied(order, copies)
         policy = self._policy(order, person)
-        said = answer(brought, person, policy, self._catalogue, made, copies)
+        said = answer(brought, person, policy, self._catalogue, made, copies, self._today)
         return Package(
             brought,
             said,

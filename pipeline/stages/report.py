@@ -19,7 +19,7 @@ from schemas.events import (
     RecipientOverdue,
     ResponseSigned,
 )
-from schemas.records import ClaimRow, CoverageRow
+from schemas.records import ClaimRow, CoverageRow, RegardedRow
 
 from ..case import recipients
 from ..case.case import INSTRUCTION, MEASURE, NOTICE, SPENT, Case, Order
@@ -78,6 +78,7 @@ def report(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
         steps=counted(case, rules).steps,
         follows=None if case.follow_up is None else case.follow_up.request,
         recipients=recipients.all_rows(case, rules),
+        regarded=_regarded(case),
     )
 
 
@@ -116,4 +117,16 @@ def _coverage(case: Case, rules: Rules) -> tuple[CoverageRow, ...]:
         for right, claim in case.claims.items()
         if claim.settled_at
         for row in coverage(case, right, rules)
+    )
+
+
+def _regarded(case: Case) -> tuple[RegardedRow, ...]:
+    """What was found that each settled claim is about."""
+    return tuple(
+        RegardedRow(
+            right=right, system=it.system, kind=it.kind, category=it.category, count=it.count
+        )
+        for right, claim in case.claims.items()
+        if claim.settled_at
+        for it in found(case, right)
     )

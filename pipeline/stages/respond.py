@@ -13,6 +13,7 @@ from ..case.counted import counted
 from ..case.coverage import coverage, documents, found, identifiers, obligations, searched
 from ..case.orders import order_id, reissued
 from ..case.replays import BROUGHT_BACK, is_replay
+from ..case.retained import retention
 from ..case.rights import COPYING, ERASURE, searches
 from ..case.rules import Given, Rules
 from ..case.same_person import INTERIM
@@ -52,6 +53,7 @@ def _ordered(
 ) -> ResponseOrdered:
     n = case.next_n(RESPONSE, RESPONSE)
     claims, follows = (case.claims[right] for right in rights), case.follow_up
+    looked = any(map(searches, rights))
     return ResponseOrdered(
         case=case.id,
         order=order_id(case.id, (RESPONSE, RESPONSE, n), 1),
@@ -67,7 +69,7 @@ def _ordered(
         due_at=case.due_at,
         policy=case.policy,
         head=b"",  # the ledger puts it in: it is the head before this very event
-        systems=searched(case, rules) if any(map(searches, rights)) else (),
+        systems=searched(case, rules) if looked else (),
         found=found(case),
         coverage=tuple(row for right in rights for row in coverage(case, right, rules)),
         obligations=obligations(case) if ERASURE in rights else (),
@@ -78,6 +80,7 @@ def _ordered(
         documents=documents(case),
         follows=None if follows is None else follows.request,
         recipients=tuple(row for right in rights for row in recipients.rows(case, right, rules)),
+        retention=retention(case, rules) if looked else (),
         purpose=case.purpose,
         weighed=case.weighed,
     )

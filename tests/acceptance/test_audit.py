@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 from zipfile import ZipFile
 
 import pytest
@@ -633,6 +633,30 @@ def test_a_strangers_record_in_an_answer_is_named_and_no_value_of_it(
     assert any(it.endswith(f": {says}, and {person} asked") for it in wrong), wrong
     assert all(it.endswith(f", and {person} asked") for it in wrong)
     assert "@" not in "".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("asker", "wrong"),
+    [
+        ("poisoned-lead", ""),
+        ("rider", "is of rider, and poisoned-lead asked"),
+        ("", "is of no object, and poisoned-lead asked"),
+    ],
+)
+def test_a_record_of_a_request_must_be_of_one_that_the_person_made(
+    acts: Acts, tmp_path: Path, asker: str, wrong: str
+) -> None:
+    """What the pipeline says of itself no vendor has: who made the request is known from ASKED."""
+    folder = tmp_path / "answers"
+    asked = packed(folder, acts)
+    made = next((it for it, person in asked.items() if person == asker), str(uuid4()))
+    record = {"kind": "request", "id": made, "data": {"request": made, "asked_for": []}}
+    case = next(it for it, person in asked.items() if person == "poisoned-lead")
+    with ZipFile(folder / f"{case}-1.zip", "a") as package:
+        package.writestr("data/habeas.json", json.dumps([record]))
+    owners = audit_answers.Owners(acts.expected, acts.before["states"])
+    said = audit_answers.told(folder, asked, owners).wrong
+    assert [it.rpartition(": ")[2] for it in said] == ([wrong] if wrong else [])
 
 
 def test_answers_that_say_nothing_or_that_nobody_asked_for_are_no_pass(

@@ -17,13 +17,22 @@ import pytest
 import pytest_asyncio
 
 from pipeline import app, flow
+from pipeline.case.case import LIFTED, Case
 from pipeline.kafka.producer import producer
 from pipeline.register import reading
+from schemas.events import InstructionOrdered, MeasureOrdered, MeasureTaken
 from tests.rig import Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MAIL = "Zebulon.Quixwood@canary-farm.example"
 CANARY = (MAIL, "Zebulon Quixwood", "+44 7700 900973", "My parrot Wilhelmina ate the licence key")
+MEASURED = ("Araminta.Holloway@canary-farm.example", "Araminta Holloway", "+44 7700 900976")
+"""Somebody whose data are corrected, restricted and no longer used for marketing."""
+RIGHT = "+44 7700 900983"
+"""What is right instead."""
+REASON = "Araminta's dispute about the wombat is settled"
+"""Why the restriction ends."""
+MEASURES = ("rectification", "restriction", "objection")
 BYSTANDER = ("Ottoline.Vexhart@other-farm.example", "Ottoline Vexhart", "+44 7700 900974")
 Store = Iterator[tuple[str, bytes]]
 
@@ -46,7 +55,7 @@ def forms(said: str) -> set[bytes]:
     return {it for it in found if it}
 
 
-NEEDLES = {it for said in CANARY for it in forms(said)}
+NEEDLES = {it for said in (*CANARY, *MEASURED, RIGHT, REASON) for it in forms(said)}
 
 
 def hits(store: Store) -> list[str]:
@@ -91,17 +100,34 @@ def files(folder: Path, without: tuple[str, ...] = ()) -> list[tuple[str, bytes]
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
-    """A pipeline that has answered the canary and a bystander."""
+    """A pipeline that has answered the canary and a bystander, and marked and corrected another."""
     async with Rig(tmp_path_factory.mktemp("rig")) as made:
         made.run("up")
-        for mail, name, phone, *said in (CANARY, BYSTANDER):
+        for mail, name, phone, *said in (CANARY, BYSTANDER, MEASURED):
             _plant(made, mail, name, phone, *said)
         for mail, name, *_ in (CANARY, BYSTANDER):
             case = await made.submit("access", "erasure", email=mail, name=name)
             await made.settled(case)
+        await _measured(made)
         waits = await made.submit("access", email=MAIL, name=CANARY[1], level=0)
         await made.until(waits, lambda it: it.state == "identity_asked" and not it.under_way())
         yield made
+
+
+async def _measured(rig: Rig) -> None:
+    """Everything that a measure does: each right, what recipients are told of it, and its end."""
+    mail, name, phone = MEASURED
+    case = await rig.settled(
+        await rig.submit(*MEASURES, email=mail, name=name, changes={"phone": (phone, RIGHT)})
+    )
+    code, _, said = await rig.habeas("decide", "lift", str(case.id), "--says", REASON)
+    assert code == 0, said
+    await rig.until(case.id, lambda it: _is_lifted(it) and not it.under_way())
+
+
+def _is_lifted(case: Case) -> bool:
+    marked = {row for (right, row), it in case.measured.items() if right == "restriction"}
+    return bool(marked) and marked == {row for of, row in case.measured if of == LIFTED}
 
 
 def _plant(rig: Rig, mail: str, name: str, phone: str, said: str = "Nothing.") -> None:
@@ -153,6 +179,31 @@ async def test_what_was_delivered_holds_them_and_nobody_else(rig: Rig, tmp_path:
     mails = [content for _, content in files(rig.settings.data / "mail")]
     assert any(MAIL.encode() in it for it in mails)
     assert not [it for it in mails if BYSTANDER[0].encode() in it and MAIL.encode() in it]
+
+
+async def test_measures_were_ordered_taken_and_told_and_left_nothing_in_the_clear(
+    rig: Rig,
+) -> None:
+    """That there was anything to look for, of each kind; the first test looks everywhere."""
+    mine = [
+        it for it in await cases(rig) if any(MEASURED[0] in str(m["To"]) for m in rig.mails(it))
+    ]
+    (case,) = mine
+    said = [it.event for it in await rig.entries(case)]
+    ordered = {(it.right, it.verb) for it in said if isinstance(it, MeasureOrdered)}
+    assert ordered >= {
+        ("rectification", "rectify"),
+        ("restriction", "restrict"),
+        ("restriction", "lift"),
+        ("objection", "object_to"),
+    }
+    assert any(isinstance(it, MeasureTaken) for it in said)
+    told = {it.right for it in said if isinstance(it, InstructionOrdered)}
+    assert told >= {"rectification", "restriction"}
+    freshdesk = rig.sandboxes["freshdesk"].state().values()
+    assert RIGHT in {it.get("phone") for it in freshdesk}
+    records = [it.value or b"" for it in await rig.records()]
+    assert not hits((str(n), it) for n, it in enumerate(records))
 
 
 async def test_who_is_told_reads_an_address_and_nothing_else(rig: Rig) -> None:

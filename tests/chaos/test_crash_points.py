@@ -16,8 +16,8 @@ import pytest_asyncio
 from connectors.sdk.sandbox import Fault
 from pipeline.case.case import Case
 from pipeline.faults import crash
-from schemas.events import TaskCompleted
-from tests.rig import Planted, Rig, Role, plant, states
+from schemas.events import InstructionSent, TaskCompleted
+from tests.rig import Planted, Rig, Role, mails_of, plant, states
 from tests.soak import SOAK
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,8 +52,8 @@ def asked_at(point: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
     """(deaths in a row, what is asked): each claim by itself where the point is on its way."""
     alone = {"access": point not in ACTS, "erasure": point not in COPIES}
     way = [(it,) for it, reached in alone.items() if reached]
-    if point in MARKS:
-        return (1, ("restriction",)), (MOST, ("restriction",))
+    if point in MARKS:  # each verb dies in a place of its own
+        return (MOST, ("restriction",)), (1, ("rectification",)), (1, ("objection",))
     if SOAK:
         return tuple((times, claims) for times in (1, MOST) for claims in (*way, BOTH))
     return (1, way[0]), (MOST, way[-1])
@@ -96,7 +96,9 @@ async def survives(rig: Rig, role: Role, point: str, times: int, claims: tuple[s
         rig.sandboxes["freshdesk"].faults.append(fault)
     died = role.died + times
     die(rig, point, times)
-    case = await rig.settled(await rig.submit(*claims, email=who.email))
+    wrong = {"family_name": (f"Some {name}", f"Right {name}")}
+    changes = wrong if "rectification" in claims else None
+    case = await rig.settled(await rig.submit(*claims, email=who.email, changes=changes))
     await until(rig, role, lambda: role.died == died)
     assert rig.sandboxes["freshdesk"].faults == []
     its_outcomes_are_right(rig, who, case)
@@ -128,10 +130,16 @@ def its_outcomes_are_right(rig: Rig, who: Planted, case: Case) -> None:
     """What was asked, and nothing else; each object went, and went once."""
     freshdesk, salesforce = rig.sandboxes["freshdesk"].state(), rig.sandboxes["salesforce"].state()
     erased, marked = "erasure" in case.claims, "restriction" in case.claims
+    only_record = not {"rectification", "objection"}.isdisjoint(case.claims)
     if marked:
         for it in (("freshdesk", "contact"), ("freshdesk", "ticket"), ("salesforce", "lead")):
             assert states(case, "restriction")[it] == {"proved"}
         assert {it.reason for it in case.measured.values()} == {None}  # all marks are its own
+    if "rectification" in case.claims:
+        assert states(case, "rectification")["salesforce", "lead"] == {"proved"}
+        assert str(salesforce[who.record]["LastName"]).startswith("Right ")
+    if "objection" in case.claims:
+        assert states(case, "objection")["salesforce", "system"] == {"proved"}
     if "access" in case.claims:
         assert states(case, "access")["freshdesk", "ticket"] == {"proved"}
     if erased:
@@ -143,16 +151,20 @@ def its_outcomes_are_right(rig: Rig, who: Planted, case: Case) -> None:
     assert bool(salesforce[who.record].get("IsDeleted")) == erased
     for key, operations in rig.effects(*who.keys).items():
         assert len(operations) == len(set(operations)), (key, operations)
-        assert bool(operations) == (erased or marked)
+        assert bool(operations) == (erased or marked or (only_record and key == who.record))
 
 
 async def acts_agree(rig: Rig, case: UUID) -> None:
-    """A task that was carried out twice says the same both times.
+    """A task that was carried out twice says the same both times, and who is told is told once.
 
     A search that is repeated after an erasure may not: that is counted and shown.
     """
     told: dict[UUID, set[bytes]] = {}
+    sent = set[UUID]()
     for it in await rig.entries(case):
         if isinstance(it.event, TaskCompleted):
             told.setdefault(it.event.order, set()).add(it.event.digest)
+        if isinstance(it.event, InstructionSent):
+            sent.add(it.event.order)
+    assert len(mails_of(rig.settings.data / "instructions", case)) == len(sent)
     assert {len(digests) for digests in told.values()} <= {1}

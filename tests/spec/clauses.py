@@ -61,6 +61,7 @@ CLAUSES: dict[int, Clause] = {
         shown=(
             f"{ACCESS}test_a_policy_is_pinned_when_the_request_comes_in",
             f"{INFORMATION}test_who_answers_is_said_with_address_and_the_notice_that_is_followed",
+            f"{INFORMATION}test_the_notice_of_the_day_of_the_request_and_that_of_today",
         ),
         later="the notice at collection, with every record",
     ),
@@ -201,6 +202,7 @@ CLAUSES: dict[int, Clause] = {
         shown=(
             f"{ACCESS}test_each_purpose_stands_beside_the_ground_it_rests_on",
             f"{INFORMATION}test_a_use_on_several_grounds_is_told_for_each",
+            f"{INFORMATION}test_of_each_sort_of_data_it_is_said_which_rights_there_are_and_why_not",
         ),
     ),
     24: Clause(
@@ -235,6 +237,7 @@ CLAUSES: dict[int, Clause] = {
         shown=(
             f"{ACCESS}test_those_who_have_the_data_are_named",
             f"{INFORMATION}test_who_cannot_be_asked_is_named_with_what_they_may_have",
+            f"{INFORMATION}test_when_a_recipient_was_told_is_said_and_when_it_received_is_not_known",
             f"{RECIPIENTS}test_who_asks_for_a_copy_is_asked_for_at_those_who_process_for_us",
             f"{RECIPIENTS}test_an_erasure_instructs_processors_and_informs_those_who_decide",
             f"{RECIPIENTS}test_nobody_is_told_before_it_is_known_who_asks",

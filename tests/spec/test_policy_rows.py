@@ -57,6 +57,8 @@ OVER = {
     "last_charge": "2024-01-29",
     "last_invoice": "2024-01-28",
     "last_contact": "2024-03-07",
+    "last_request": "2024-03-08",
+    "last_erasure": "2024-03-09",
 }
 """Of somebody who left: what the years of rules run from."""
 FACTS = [

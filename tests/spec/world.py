@@ -35,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from connectors.sdk import registry, wall_clock
 from connectors.sdk.interface import Connector
 from connectors.sdk.sandbox import Sandbox
-from pipeline import app, flow, modes
+from pipeline import app, flow, modes, own_records
 from pipeline.app import CONSOLE, LOCAL, WEB, Place
 from pipeline.case.case import Case
 from pipeline.case.rules import Rules
@@ -55,6 +55,7 @@ from pipeline.ports import Work
 from pipeline.register import policies, reading
 from pipeline.register.decisions import Taken, taken
 from pipeline.register.engine import migrate
+from pipeline.register.own_records import OwnRecords
 from pipeline.register.tables import dues, keys
 from pipeline.response.verify import verify
 from pipeline.settings import Settings
@@ -179,7 +180,7 @@ class World:
         self.place = Place(self.settings.data)
         self._engine = await self._stack.enter_async_context(app.register(self.settings))
         await migrate(self._engine)
-        for system in self.systems:
+        for system in (it for it in self.systems if it != own_records.SYSTEM):
             sandbox = registry.load(registry.SANDBOXES, system)()
             self.vendors[system] = await self._stack.enter_async_context(sandbox)
             connector = registry.connect(system, sandbox.environ())
@@ -205,7 +206,9 @@ class World:
         self._decider = app.decider_of(
             self.settings, self._engine, self._publisher, CODEC, known, observe=False
         )
+        records = OwnRecords(self._engine, CODEC, known, files.wrapping())
         works: tuple[Work, ...] = (
+            app.own_records_work(records, self.settings, CODEC, _at_once, observe=False),
             *(
                 app.connector_work(it, self.settings, CODEC, _at_once, observe=False)
                 for it in self._connectors.values()
@@ -217,6 +220,7 @@ class World:
         self._hosts = {
             flow.work(it.system): OrderHandler(it, codec=CODEC, host_keys=files.hosts(it.system))
             for it in works
+            if it.system in {*self.systems, *flow.OURS}
         }
         self._reports = ReportDesk(
             CODEC,

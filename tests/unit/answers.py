@@ -28,6 +28,7 @@ from schemas.records import (
     FoundRow,
     ObligationRow,
     OutcomeRow,
+    RegardedRow,
     ResponseRow,
     Sealed,
     SealedIdentifier,
@@ -304,6 +305,17 @@ def report() -> CaseReported:
             ResponseRow(n=1, kind="final", claims=("access",), digest=b"d" * 32, notified="sent"),
         ),
         head=ordered.head,
+        regarded=tuple(
+            RegardedRow(
+                right=claim.right,
+                system=it.system,
+                kind=it.kind,
+                category=it.category,
+                count=it.count,
+            )
+            for claim in ordered.claims
+            for it in ordered.found
+        ),
     )
 
 

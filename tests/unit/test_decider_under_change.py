@@ -7,7 +7,7 @@ nothing, or cannot look. A failure names its seed, and is the same each time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,16 +20,17 @@ import pytest
 from pipeline.case import follow_up, inbox, reviews, weighing
 from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import Case
-from pipeline.case.coverage import coverage
+from pipeline.case.coverage import coverage, difference
 from pipeline.case.fold import fold
 from pipeline.case.planned import turns
 from pipeline.case.portions import portions
+from pipeline.response.report import regarded
 from pipeline.stages import fan_out
 from pipeline.stages.report import broken
 from schemas import codec
 from schemas import events as e
 from schemas.events import Event
-from schemas.records import DoneRow, FactRow, OutcomeRow
+from schemas.records import DoneRow, FactRow, FoundRow, OutcomeRow, RetentionRow
 
 from .worlds import CASE, Run, Thing, World, row_of, rules, tag
 
@@ -405,6 +406,7 @@ def faults(run: Run, made: Changing, case: Case) -> Iterator[str]:
         codec.body(it.event)  # raises if no record can hold it
     yield from _untold(run, case)
     yield from _not_owed(run, case)
+    yield from _other_sums(run)
 
 
 def _unproved(made: Changing, case: Case) -> Iterator[str]:
@@ -430,6 +432,29 @@ def _untold(run: Run, case: Case) -> Iterator[str]:
     told = tuple(row for rows in now.values() for row in rows)
     if not reports or reports[-1].coverage != told:  # type: ignore[attr-defined]
         yield "the last report is not the last word"
+
+
+def _other_sums(run: Run) -> Iterator[str]:
+    """Where a report or an answer counts something else as found than it accounts for."""
+    for report in run.of(e.CaseReported):
+        assert isinstance(report, e.CaseReported)
+        for right in {it.right for it in report.claims if it.settled_at}:
+            rows = tuple(it for it in report.coverage if it.right == right)
+            told = regarded(report, right)
+            if wrong := difference(told, rows):
+                yield f"report {report.n} on {right}: {wrong}"
+    for ordered in run.of(e.ResponseOrdered):
+        assert isinstance(ordered, e.ResponseOrdered)
+        if ordered.systems and sorts(ordered.retention) != sorts(ordered.found):
+            yield f"response {ordered.n} does not say how long everything is kept"
+
+
+def sorts(rows: Iterable[FoundRow | RetentionRow]) -> Counter[tuple[str, str, str]]:
+    """How many items there are of each sort."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for it in rows:
+        found[it.system, it.kind, it.category] += it.count
+    return found
 
 
 def _not_owed(run: Run, case: Case) -> Iterator[str]:

@@ -57,6 +57,14 @@ def kept(tmp_path: Path, *outcomes: dict[str, Any]) -> audit_kept.Told:
     return audit_kept.told(tmp_path, {"c": "a"}, EXPECTED, STATES)
 
 
+def test_of_what_the_pipeline_itself_holds_the_arithmetic_is_read(tmp_path: Path) -> None:
+    period = PERIOD | {"anchor": "last_request", "fact": "last_request", "system": "habeas"}
+    right = DATED | {"period": period}
+    assert kept(tmp_path, right).wrong == []
+    (wrong,) = kept(tmp_path, right | {"until": "2030-03-01T23:59:59+00:00"}).wrong
+    assert "should be until 2030-02-28" in wrong
+
+
 def test_dates_that_follow_and_reasons_pass(tmp_path: Path) -> None:
     answered = PERIOD | {"told": "2025-06-05", "system": "freshdesk", "began": "2025-06-05"}
     contact = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -125,9 +126,21 @@ def test_a_mail_goes_to_what_looks_like_an_address(kind: str, value: str, *, is_
 
 
 def test_whoever_is_in_copy_is_told_of() -> None:
-    fields = ["Ann <ann@example.org>, bob@example.org", "nobody", None, 7]
+    fields = ['"Lee, Ann" <ann@example.org>; bob@example.org', '"<,@', "nobody", None, 7]
     told = [it.identifiers for it in in_copy(fields)]
     assert told == [(Identifier("email", f"{it}@example.org"),) for it in ("ann", "bob")]
+
+
+async def test_a_list_that_says_no_more_than_ids_tells_no_date_of_its_own(vendor: Vendor) -> None:
+    dated = replace(KINDS[0], made="made")
+    vendor.rows["contacts"] = [
+        contact(1, "ann@example.org", made="2026-10-01"),
+        contact(2, "bob@example.org", made="2026-12-01"),
+    ]
+    async with Http(vendor.url) as http:
+        pages = everybody("acme", Reads(http, [dated]), frozenset(), BREACH)
+        told = [who.of("email") for page in [it async for it in pages] for who in page]
+    assert told == [("ann@example.org",)]
 
 
 NOTE = Kind(

@@ -64,7 +64,7 @@ async def test_a_file_lies_there_byte_for_byte_and_is_listed_and_linked(bench: B
     )
     path = "files/freshdesk/ticket/1/Rechnung März.pdf"
     assert read(package)[path] == body
-    assert verify(package, bench.key).contents[-2].sha256 == sha256(body).hexdigest()
+    assert verify(package, bench.key).contents[-3].sha256 == sha256(body).hexdigest()
     said = data(package)[1]
     assert said == {
         "kind": "ticket",
@@ -213,7 +213,7 @@ async def test_holdings_have_folders_of_their_own_and_kinds_of_any_name(bench: B
 async def test_many_files_of_one_name_cost_no_more_than_their_number(bench: Bench) -> None:
     package = await packaged(bench, *(file("image.png", str(n).encode()) for n in range(2000)))
     found = read(package)
-    assert verify(package, bench.key).files == 2000 + 4
+    assert verify(package, bench.key).files == 2000 + 5
     assert found["files/freshdesk/ticket/1/image (2000).png"] == b"1999"
 
 

@@ -50,6 +50,7 @@ async def test_the_page_is_first_and_files_have_fixed_names(bench: Bench) -> Non
             "index.html",
             "data/freshdesk.json",
             "data/salesforce.json",
+            "information.json",
             "README.txt",
             "manifest.json",
             "manifest.dsse.json",

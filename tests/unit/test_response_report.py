@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.response.report import page, regarded
 from pipeline.response.verify import VerifyError, verify
 from pipeline.stages.publish_report import publish
 from schemas.events import CaseReported
@@ -97,3 +98,30 @@ def test_a_late_report_says_so(bench: Bench, report: CaseReported) -> None:
         replace(report, reported_at=report.due_at + timedelta(hours=1)), bench.signer, bench.root
     )
     assert ">late<" in (bench.root / f"{stem(report)}.html").read_text()
+
+
+def _portability(report: CaseReported) -> CaseReported:
+    """A report on portability alone, which is about one item of all that was found."""
+    one = next(it for it in report.coverage if it.state == "proved")
+    mine = [it for it in report.regarded if (it.system, it.kind) == (one.system, one.kind)]
+    about = next(it for it in mine if it.category == one.category)
+    return replace(
+        report,
+        claims=(replace(report.claims[0], right="portability"),),
+        coverage=(replace(one, right="portability"),),
+        regarded=(replace(about, right="portability"),),
+    )
+
+
+def test_a_claim_is_found_to_be_about_what_its_outcomes_sum_up_to(report: CaseReported) -> None:
+    narrow = _portability(report)
+    assert [it.count for it in regarded(narrow, "portability")] == [1]
+    text = page(narrow).decode()
+    foot = text.partition("<tfoot>")[2].partition("</tfoot>")[0]
+    assert foot.count("<b>1</b>") == 2  # found, and proved
+
+
+def test_a_report_of_before_shows_what_was_found_in_all(report: CaseReported) -> None:
+    before = replace(report, regarded=())
+    assert regarded(before, "access") == report.found
+    assert regarded(before, "objection") == ()

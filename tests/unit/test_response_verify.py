@@ -34,7 +34,7 @@ async def package(bench: Bench) -> Path:
 
 def test_packing_it_again_in_our_form_gives_the_same_file(bench: Bench, package: Path) -> None:
     again = changed(package, lambda files: None)
-    assert verify(again, bench.key).files == 4
+    assert verify(again, bench.key).files == 5
     assert again.read_bytes() == package.read_bytes()
 
 
@@ -52,7 +52,7 @@ def test_lines_name_what_was_checked(bench: Bench, package: Path) -> None:
     for said in (
         str(answers.CASE),
         *bench.signer.key_ids().values(),
-        "4 files",
+        "5 files",
         "ledger head",
         "access",
     ):
@@ -132,7 +132,7 @@ def test_a_package_signed_with_a_key_of_its_own_is_refused(bench: Bench, package
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a\\b", "a//b", "data/", "C:x", "a/./b"])
 def test_a_name_that_leads_elsewhere_is_refused(bench: Bench, package: Path, name: str) -> None:
-    with pytest.raises(VerifyError, match="file 7: its name is none of ours"):
+    with pytest.raises(VerifyError, match="file 8: its name is none of ours"):
         verify(changed(package, lambda it: it.update({name: b"x"})), bench.key)
 
 
@@ -213,6 +213,7 @@ def test_the_envelope_follows_dsse(bench: Bench, package: Path) -> None:
         "index.html",
         "data/freshdesk.json",
         "data/salesforce.json",
+        "information.json",
         "README.txt",
     }
     # the example of the protocol's own page

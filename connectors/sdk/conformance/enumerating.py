@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from .. import wall_clock
-from ..interface import NOT_OFFERED, Connector, ConnectorError, Subject, TerminalError
+from ..interface import (
+    NOT_OFFERED,
+    Connector,
+    ConnectorError,
+    Identifier,
+    Subject,
+    TerminalError,
+)
 from .cast import HUNDREDS
 from .looking import counted, listed, look, person, total
 from .world import World
@@ -45,7 +52,10 @@ class Enumerating:
         assert not _are_known(person(world, "stranger"), people)
 
     async def test_whoever_is_held_in_a_kind_is_listed_by_that_kind(self, world: World) -> None:
-        """What is part of another record is of whoever that one is of."""
+        """What is part of another record is of whoever that one is of.
+
+        Each is told by all that records of this kind bear, in whichever list they are.
+        """
         await world.seed(person(world, "ann"), holdings=14)
         async with world.connector() as it:
             _needs(it)
@@ -53,6 +63,11 @@ class Enumerating:
             for kind in {holding.kind for holding in held}:
                 people = await listed(it, frozenset({kind}))
                 assert _are_known(person(world, "ann"), people), f"not among those with a {kind}"
+                bears = [of for holding in held if holding.kind == kind for of in holding.bears]
+                for of in bears:
+                    if person(world, "ann").bears(of.kind, of.value):
+                        borne = Subject((Identifier(of.kind, of.value),))
+                        assert _are_known(borne, people), f"not by the {of.field} of a {kind}"
 
     async def test_who_is_listed_is_held(self, world: World) -> None:
         """Tell of each by what records bear, as `locate` asks by it."""

@@ -121,7 +121,7 @@ MUTANTS = [
         "                    yield await self._people.of(it for it in held if it.kind in asked)\n",
         "                    yield await self._people.of(it for it in held if it.kind in asked)\n"
         "                break\n",
-        HELD,
+        KIND,
     ),
     AWS.but(
         "tells of one folder",
