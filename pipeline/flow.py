@@ -18,6 +18,7 @@ from schemas.events import Event
 from .case.case import Case
 from .case.rules import Given, Rules
 from .settings import Settings
+from .stages.affect import affect
 from .stages.aggregate import aggregate
 from .stages.fan_out import fan_out
 from .stages.forward import forward
@@ -32,7 +33,9 @@ from .stages.record import record
 from .stages.report import report
 from .stages.respond import respond
 from .stages.search import search
+from .stages.suspect import suspect
 from .stages.tell import tell
+from .stages.warn import warn
 
 Stage = Callable[[Case, Event, Rules, Given], Iterator[Event]]
 
@@ -90,6 +93,13 @@ class Step:
     reads: tuple[type[Event], ...] = ()
     says: tuple[type[Event], ...] = ()
     stage: Stage | None = None
+    of_requests: bool = True
+    of_incidents: bool = False
+    """Which cases the decider runs it for."""
+
+    def is_for(self, case: Case) -> bool:
+        """Whether the decider runs it for a case."""
+        return self.of_requests if case.incident is None else self.of_incidents
 
 
 BY_PEOPLE: tuple[type[Event], ...] = (
@@ -111,6 +121,14 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.ClockResumed,
     e.ClaimWithdrawn,
     e.LiftDecided,
+    e.IncidentOpened,
+    e.PeopleAffected,
+    e.PeopleSought,
+    e.BreachNoticesReleased,
+    e.AuthorityNotified,
+    e.WaiverProposed,
+    e.BreachNoticesWaived,
+    e.IncidentClosed,
     e.ObjectionDecided,
     e.DecisionReviewed,
 )
@@ -348,6 +366,7 @@ ROUTE: tuple[Step, ...] = (
         ),
         says=(e.NoticeOrdered,),
         stage=notify,
+        of_incidents=True,
     ),
     Step(
         name="tell",
@@ -362,6 +381,32 @@ ROUTE: tuple[Step, ...] = (
         ),
         says=(e.NoticeOrdered,),
         stage=tell,
+        of_incidents=True,
+    ),
+    Step(
+        name="suspect",
+        where=Where.DECIDE,
+        reads=(e.WhoseDecided, e.IdentityRejected),
+        says=(e.IncidentSuspected,),
+        stage=suspect,
+    ),
+    Step(
+        name="affect",
+        where=Where.DECIDE,
+        reads=(e.PeopleAffected, e.PeopleSought, e.OrderDue),
+        says=(e.AffectedAdded, e.PeopleOrdered),
+        stage=affect,
+        of_requests=False,
+        of_incidents=True,
+    ),
+    Step(
+        name="warn",
+        where=Where.DECIDE,
+        reads=(e.IncidentOpened, e.BreachNoticesReleased, e.BreachNoticesDue, e.IncidentDue),
+        says=(e.IncidentDescribed, e.NoticeOrdered),
+        stage=warn,
+        of_requests=False,
+        of_incidents=True,
     ),
     Step(
         name="inform",
@@ -416,6 +461,10 @@ ROUTE: tuple[Step, ...] = (
             e.ObligationDue,
             e.FollowUpOpened,
             e.ObligationClosed,
+            e.IncidentOpened,
+            e.IncidentRaised,
+            e.IncidentDue,
+            e.BreachNoticesDue,
             e.KeyDestroyed,
         ),
     ),
@@ -426,6 +475,7 @@ ROUTE: tuple[Step, ...] = (
         reads=BY_PEOPLE,
         says=(e.DecisionRecorded,),
         stage=record,
+        of_incidents=True,
     ),
 )
 
@@ -441,12 +491,27 @@ FINAL: frozenset[type[Event]] = frozenset(
         e.ConfirmationOverdue,
         e.PeopleListed,
         e.ListingFailed,
+        e.IncidentSuspected,
+        e.IncidentRaised,
+        e.IncidentDescribed,
+        e.AffectedAdded,
     }
 )
 """Read by people and other teams, and by the fold, but by no step."""
 
+
+def _only(step: Step, stage: Stage) -> Stage:
+    """A step's function, for the cases that the step is for."""
+
+    def run(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Event]:
+        if step.is_for(case):
+            yield from stage(case, event, rules, given)
+
+    return run
+
+
 STAGES: dict[type[Event], tuple[Stage, ...]] = {
-    event: tuple(it.stage for it in ROUTE if it.stage is not None and event in it.reads)
+    event: tuple(_only(it, it.stage) for it in ROUTE if it.stage is not None and event in it.reads)
     for event in {read for step in ROUTE for read in step.reads}
 }
 """The decider's stages by the event they read, in the order of the route."""

@@ -38,7 +38,9 @@ from .records import (
     ResponseRow,
     RetentionRow,
     Sealed,
+    SealedAffected,
     SealedEntries,
+    SealedIncident,
     SealedMeasure,
     SealedNotice,
     SealedRequest,
@@ -408,6 +410,144 @@ class LiftDecided(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentOpened(Event):
+    """Personal data were breached, or may have been (GDPR Art. 4(12)): it has a ledger of its own.
+
+    `by` is empty where the pipeline found it in itself: nobody signed it then.
+    """
+
+    SEALS: ClassVar[type | None] = SealedIncident
+
+    by: str
+    what: str
+    """A code: `confidentiality`, `integrity`, `availability`, or what the pipeline found."""
+    aware_at: datetime
+    """When it was known: the 72 hours of Art. 33(1) run from here."""
+    since: datetime
+    until: datetime | None = None
+    """When it ended; None while it goes on."""
+    systems: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    """Of personal data."""
+    suspect: UUID | None = None
+    """The request whose answer went to the wrong person."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleAffected(Event):
+    """A portion of a list of whom a breach affects. The addresses are sealed."""
+
+    SEALS: ClassVar[type | None] = SealedAffected
+
+    by: str
+    list: bytes
+    """What tells this list from another one."""
+    part: int
+    parts: int
+    unreachable: int = 0
+    """Rows of this portion that name nobody whom a mail reaches."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSought(Event):
+    """The DPO has systems list whom they hold: all of them may be affected."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    systems: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    """Of holdings, as the connectors name them; none is all of them."""
+    until: datetime | None = None
+    """Who came to be held later is not affected."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreachNoticesReleased(Event):
+    """The affected are told, in the words that are sealed (GDPR Art. 34(2))."""
+
+    SEALS: ClassVar[type | None] = SealedIncident
+
+    by: str
+    at: datetime
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityNotified(Event):
+    """The supervisory authority was told at `at` (GDPR Art. 33(1)), or need not be."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    how: str = "notified"
+    """`notified`; or `no_risk`: a risk for people is unlikely, for the reasons that are sealed."""
+    reference: str = ""
+    """The authority's own, as a code."""
+    delayed: bool = False
+    """Whether reasons for a delay are sealed: after 72 hours there must be some."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverProposed(Event):
+    """A first person wants nobody told of a breach (GDPR Art. 34(1), (3)). Why is sealed."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    ground: str
+    """`no_high_risk`, `protected`, `averted` or `disproportionate`."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreachNoticesWaived(Event):
+    """A second person agrees that nobody is told, as a first one proposed."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    proposal: bytes
+    """Digest of the proposal."""
+    ground: str
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentClosed(Event):
+    """Nothing of a breach is left to do. It stays in the register (GDPR Art. 33(5))."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    at: datetime
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectionDecided(Event):
     """The DPO has weighed an objection to a use (GDPR Art. 21(1)).
 
@@ -464,6 +604,63 @@ class CaseOpened(Event):
     data: tuple[str, ...] = ()
     """Of a rectification: what is to be corrected, without the values."""
     sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentDescribed(Event):
+    """What happened, and what the affected are to read, under the incident's own key."""
+
+    SEALS: ClassVar[type | None] = SealedIncident
+
+    name: str
+    """Of the decision's event that brought it."""
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffectedAdded(Event):
+    """Addresses of whom a breach affects, under the incident's own key."""
+
+    SEALS: ClassVar[type | None] = Sealed
+
+    people: tuple[IdentifierRow, ...] = ()
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreachNoticesDue(Event):
+    """A portion of the affected is to be written to, or is to be written to again."""
+
+    portion: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentDue(Event):
+    """So many hours after a breach was known, something of it is still to be decided."""
+
+    hours: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentSuspected(Event):
+    """An answer to this request has reached the wrong person: an incident begins."""
+
+    incident: UUID
+    at: datetime
+    what: str
+    """A code: `anothers_data`, or `not_who_asked`."""
+    systems: tuple[str, ...]
+    categories: tuple[str, ...]
+    holdings: int
+    """How many were shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRaised(Event):
+    """The incident that was suspected in this request is opened."""
+
+    incident: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -480,6 +480,29 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedIncident(Actor):
+    """The sealed part of what is said of a breach: `says` is what happened, in plain words."""
+
+    consequences: str = ""
+    """What it is likely to lead to (GDPR Art. 33(3)(c))."""
+    measures: str = ""
+    """What was done, or is to be, against it and its effects (Art. 33(3)(d))."""
+
+    def __repr__(self) -> str:
+        return "<SealedIncident>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedAffected(Actor):
+    """The sealed part of a portion of a list: whom a breach affects."""
+
+    identifiers: tuple[SealedIdentifier, ...] = ()
+
+    def __repr__(self) -> str:
+        return "<SealedAffected>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """The sealed part of every event that the pipeline itself writes."""
 

@@ -27,7 +27,7 @@ InParts = e.HoldingsLocated | e.TaskCompleted | e.MeasureTaken | e.PeopleListed
 
 def located(case: Case, event: e.HoldingsLocated, rules: Rules) -> Case:
     """Merge a search's answer once all its parts are in; what was known is never forgotten."""
-    case, parts = _take(case, event)
+    case, parts = taken(case, event)
     if not parts:
         return case
     order = case.order_of(event.order)
@@ -144,7 +144,7 @@ def search_overdue(case: Case, event: e.SearchOverdue, _: Rules) -> Case:
 
 def completed(case: Case, event: e.TaskCompleted, rules: Rules) -> Case:
     """Set what was done against what a look afterwards found: only both together prove anything."""
-    case, parts = _take(case, event)
+    case, parts = taken(case, event)
     if not parts:
         return case
     order = case.order_of(event.order)
@@ -207,7 +207,7 @@ def declined(case: Case, event: e.TaskDeclined, _: Rules) -> Case:
 
 
 def measure_taken(case: Case, event: e.MeasureTaken, _: Rules) -> Case:
-    case, parts = _take(case, event)
+    case, parts = taken(case, event)
     order = case.order_of(event.order)
     if not parts or order is None or not isinstance(order.ordered, e.MeasureOrdered):
         return case
@@ -284,7 +284,7 @@ def _instructed(
     return ended, ordered if isinstance(ordered, e.InstructionOrdered) else None
 
 
-def _take(case: Case, event: InParts) -> tuple[Case, tuple[tuple[int, Event], ...]]:
+def taken(case: Case, event: InParts) -> tuple[Case, tuple[tuple[int, Event], ...]]:
     """Put a part to the others; give all parts when this one completes the first answer."""
     order = case.order_of(event.order)
     if order is None:

@@ -22,6 +22,7 @@ from schemas.records import (
 from . import lifecycle, rights
 from .deadline import Pause
 from .facts import Told, together
+from .incident import Incident, Letter
 from .plan import Decision
 from .rights import COPYING
 from .whose import ANOTHERS, OURS, POLICY, Verdict
@@ -319,6 +320,16 @@ class Reappeared:
     """Rows of theirs."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """An answer of this case went to the wrong person; the incident is yet to be opened."""
+
+    at: datetime
+    what: str
+    systems: tuple[str, ...]
+    categories: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """Everything that is known of a case, and nothing of the person."""
@@ -329,6 +340,13 @@ class Case:
     state: str = lifecycle.NEW
     intake: str = ""
     follow_up: FollowUp | None = None
+    incident: Incident | None = None
+    """What makes a case a breach, and no request."""
+    breached: frozenset[bytes] = frozenset()
+    """Holdings that an answer showed to somebody whom they are not about: each is in an incident.
+    """
+    suspicions: Mapping[UUID, Suspicion] = field(default_factory=dict)
+    """Incidents that are yet to be opened, by their ids."""
     level: int = 0
     method: str = ""
     policy: bytes = b""
@@ -533,6 +551,11 @@ class Case:
         return bool(self.systems) and all(it.final for it in self.systems.values())
 
     @property
+    def is_request(self) -> bool:
+        """Whether somebody asked for it: it follows nothing up, and is no breach."""
+        return self.follow_up is None and self.incident is None
+
+    @property
     def is_open(self) -> bool:
         """Whether anybody waits for an answer."""
         return any(it.active for it in self.claims.values())
@@ -545,7 +568,9 @@ class Case:
     def order_of(self, order: UUID) -> Order | None:
         """The order that an attempt's id belongs to."""
         slot = self.slots.get(order)
-        return None if slot is None else self.orders[slot]
+        if slot is None:
+            return None if self.incident is None else _letter(self.incident, order)
+        return self.orders[slot]
 
     def under_way(self, kind: str | None = None) -> tuple[Order, ...]:
         """Orders that wait for an answer."""
@@ -556,7 +581,8 @@ class Case:
 
     def next_n(self, kind: str, system: str) -> int:
         """The number of the next order of a kind to a system."""
-        return 1 + sum(1 for slot in self.orders if slot[:2] == (kind, system))
+        beside = self.incident.numbered if self.incident and kind == NOTICE else 0
+        return 1 + beside + sum(1 for slot in self.orders if slot[:2] == (kind, system))
 
     def fact(self, name: str, sources: frozenset[str]) -> Told | None:
         """What the `sources` together say of a fact; None while it is unknown."""
@@ -568,3 +594,21 @@ class Case:
 
     def __repr__(self) -> str:
         return f"<Case {self.id} {self.state} #{self.number}>"
+
+
+def _letter(incident: Incident, attempt: UUID) -> Order | None:
+    """The notice to somebody affected that an attempt's id belongs to, as an order."""
+    held = incident.holder(attempt)
+    if held is None:
+        return None
+    place, tag = held
+    letter: Letter = incident.portions[place].letters[tag]
+    assert letter.ordered is not None and letter.due is not None  # noqa: PT018, S101  it was ordered
+    return Order(
+        slot=(NOTICE, NOTICE, letter.ordered.n),
+        ordered=letter.ordered,
+        attempt=letter.attempt,
+        state=DONE if letter.is_over else OPEN,
+        due=letter.due,
+        reason=letter.reason,
+    )

@@ -20,6 +20,7 @@ from .values import replace
 UNFOUNDED, EXCESSIVE = "eu-gdpr:A12ManifestlyUnfounded", "eu-gdpr:A12ManifestlyExcessive"
 GROUNDS: Mapping[str, str] = {"unfounded": UNFOUNDED, "excessive": EXCESSIVE}
 """The grounds that there are, by what people call them. How often somebody asks is none."""
+_PROPOSALS = frozenset(map(event_name, (e.RefusalProposed, e.WaiverProposed)))
 IDENTITY_FAILURE = "eu-gdpr:A12IdentityFailure"
 DONE, NOT_POSSIBLE = "done", "not_possible"
 HOW_SETTLED = frozenset({DONE, NOT_POSSIBLE})
@@ -27,7 +28,7 @@ PAID, WAIVED = "paid", "waived"
 PAID_OR_WAIVED = frozenset({PAID, WAIVED})
 
 
-def digest(event: e.RefusalProposed) -> bytes:
+def digest(event: e.RefusalProposed | e.WaiverProposed) -> bytes:
     """What names a proposal: SHA-256 over all that its proposer signed, the reasons included."""
     return sha256(before_signature(event)).digest()
 
@@ -47,7 +48,7 @@ def proposed(case: Case, event: e.RefusalProposed, _: Rules) -> Case:
 def recorded(case: Case, event: e.DecisionRecorded, _: Rules) -> Case:
     """Who proposed it, and where their words are."""
     proposal = case.proposal
-    if proposal is None or proposal.recorded or event.name != event_name(e.RefusalProposed):
+    if proposal is None or proposal.recorded or event.name not in _PROPOSALS:
         return case
     return replace(case, proposal=replace(proposal, recorded=case.number, login=event.login))
 

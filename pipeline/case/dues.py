@@ -9,10 +9,13 @@ from uuid import UUID
 
 from schemas.events import (
     ApprovalOverdue,
+    BreachNoticesDue,
     ConfirmationOverdue,
     DeadlineNear,
     Event,
     IdentityOverdue,
+    IncidentDue,
+    IncidentRaised,
     ObligationClosed,
     ObligationDue,
     OrderDue,
@@ -28,6 +31,8 @@ from .brake import Brake
 from .case import DEFERRED, TASK, Case
 from .follow_up import due_dates, ended
 from .inbox import waiting
+from .incident import Incident, letters_due
+from .incident import reminders as incident_reminders
 from .planned import turn_id, turns
 from .reminders import interim_at, people_again_at, progress_at, reminders
 from .rules import Rules
@@ -46,10 +51,11 @@ REMINDER, PROGRESS, PEOPLE, PEOPLE_AGAIN = "reminder", "progress", "people", "pe
 OBLIGATION, CLOSING = "obligation", "closing"
 RECIPIENT = "recipient"
 COMPARE, COPY = "compare", "copy"
+LETTERS, HOURS, SUSPICION = "letters", "hours", "suspicion"
 OF_PERSON = frozenset({COMPARE, COPY})
 """Due rows that are about two cases of one person; `orchestrator/same_person.py` has what is said.
 """
-OF_TWO = OF_PERSON | {OBLIGATION, CLOSING}
+OF_TWO = OF_PERSON | {OBLIGATION, CLOSING, SUSPICION}
 """Due rows that are about another case as well, which they name."""
 
 
@@ -72,6 +78,9 @@ def dues(case: Case, rules: Rules) -> Iterator[Due]:
     if case.keyless:
         yield from _of_obligations(case)
         return
+    if case.incident is not None:
+        yield from _of_incident(case, case.incident, rules)
+        return
     yield from _of_orders(case)
     for system in turns(case):  # the brake keeps them waiting, or they would have been ordered
         yield Due(case.received_at, ORDER, str(turn_id(case, system)), system)
@@ -92,6 +101,16 @@ def dues(case: Case, rules: Rules) -> Iterator[Due]:
     yield from _of_person(case, rules)
     yield from _of_the_date(case, rules)
     yield from _people(case, rules)
+    yield from (Due(it.at, SUSPICION, str(named)) for named, it in case.suspicions.items())
+
+
+def _of_incident(case: Case, incident: Incident, rules: Rules) -> Iterator[Due]:
+    """When the affected are written to, and the DPO is told what is still to be decided."""
+    yield from _of_orders(case)
+    yield from (Due(at, LETTERS, str(portion)) for at, portion in letters_due(incident))
+    yield from (Due(at, HOURS, str(hours)) for at, hours in incident_reminders(incident))
+    if any(not it.mailed and it.id not in case.needed for it in waiting(case, rules)):
+        yield Due(case.received_at, PEOPLE, str(case.summons))
 
 
 def _of_orders(case: Case) -> Iterator[Due]:
@@ -151,6 +170,9 @@ _SAYS: Mapping[str, Callable[[UUID, Due], Event]] = {
     RECIPIENT: lambda case, due: _recipient_overdue(case, due.ref),
     OBLIGATION: lambda case, due: ObligationDue(case=case, follow_up=UUID(due.ref)),
     CLOSING: lambda case, due: ObligationClosed(case=case, follow_up=case, at=due.at),
+    LETTERS: lambda case, due: BreachNoticesDue(case=case, portion=int(due.ref), at=due.at),
+    HOURS: lambda case, due: IncidentDue(case=case, hours=int(due.ref)),
+    SUSPICION: lambda case, due: IncidentRaised(case=case, incident=UUID(due.ref)),
     PEOPLE: lambda case, _: PeopleNeeded(case=case),
     PEOPLE_AGAIN: lambda case, _: PeopleNeeded(case=case, again=True),
 }

@@ -14,6 +14,7 @@ from schemas.records import IdentifierRow
 from ..policy.applicable import portable, used
 from . import (
     answers,
+    breach,
     by_hand,
     decisions,
     erased,
@@ -27,6 +28,7 @@ from . import (
     replays,
     reviews,
     same_person,
+    suspicion,
     taking,
     weighing,
 )
@@ -53,16 +55,20 @@ def fold(events: Iterable[Event], rules: Rules) -> Case | None:
 
 
 def apply(case: Case | None, event: Event, rules: Rules) -> Case:
-    """The case after one more event. The first is `request_received`, or `follow_up_opened`."""
+    """The case after one more event. The first is `request_received`, `follow_up_opened` or
+    `incident_opened`.
+    """
     if case is None and isinstance(event, e.FollowUpOpened):
         return follow_up.begun(event)
+    if case is None and isinstance(event, e.IncidentOpened):
+        return breach.begun(event)
     if case is None:
         at = event.received_at if isinstance(event, e.RequestReceived) else None
         if at is None:
             raise ValueError("a case begins with request_received")
         return Case(id=event.case, number=1, received_at=at, due_at=at)
     case = replace(case, number=case.number + 1, state=lifecycle.after(case.state, event))
-    how = _APPLY.get(type(event))
+    how = (_APPLY if case.incident is None else _OF_INCIDENTS).get(type(event))
     case = case if how is None else how(case, event, rules)
     return _of_what_waits(case, rules) if case.needed or case.taken else case
 
@@ -443,4 +449,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.InstructionFailed: answers.instruction_failed,
     e.RecipientAcknowledged: recipients.acknowledged,
     e.RecipientOverdue: recipients.overdue,
+    e.IncidentSuspected: suspicion.noted,
+    e.IncidentRaised: suspicion.raised,
 }
+_OF_INCIDENTS = {**_APPLY, **breach.APPLY}

@@ -18,10 +18,11 @@ from schemas.records import OutcomeRow
 
 from ..policy import Policy
 from ..policy.clauses import Automated
-from . import lifecycle, marks, measures, recipients, reviews, weighing
-from .case import DONE, LIFTED, RESPONSE, SEARCH, SPENT, Case, Row, Taken
+from . import incident, lifecycle, marks, measures, recipients, reviews, weighing
+from .case import DONE, LIFTED, PEOPLE, RESPONSE, SEARCH, SPENT, Case, Row, Taken
 from .coverage import SYSTEM, WHOSE, coverage, difference, found, is_concerned
 from .follow_up import how_ended
+from .incident import Incident
 from .outcome import OF_PEOPLE
 from .rights import AUTOMATED_DECISION, ERASURE, OBJECTION_TO_USE, RIGHTS
 from .rules import Rules
@@ -47,6 +48,10 @@ KINDS = (
     RECIPIENT,
     PAUSE,
     REAPPEARED,
+    AUTHORITY,
+    AFFECTED,
+    TELLING,
+    WAIVER,
     OBJECTION,
     REVIEW,
 ) = (
@@ -62,6 +67,10 @@ KINDS = (
     "recipient",
     "pause",
     "reappeared",
+    "authority",
+    "affected",
+    "telling",
+    "waiver",
     "objection",
     "review",
 )
@@ -107,6 +116,10 @@ def waiting(case: Case, rules: Rules) -> Iterator[Item]:
 
 def _every(case: Case, rules: Rules) -> Iterator[Item]:
     if case.state in {lifecycle.WITHDRAWN, lifecycle.JOINED} or case.keyless:
+        return
+    if case.incident is not None:
+        yield from _of_incident(case, case.incident)
+        yield from _broken(case, rules)
         return
     yield from _identity(case)
     yield from _paused(case)
@@ -345,6 +358,49 @@ def _reappeared(case: Case) -> Iterator[Item]:
         of_day = f"{REAPPEARED} {day}"
         for item in _of_step(case, REAPPEARED, feed, of_day, "came_back", says):
             yield replace(item, due=it.at + LOOK_WITHIN)
+
+
+def _of_incident(case: Case, known: Incident) -> Iterator[Item]:
+    """What the DPO is to decide of a breach, and whom of the affected nobody has told."""
+    if known.closed_at is not None:
+        return
+    if known.authority is None:
+        says = "a breach: the supervisory authority is to be told within 72 hours, or need not be"
+        item = _item(case, AUTHORITY, "", DPO, says, "incident authority {case} --at ...")
+        yield replace(item, mailed=True)
+    if known.released_at is None and not known.waived:
+        says = "a breach: the affected are to be told, or two people waive that"
+        item = _item(case, TELLING, "", DPO, says, "incident notify {case}")
+        yield replace(item, mailed=True)
+    if case.proposal is not None:
+        named, by = case.proposal.digest.hex(), case.proposal.by
+        says = f"{by} proposes to tell nobody of a breach; it takes a second person"
+        yield _item(case, WAIVER, named, DPO, says, f"incident waive {{case}} --confirm {named}")
+    if not known.waived:
+        yield from _affected(case, known)
+
+
+def _affected(case: Case, known: Incident) -> Iterator[Item]:
+    """Of whom it is not known whether they are affected, and who was not told."""
+    counted, lacking = incident.counts(known), incident.missing(known)
+    if lacking or not (counted.affected or case.under_way(PEOPLE) or known.unlisted):
+        says = "a breach: whom it affects is not known"
+        if lacking:
+            says = f"a breach: {lacking} portions of a list are missing; give it once more"
+        item = _item(case, AFFECTED, "", DPO, says, "incident affect {case} --list FILE")
+        yield replace(item, mailed=not lacking)
+    for place, why in sorted(known.unlisted.items()):
+        says = f"a breach: {place} could not list whom it holds ({why}); find out another way"
+        system, what = place.partition(".")[0], f"people {place}"
+        yield from _of_step(case, AFFECTED, system, what, why, says)
+    if counted.unreachable:
+        says = f"a breach: {counted.unreachable} of the affected have no address; tell them"
+        what = f"affected {counted.unreachable}"
+        yield from _of_step(case, UNDELIVERED, "notice", what, "no_address", says)
+    if counted.failed and not counted.waiting:
+        says = f"a breach: {counted.failed} of the affected could not be written to; tell them"
+        what = f"failed {counted.failed}"
+        yield from _of_step(case, UNDELIVERED, "notice", what, "not_sent", says)
 
 
 def _of_step(  # noqa: PLR0917  what an item is told by

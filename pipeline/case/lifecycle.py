@@ -21,6 +21,10 @@ WITHDRAWN = "withdrawn"
 JOINED = "joined"
 """Answered in an older case of the person (`same_person.py`)."""
 
+INCIDENT, INCIDENT_CLOSED = "incident", "incident_closed"
+"""A breach, and no request: nothing but its being closed changes its state (`breach.py`)."""
+OF_INCIDENTS = frozenset({INCIDENT, INCIDENT_CLOSED})
+
 TERMINAL = frozenset({REFUSED, WITHDRAWN, JOINED})
 
 TABLE: dict[tuple[str, type[Event]], str] = {

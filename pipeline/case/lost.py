@@ -9,20 +9,26 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.derive import event_name
-from schemas.events import Event, ObligationOpened, ResponseSigned, TaskOrdered
+from schemas.events import Event, IncidentOpened, ObligationOpened, ResponseSigned, TaskOrdered
 from schemas.records import LedgerEntry, TaskRow
 
 from ..policy.clock import Clock
 from .case import NOT_WANTED, TASK, Case
 from .coverage import systems
 from .deadline import deadline
+from .incident import Incident, counts
 
 KEY_LOST = "its key is lost: nothing sealed in it can be read, and nothing more is decided"
 KEY_ENDED = "its key was destroyed, and what was said of it before cannot be read: it is over"
+UNREAD_INCIDENT = (
+    "an incident, of which nothing can be read: tell the supervisory authority and the affected"
+    " yourself, unless that was done, and open another one for the register"
+)
 UNREAD = "unread"
 """The state of a case of which the last events cannot be read."""
 TASK_ORDERED, RESPONSE_SIGNED = event_name(TaskOrdered), event_name(ResponseSigned)
 OBLIGATION_OPENED = event_name(ObligationOpened)
+INCIDENT_OPENED = event_name(IncidentOpened)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +154,8 @@ def _rows(ordered: Event) -> tuple[TaskRow, ...]:
 
 def _do(case: Case, known: tuple[LostSystem, ...], owed: tuple[str, ...]) -> tuple[str, ...]:
     """Nothing here may be done by itself: it would look again where something is erased already."""
+    if case.incident is not None:
+        return _do_incident(case, case.incident)
     later = _later(owed)
     if case.joined is not None:
         return (f"nothing: it is answered in case {case.joined}",)
@@ -167,8 +175,19 @@ def _do(case: Case, known: tuple[LostSystem, ...], owed: tuple[str, ...]) -> tup
     return look, answer, *later
 
 
+def _do_incident(case: Case, known: Incident) -> tuple[str, ...]:
+    """Addresses and words are sealed: nobody is written to any more."""
+    many = counts(known)
+    left = many.waiting + many.failed + many.unreachable
+    said = "" if known.authority else f"tell the supervisory authority by {case.due_at:%Y-%m-%d}"
+    whom = "" if known.waived or not left else f"{left} of the affected were not told: tell them"
+    return tuple(filter(None, (said, whom))) or ("nothing: all of it was done",)
+
+
 def _do_unread(it: LostCase, types: Mapping[str, int]) -> tuple[str, ...]:
     """As for any lost case; what cannot be read is taken to be what would harm most."""
+    if types.get(INCIDENT_OPENED):
+        return (UNREAD_INCIDENT,)
     signed = types.get(RESPONSE_SIGNED, 0)
     unless = f"unless they have their answer ({signed} responses were signed)" if signed else ""
     if not types.get(TASK_ORDERED):

@@ -7,7 +7,7 @@ from datetime import datetime
 from schemas import events as e
 from schemas.events import Event
 
-from . import inbox, marks, recipients, replays, reviews, weighing
+from . import breach_stale, inbox, marks, recipients, replays, reviews, weighing
 from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
@@ -17,6 +17,7 @@ from .inbox import About
 from .lifecycle import ASKED
 from .rights import ERASURE, level
 from .rules import Given, Rules
+from .suspicion import NOT_WHO_ASKED, breached
 from .whose import SAME
 
 NOTHING_OPEN = "nothing of the request is open any more"
@@ -25,6 +26,15 @@ NO_LONGER_ASKED = "that is not asked for, or not any more"
 
 def stale(case: Case, event: Event, rules: Rules, given: Given) -> str:
     """Why nothing follows from a decision as the case stands; empty if something does."""
+    if case.incident is not None or isinstance(event, breach_stale.OF_INCIDENTS):
+        no = breach_stale.stale(case, event, rules, given)
+        if isinstance(event, e.ItemSettled | e.ItemTaken):
+            return no or _of_inbox(case, event, rules, given)
+        return no
+    return _of_case(case, event, rules, given)
+
+
+def _of_case(case: Case, event: Event, rules: Rules, given: Given) -> str:
     match event:
         case e.IdentityProved() | e.RecipientAcknowledged() if not given.roles:
             return ""  # a link is its own proof, and is used up by it
@@ -142,7 +152,7 @@ def _of_identity(
     if not in_doubt and not any(case.wants(it) for it in case.claims):
         return NOTHING_OPEN
     match event:
-        case e.IdentityRejected() if case.state != ASKED:
+        case e.IdentityRejected() if case.state != ASKED and not breached(case, NOT_WHO_ASKED):
             return "nobody waits to know who asks"
         case e.IdentityProved() if event.level < level(case.claims, rules.policy_of(case.policy)):
             return "it shows less than the policy asks for"

@@ -75,7 +75,9 @@ async def prove(
 async def refuse_identity(case: str, says: str, evidence: str, *, who: Who, as_json: bool) -> None:
     """Say that who asks could not show who they are: nothing is searched, and they are told.
 
-    It is never final: `habeas decide prove` reopens the case under its own reference.
+    It is never final: `habeas decide prove` reopens the case under its own reference. Where an
+    answer was given already, it opens an incident of what that showed (`habeas incident list`), and
+    calls nothing back: `habeas decide withdraw` ends what is under way.
     """
     settings = console.load()
     known = await opened(settings, case)

@@ -32,6 +32,11 @@ LACKS: Mapping[str, str] = {
     "overridden_without_balancing": "--evidence says how the grounds were weighed",
     "settled_without_evidence": "--done takes --evidence, --not-possible takes --says",
     "proved_without_evidence": "--evidence says what they showed you",
+    "incident_without_what_happened": "--happened says what happened, in plain words",
+    "notice_without_its_words": "the affected read what happened, what it may lead to, and what you"
+    " do about it (GDPR Art. 34(2)): --happened, --consequences and --measures",
+    "authority_without_reasons": "--says gives the reasons: of the delay, or why no risk is likely",
+    "waived_without_reasons_and_evidence": "to tell nobody takes --says and --evidence",
     "recorded_without_evidence": "--evidence says how you know: a letter, a call, of which day",
 }
 """What a decision lacks, by the code it would be refused with."""
@@ -84,13 +89,18 @@ async def decided(
 
     Raises `UsageError` where it would be refused for want of them.
     """
+    await decided_as(settings, who, event, Actor(login=who.login, says=says, evidence=evidence))
+
+
+async def decided_as(settings: Settings, who: Who, event: Event, actor: Actor) -> None:
+    """As `decided`, with all that is sealed in it."""
     try:
-        check_words(event, Actor(login=who.login, says=says, evidence=evidence))
+        check_words(event, actor)
     except RefusedError as error:
         raise click.UsageError(LACKS[str(error)]) from None
     signer = None if who.key is None else signer_in(who.key)
     async with app.local_edge(settings, who.name, signer) as sender:
-        await sender.decision(event, who.login, says=says, evidence=evidence)
+        await sender.decided(event, actor)
 
 
 def told(known: Case, what: str, *, as_json: bool, **shown: object) -> None:

@@ -121,7 +121,8 @@ async def _found(settings: Settings, case: str) -> list[Shown]:
     async with app.register(settings) as engine:
         rules = await app.rules_of(settings, engine)
         only = await reading.find(engine, case) if case else None
-        lines = [it for it in await reading.cases(engine) if only in {None, it.id}]
+        every = (*await reading.cases(engine), *await reading.incidents(engine))
+        lines = [it for it in every if only in {None, it.id}]
         return [it for line in lines for it in await _of_case(settings, engine, line, rules)]
 
 

@@ -65,6 +65,8 @@ async def case(case: str, *, as_json: bool) -> None:
         held = await reading.held(engine, case_id)
         wrong = await reading.broken(engine, case_id)
     known = reading.folded(entries, rules)
+    if known.incident is not None:
+        raise click.ClickException(f"that is an incident: `habeas incident show {case_id}`")
     planned = reading.last_plan(entries)
     if as_json:
         events = [{"number": it.number, "at": it.at, "type": it.type} for it in entries]

@@ -16,6 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from schemas.events import (
     Event,
     HoldingsLocated,
+    IncidentOpened,
     MeasureTaken,
     OrderDeferred,
     PeopleListed,
@@ -40,6 +41,8 @@ APPLIES = datetime(2018, 5, 25, tzinfo=UTC)
 LONGEST_WAIT = timedelta(days=10 * 366)
 """A vendor's own date for trying again may be far; an order that waits longer waits for ever."""
 HIGHEST_LEVEL = 2
+AHEAD = timedelta(minutes=5)
+"""How far a sender's clock may be before the broker's."""
 FACT, READ = re.compile(r"[a-z_]{1,60}"), re.compile(r"[A-Za-z0-9_.*\[\]/ -]{0,100}")
 """What a fact is called, and the vendor's field that it was read from: no value of a field."""
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -62,6 +65,8 @@ def check(event: Event, now: datetime) -> None:
             raise RefusedError("claims_repeated")
         case HoldingsLocated() | TaskDeclined() if not all(map(_is_fact, event.facts)):
             raise RefusedError("out_of_bounds:facts")
+        case IncidentOpened() if event.aware_at > now + AHEAD:
+            raise RefusedError("out_of_bounds:aware_at")  # nobody knows what is to come
         case OrderDeferred() if event.until > now + LONGEST_WAIT:
             raise RefusedError("out_of_bounds:until")
         case HoldingsLocated() | TaskCompleted() | MeasureTaken() | PeopleListed() if not _is_part(

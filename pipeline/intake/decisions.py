@@ -20,8 +20,9 @@ from pipeline.case.weighing import HOW_WEIGHED, UPHELD
 from pipeline.case.whose import SAME
 from schemas import events as e
 from schemas.events import Event
-from schemas.records import Actor
+from schemas.records import Actor, SealedAffected, SealedIncident
 
+from . import incidents
 from .refused import RefusedError
 
 DIGEST = 32
@@ -53,7 +54,9 @@ def check(event: Event) -> None:
             raise RefusedError("no_ground_for_refusal")  # GDPR Art. 12(5) knows no other
         case e.RefusalProposed() if bool(event.fee) != bool(CURRENCY.fullmatch(event.currency)):
             raise RefusedError("out_of_bounds:currency")
-        case e.RequestRefused() | e.FeeAsked() if len(event.proposal) != DIGEST:
+        case e.RequestRefused() | e.FeeAsked() | e.BreachNoticesWaived() if (
+            len(event.proposal) != DIGEST
+        ):
             raise RefusedError("nobody_proposed_it")
         case e.ClockPaused() | e.ClockResumed() if event.why not in ASKED_FOR:
             raise RefusedError("out_of_bounds:why")
@@ -68,7 +71,7 @@ def check(event: Event) -> None:
         case e.PersonReappeared() if not (FEED.fullmatch(event.feed) and event.count):
             raise RefusedError("out_of_bounds:feed")
         case _:
-            pass
+            incidents.check(event)
 
 
 def _clear_texts(of: Any) -> Iterator[str]:
@@ -90,17 +93,18 @@ def check_words(event: Event, actor: Actor) -> None:
     who is refused is told why (Art. 12(4)).
     """
     says, shows = actor.says.strip(), actor.evidence.strip()
-    if max(len(says), len(shows)) > WORDS:
+    if isinstance(actor, SealedAffected):
+        incidents.check_people(actor)
+    more = (actor.consequences, actor.measures) if isinstance(actor, SealedIncident) else ()
+    if max(map(len, (says, shows, *more))) > WORDS:
         raise RefusedError("too_long")
     match event:
         case e.RefusalProposed() if not (says and shows):
             raise RefusedError("refused_without_reasons_and_evidence")
-        case e.IdentityRejected() | e.LiftDecided() | e.ObjectionDecided() if not says:
+        case e.IdentityRejected() | e.LiftDecided() if not says:
             raise RefusedError("decided_without_reasons")
-        case e.ObjectionDecided() if event.how != UPHELD and not shows:
-            raise RefusedError("overridden_without_balancing")
-        case e.DecisionReviewed() if not (says and shows):
-            raise RefusedError("reviewed_without_reasons_and_evidence")
+        case e.ObjectionDecided() | e.DecisionReviewed():
+            _check_weighed(event, says, shows)
         case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
             raise RefusedError("settled_without_evidence")
         case e.IdentityProved() if event.method != LINK and not shows:
@@ -110,4 +114,15 @@ def check_words(event: Event, actor: Actor) -> None:
         case e.RecipientAcknowledged() if event.says != RECEIVED and not shows:
             raise RefusedError("recorded_without_evidence")
         case _:
-            pass
+            incidents.check_words(event, says, shows, more)
+
+
+def _check_weighed(event: e.ObjectionDecided | e.DecisionReviewed, says: str, shows: str) -> None:
+    """Grounds are the controller's to show (GDPR Art. 21(1)), and a review is somebody's own."""
+    if isinstance(event, e.DecisionReviewed):
+        if not (says and shows):
+            raise RefusedError("reviewed_without_reasons_and_evidence")
+    elif not says:
+        raise RefusedError("decided_without_reasons")
+    elif event.how != UPHELD and not shows:
+        raise RefusedError("overridden_without_balancing")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID, uuid5
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +21,9 @@ from schemas.derive import event_name
 from schemas.envelope import enclose
 from schemas.events import Event, RequestReceived
 from schemas.records import Actor, Person
+
+TAG = 16
+"""Bytes of a tag."""
 
 
 class Edge:
@@ -66,6 +71,14 @@ class Edge:
         signer = self._files.signer(f"intake-{self._name}")
         await self.send(flow.REQUESTS, enclose(self._codec, event, person, public, signer))
 
+    def tag(self, digest: bytes) -> bytes:
+        """What stands in the clear for a thing with this digest: nobody else can guess which."""
+        key = self._decides().private_bytes_raw()
+        return hmac.digest(key, b"habeas/thing/1/" + digest, sha256)[:TAG]
+
+    def _decides(self) -> Ed25519PrivateKey:
+        return self._signer or self._files.signer(f"console-{self._name}")
+
     async def decision(
         self, event: Event, login: str, *, says: str = "", evidence: str = ""
     ) -> None:
@@ -73,11 +86,14 @@ class Edge:
 
         Sealed are who took it, why in their own words, and what shows that it is so.
         """
+        await self.decided(event, Actor(login=login, says=says, evidence=evidence))
+
+    async def decided(self, event: Event, actor: Actor) -> None:
+        """Publish a decision with all that is sealed in it: what its event's class `SEALS`."""
         key, public = self._files.pipeline().public(self._clock())
         event = replace(event, key=key)  # type: ignore[call-arg]  # every decision has one
-        signer = self._signer or self._files.signer(f"console-{self._name}")
-        actor = Actor(login=login, says=says, evidence=evidence)
-        await self.send(flow.DECISIONS, enclose(self._codec, event, actor, public, signer))
+        sealed = enclose(self._codec, event, actor, public, self._decides())
+        await self.send(flow.DECISIONS, sealed)
 
     async def send(self, topic: str, event: Event) -> None:
         """Publish an event as it is."""

@@ -25,17 +25,31 @@ class Role(StrEnum):
 
 
 OF_PLANS: frozenset[type[Event]] = frozenset({e.PlanApproved, e.PlanChanged})
-TAKE_TWO: frozenset[type[Event]] = frozenset({e.RequestRefused, e.FeeAsked})
+TAKE_TWO: frozenset[type[Event]] = frozenset({e.RequestRefused, e.FeeAsked, e.BreachNoticesWaived})
 """What a second person says of a first one's proposal: another login, another console, another key.
 """
 
 OF_ITEMS: frozenset[type[Event]] = frozenset({e.ItemSettled, e.ItemTaken})
 """Of the inbox: each item names the role that it waits for."""
 
+OF_INCIDENTS: frozenset[type[Event]] = frozenset(
+    {
+        e.IncidentOpened,
+        e.PeopleAffected,
+        e.PeopleSought,
+        e.BreachNoticesReleased,
+        e.AuthorityNotified,
+        e.WaiverProposed,
+        e.IncidentClosed,
+    }
+)
+"""Of a breach: what one person decides."""
+
 MAY: Mapping[Role, frozenset[type[Event]]] = {
     Role.DPO: OF_PLANS
     | TAKE_TWO
     | OF_ITEMS
+    | OF_INCIDENTS
     | {
         e.IdentityProved,
         e.IdentityRejected,

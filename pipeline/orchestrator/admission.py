@@ -14,6 +14,7 @@ from pipeline.case.case import Case
 from pipeline.crypto.proofs import NotProvedError, Slot
 from pipeline.intake.envelopes import Envelopes, UnknownKeyError
 from pipeline.intake.refused import RefusedError, UnauthenticatedError
+from pipeline.intake.roles import TAKE_TWO
 from pipeline.kafka.authentication import check_proof, claim_of
 from pipeline.kafka.incoming import Incoming
 from pipeline.keys.key_folder import KeyPairs
@@ -33,6 +34,7 @@ NOT_ITS_OWN, BY_SUBMITTER, BY_PROPOSER = (
     "submitted_by_the_same",
     "proposed_by_the_same",
 )
+UNKNOWN = "unknown_case"
 OVERSTEPPED = frozenset({NOT_ITS_OWN, BY_SUBMITTER, BY_PROPOSER})
 """What somebody known may not say: as often as they say it, nobody else is stopped."""
 log = structlog.get_logger()
@@ -91,6 +93,7 @@ class Admission:
         known = await store.known_events(connection, [it.id for it in inputs])
         admitted: list[Input] = []
         refusals, seen = [], set(known)
+        opening = {it.event.case for it in inputs if isinstance(it.event, e.IncidentOpened)}
         for it in inputs:
             reason = ""
             if it.id in seen:
@@ -108,6 +111,8 @@ class Admission:
                 reason = SET_ASIDE
             else:
                 reason = self._misplaced(open_cases, it)
+                begun = it.event.case in opening and reason == UNKNOWN
+                reason = "" if begun else reason
             if reason and it.record is not None:
                 refusals.append(Refusal(it.record, reason, is_authentic=reason not in OVERSTEPPED))
             elif it.id not in seen:
@@ -130,8 +135,10 @@ class Admission:
         case = open_cases.cases.get(event.case)
         if isinstance(event, e.RequestReceived):
             return "" if case is None else "case_id_taken"
+        if isinstance(event, e.IncidentOpened):
+            return "" if case is None else "case_id_taken"
         if case is None:
-            return "unknown_case"
+            return UNKNOWN
         if it.record is None or it.record.topic != flow.RESULTS:
             if self._envelopes.is_of_submitter(event, case.intake):
                 return BY_SUBMITTER
@@ -141,13 +148,13 @@ class Admission:
     def _is_of_proposer(self, open_cases: OpenCases, it: Input, case: Case) -> bool:
         """Whether who confirms a refusal or a fee is who proposed it: by console, key or login."""
         proposal, event = case.proposal, it.event
-        if not isinstance(event, e.RequestRefused | e.FeeAsked) or it.actor is None:
+        if type(event) not in TAKE_TWO or it.actor is None:
             return False
-        if proposal is None or event.proposal != proposal.digest:
+        if proposal is None or getattr(event, "proposal", b"") != proposal.digest:
             return False  # it is stale, and the decision says so
-        opened = open_cases.of(case.id)
+        opened, by = open_cases.of(case.id), getattr(event, "by", "")
         login = sealing.login_tag(it.actor, opened) if RECORD in opened.keys else proposal.login
-        return login == proposal.login or self._envelopes.is_one_person(event.by, proposal.by)
+        return login == proposal.login or self._envelopes.is_one_person(by, proposal.by)
 
     def _answer_misplaced(self, open_cases: OpenCases, it: Input, case: Case) -> str:
         event = it.event

@@ -23,7 +23,7 @@ from pipeline import flow
 from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
-from pipeline.case.dues import OF_PERSON, Due, is_still_due
+from pipeline.case.dues import OF_PERSON, SUSPICION, Due, is_still_due
 from pipeline.case.rules import Given, Rules
 from pipeline.faults import broke, crash
 from pipeline.intake.envelopes import Envelopes
@@ -33,7 +33,7 @@ from pipeline.kafka.authentication import case_of
 from pipeline.kafka.incoming import Incoming
 from pipeline.keys.key_files import KeyFiles
 from pipeline.keys.key_folder import KeyFileError
-from pipeline.register import links, sealing, store, subjects
+from pipeline.register import breaches, links, sealing, store, subjects
 from pipeline.register.case_keys import (
     PACKAGE,
     RECORD,
@@ -48,8 +48,9 @@ from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
 from pipeline.register.memory import Memory
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
+from schemas.records import SealedAffected
 
-from . import follow_ups, key_dates, same_person
+from . import follow_ups, incidents, key_dates, same_person
 from .admission import Admission
 from .braking import Braking
 from .case_cache import CaseCache, OpenCases
@@ -158,7 +159,13 @@ class Decider:
             inputs = [
                 it
                 for case, due in every
-                if due.kind not in OF_PERSON
+                if due.kind == SUSPICION
+                for it in incidents.raised(open_cases.cases[case], due)
+            ]
+            inputs += [
+                it
+                for case, due in every
+                if due.kind not in {*OF_PERSON, SUSPICION}
                 for it in await self._follow_ups.inputs(
                     connection, open_cases, open_cases.cases[case], due
                 )
@@ -273,6 +280,8 @@ class Decider:
             made = self._first_keys(known)
         elif isinstance(it.event, e.FollowUpOpened):  # it has the obligation's key
             made = [NewKey(new_key(known, PACKAGE), self._clock())]
+        elif isinstance(it.event, e.IncidentOpened) and known not in open_cases.cases:
+            made = self._first_keys(known)[:1]  # nothing is copied
         opened.keys.update({new.key.purpose: new.key for new in made})
         before = open_cases.cases.get(known)
         others = open_cases.proving.others(it.id, known)
@@ -354,6 +363,8 @@ class Decider:
             levels = (0,) * len(it.who.identifiers)  # how each was proved is said beside them
             rows = sealing.rows_of(it.who, levels, opened.tag_key())
             given = replace(given, identifiers=rows)
+        elif isinstance(it.actor, SealedAffected):
+            given = replace(given, identifiers=breaches.rows_of(it.actor, opened.tag_key()))
         opened.actor = it.actor
         if it.actor is not None and it.roles != (Role.LINK,) and RECORD in opened.keys:
             login = sealing.login_tag(it.actor, opened)

@@ -60,6 +60,14 @@ DECISIONS = (
     | e.ObjectionDecided
     | e.DecisionReviewed
     | e.RecipientAcknowledged
+    | e.IncidentOpened
+    | e.PeopleAffected
+    | e.PeopleSought
+    | e.BreachNoticesReleased
+    | e.AuthorityNotified
+    | e.WaiverProposed
+    | e.BreachNoticesWaived
+    | e.IncidentClosed
 )
 
 
@@ -136,7 +144,7 @@ def event_id(event: Event) -> UUID:
     That somebody is there again is said once a day and feed, that all is done again once a day.
     """
     name = event_name(type(event))
-    if isinstance(event, e.RequestReceived):
+    if isinstance(event, e.RequestReceived | e.IncidentOpened):
         return uuid5(event.case, name)
     if isinstance(event, e.PersonReappeared):
         return uuid5(event.case, f"{name}/{event.feed}/{event.at.astimezone(UTC):%Y-%m-%d}")

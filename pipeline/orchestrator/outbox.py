@@ -19,7 +19,7 @@ from pipeline.kafka import wire
 from pipeline.kafka.authentication import proved
 from pipeline.keys.key_files import KeyFiles
 from pipeline.keys.key_folder import KeyFolder
-from pipeline.register import links, sealing, store
+from pipeline.register import breaches, links, sealing, store
 from pipeline.register.case_keys import OBLIGATION, CaseKey, NewKey, new_key
 from schemas import events as e
 from schemas.codec import Codec
@@ -93,6 +93,9 @@ class Outbox:
             return sealing.seal(self._codec, event, what, keys)
         if isinstance(event, e.DecisionRecorded) and opened.actor is not None:
             return sealing.seal(self._codec, event, opened.actor, keys)
+        if case.incident is not None:
+            said = await breaches.content(connection, self._codec, case, event, opened)
+            return sealing.seal(self._codec, event, said, keys)
         if isinstance(event, e.PeopleOrdered):  # it names nobody
             return sealing.seal(self._codec, event, Sealed(), keys)
         await sealing.load_reasons(connection, self._codec, case, event, opened)
@@ -187,5 +190,7 @@ def _ours(event: Event) -> bool:
         | e.ResponseOrdered
         | e.NoticeOrdered
         | e.DecisionRecorded
+        | e.IncidentDescribed
+        | e.AffectedAdded
         | e.InstructionOrdered,
     )

@@ -95,7 +95,7 @@ class SamePerson:
             )
         case = open_cases.cases[it.event.case]
         opened = open_cases.of(case.id)
-        if case.follow_up is not None or RECORD not in opened.keys:
+        if not case.is_request or RECORD not in opened.keys:
             return frozenset()
         after = apply(case, it.event, self._rules)
         new = subjects.proofs(after) - subjects.proofs(case)

@@ -167,6 +167,8 @@ class Takeover:
             event = from_body(it.type, it.version, it.body)
             if isinstance(event, e.PlanApproved) and event.by == POLICY:
                 continue  # the decider itself approved it: no console has that name
+            if isinstance(event, e.IncidentOpened) and not event.by:
+                continue  # the pipeline found it in itself: no console is without a name
             try:
                 self._envelopes.authenticate(event, it.at)
             except UnauthenticatedError as error:

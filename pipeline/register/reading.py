@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from pipeline.case.case import Case
 from pipeline.case.deadline import deadline
 from pipeline.case.fold import fold
+from pipeline.case.lifecycle import OF_INCIDENTS
 from pipeline.case.lost import UNREAD
 from pipeline.case.rules import Rules
 from pipeline.policy.clock import Clock
@@ -71,7 +72,16 @@ class KeyLine:
 
 
 async def cases(engine: AsyncEngine) -> list[CaseLine]:
-    """Every case, the nearest deadline first."""
+    """Every case that is a request or follows one up, the nearest deadline first."""
+    return [it for it in await _every(engine) if it.state not in OF_INCIDENTS]
+
+
+async def incidents(engine: AsyncEngine) -> list[CaseLine]:
+    """Every incident, the nearest end of its 72 hours first."""
+    return [it for it in await _every(engine) if it.state in OF_INCIDENTS]
+
+
+async def _every(engine: AsyncEngine) -> list[CaseLine]:
     columns = [t.cases.c[name] for name in CaseLine.__dataclass_fields__ if name != "held"]
     async with engine.connect() as connection:
         rows = await connection.execute(select(*columns))

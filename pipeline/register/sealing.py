@@ -312,10 +312,17 @@ async def load_reasons(
     """Open the words that a notice brings, unless they are open."""
     if not isinstance(event, e.NoticeOrdered) or event.kind not in REASONED:
         return
-    number = _recorded(case, event)
-    if not number or number in opened.actors:
+    if number := _recorded(case, event):
+        await load_actor(connection, codec, case.id, number, opened)
+
+
+async def load_actor(
+    connection: AsyncConnection, codec: Codec, case: UUID, number: int, opened: Opened
+) -> None:
+    """Open the words that the event with this number seals, unless they are open."""
+    if number in opened.actors:
         return
-    chosen = select(ledger).where(ledger.c.case_id == case.id, ledger.c.number == number)
+    chosen = select(ledger).where(ledger.c.case_id == case, ledger.c.number == number)
     row = (await connection.execute(chosen)).one()
     recorded = from_body(row.type, row.version, row.body)
     opened.actors[number] = unsealed_actor(codec, recorded, opened.keys)

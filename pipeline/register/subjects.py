@@ -131,7 +131,7 @@ async def remember_again(
     for case in cases:
         living = await keys.of(connection, [case.id])
         opened = Opened({purpose: it for (_, purpose), it in living.items()})
-        if case.follow_up is None and RECORD in opened.keys:
+        if case.is_request and RECORD in opened.keys:
             try:
                 found = await hashes_of(connection, codec, case, opened, key, proofs(case))
             except (SealError, CodecError) as error:  # as the decider does not compare it

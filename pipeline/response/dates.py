@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from schemas.records import StepRow, WaitRow
 
@@ -82,5 +82,4 @@ def _step(row: StepRow) -> str:
 
 
 def _shown(at: datetime, rule: str) -> str:
-    clock = f", {at.astimezone(UTC):%H:%M} UTC" if rule == "hours" else ""
-    return words.day(at) + clock
+    return words.hour(at) if rule == "hours" else words.day(at)

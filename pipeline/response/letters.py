@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.case.incident import NOTICE as BREACH
 from pipeline.case.marks import DECIDED
 from pipeline.case.reviews import REVIEWED
 from schemas.events import NoticeOrdered
@@ -41,6 +42,10 @@ SUBJECTS = {
     "escalation": "Urgent: an answer is due in days",
     "late": "Urgent: an answer is late",
     "lifting": "The restriction of your data ends",
+    BREACH: "Your personal data may have been breached",
+    "incident": "Urgent: a breach of personal data is open",
+    "incident_due": "Urgent: a breach of personal data waits for a decision",
+    "incident_late": "Urgent: a breach was not notified within 72 hours",
     "overriding": "A use that you objected to goes on, and why",
     "reviewed": "A person has decided anew what a machine had decided",
     "resolved": "What you said was wrong has been looked at",
@@ -51,6 +56,8 @@ PAGES = {"confirm": "confirm"}
 """The page that a notice's link opens, by its kind; the others have no link."""
 REASONED = frozenset({"refused", "fee_asked"})
 """Notices that are none without a ground and reasons (GDPR Art. 12(4), 12(5))."""
+OF_BREACH = ("happened", "consequences", "measures")
+"""What the affected are told, in this order."""
 COMMAND = "    "
 """What a paragraph starts with that is a command."""
 
@@ -106,6 +113,8 @@ class Letters:
             "waits": dates.waits(order.waits),
             "reason": words.JUSTIFICATIONS.get(order.reason, ""),
             "says": " ".join(says.split()),
+            **_of_breach(order, says),
+            "hour": words.hour(order.expires_at) if order.expires_at else "",
             "fee": f"{order.fee / 100:.2f} {order.currency}",
             **_of_withdrawal(order),
             "things": "1 thing waits" if order.items == 1 else f"{order.items} things wait",
@@ -118,6 +127,16 @@ class Letters:
         text = "\n\n".join(map(_wrapped, paragraphs)) + "\n"
         html = rendered("letter.html", paragraphs=paragraphs, link=link).decode()
         return Letter(f"{SUBJECTS[order.kind]} [{str(order.case)[:8]}]", text, html)
+
+
+def _of_breach(order: NoticeOrdered, says: str) -> dict[str, str]:
+    """What Art. 34(2) asks for, each in words of its own. Raises `UnknownNoticeError` without."""
+    if order.kind != BREACH:
+        return {}
+    parts = [" ".join(it.split()) for it in says.split("\n\n") if it.strip()]
+    if len(parts) != len(OF_BREACH):
+        raise UnknownNoticeError(order.kind)
+    return dict(zip(OF_BREACH, parts, strict=True))
 
 
 def _of_withdrawal(order: NoticeOrdered) -> dict[str, object]:

@@ -309,6 +309,11 @@ def joined(parts: Iterable[str], by: str = "and") -> str:
     return f"{', '.join(first)} {by} {last}" if first else last
 
 
+def hour(at: datetime) -> str:
+    """`5 March 2026, 14:30 UTC`."""
+    return f"{day(at)}, {at.astimezone(UTC):%H:%M} UTC"
+
+
 def day(at: datetime) -> str:
     """`5 March 2026`, in UTC."""
     at = at.astimezone(UTC)

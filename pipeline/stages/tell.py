@@ -120,4 +120,5 @@ def _inbox(case: Case, event: PeopleNeeded, rules: Rules, given: Given) -> Itera
             untaken=untaken,
             takers=inbox.takers(items),
             expires_at=min(it.due for it in items),
+            reason="" if case.incident is None else "incident",
         )

@@ -26,8 +26,8 @@ const string = (value) => bytes(Buffer.from(value, "utf8"));
 const array = (items, one) =>
   items.length ? join(long(items.length), ...items.map(one), long(0)) : long(0);
 
-const FRAME = hex("00000000ae"); // 0x00, then the id of request_received.v4
-const SEALED_FRAME = hex("00000000af"); // the id of request_received.sealed.v4
+const FRAME = hex("00000000c6"); // 0x00, then the id of request_received.v4
+const SEALED_FRAME = hex("00000000c7"); // the id of request_received.sealed.v4
 
 const clearOf = (event) => join(
   string(event.case), array(event.claims, string), long(event.received_at),

@@ -18,10 +18,12 @@ OWED, RECIPIENTS = "tests/integration/test_obligations.py::", "tests/spec/test_r
 TAKEN = "tests/spec/test_taken_items.py::"
 BACK, SCREENED = "tests/spec/test_who_comes_back.py::", "tests/integration/test_screen.py::"
 BROUGHT = "tests/spec/test_brought_back.py::"
+BREACHES = "tests/spec/test_breaches.py::"
 REMEMBERED = "tests/integration/test_memory.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
 PERSON = "tests/spec/test_same_person.py::"
+OWN = "tests/spec/test_own_records.py::"
 CORRECTED, RESTRICTED = "tests/spec/test_rectification.py::", "tests/spec/test_restriction.py::"
 OBJECTED, MACHINES = "tests/spec/test_objection.py::", "tests/spec/test_automated_decisions.py::"
 
@@ -356,7 +358,17 @@ CLAUSES: dict[int, Clause] = {
             f"{MACHINES}test_another_result_has_its_effect_before_it_is_answered",
         ),
     ),
-    43: Clause(name="breaches", article="Art. 33", later="breaches"),
+    43: Clause(
+        name="breaches",
+        article="Art. 33, 34",
+        shown=(
+            f"{BREACHES}test_each_of_the_affected_is_told_once_in_plain_words",
+            f"{BREACHES}test_the_authority_is_told_within_72_hours_of_awareness_and_nights_count",
+            f"{BREACHES}test_after_72_hours_the_reasons_for_the_delay_are_demanded",
+            f"{BREACHES}test_two_people_waive_and_then_nobody_is_told",
+            f"{BREACHES}test_the_register_says_facts_effects_remedies_and_decisions_and_names_nobody",
+        ),
+    ),
     44: Clause(
         name="free of charge",
         article="Art. 12(5)",
@@ -496,8 +508,9 @@ EDGES: tuple[Clause, ...] = (
         shown=(
             f"{REQUESTS}test_after_an_erasure_a_copy_has_what_is_still_held",
             f"{PERSON}test_a_copy_that_is_asked_for_meanwhile_comes_before_the_erasure",
+            f"{OWN}test_a_second_answer_tells_of_the_first_request_and_how_it_ended",
+            f"{OWN}test_that_something_was_erased_is_told_and_is_all_that_is_known",
         ),
-        later=f"{RIGHTS}: what we hold of earlier requests",
     ),
     Clause(
         name="data that change during the month",
@@ -531,7 +544,10 @@ EDGES: tuple[Clause, ...] = (
     Clause(
         name="objection or erasure",
         article="Art. 21(3)",
-        shown=(f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",),
+        shown=(
+            f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",
+            f"{OWN}test_an_objection_stays_so_that_no_marketing_begins_again",
+        ),
         later=RIGHTS,
     ),
     Clause(
@@ -580,7 +596,14 @@ EDGES: tuple[Clause, ...] = (
             f"{BROUGHT}test_where_nothing_was_brought_back_nobody_is_written_to",
         ),
     ),
-    Clause(name="an answer that reached another", article="Art. 33", later="breaches"),
+    Clause(
+        name="an answer that reached another",
+        article="Art. 33",
+        shown=(
+            f"{BREACHES}test_what_went_to_a_stranger_opens_one_incident_and_only_one",
+            f"{BREACHES}test_that_who_asked_was_somebody_else_opens_an_incident_of_all_that_was_shown",
+        ),
+    ),
     Clause(
         name="from outside the Union",
         article="Art. 3",

@@ -65,7 +65,7 @@ from pipeline.web.confirm import Confirmation
 from schemas import events as e
 from schemas.codec import locked
 from schemas.events import Event
-from schemas.records import COMPLETE, Person, SealedChange, SealedIdentifier
+from schemas.records import COMPLETE, Actor, Person, SealedChange, SealedIdentifier
 from tests.fakes.deciders import Sent
 from tests.rig import FIVE, mails_of, text_of
 
@@ -282,9 +282,12 @@ class World:
         self, event: Event, login: str = "the-dpo", *, says: str = "", evidence: str = ""
     ) -> None:
         """Somebody decides, from the console that the event names: the DPO's, or a colleague's."""
+        await self.decided(event, Actor(login=login, says=says, evidence=evidence))
+
+    async def decided(self, event: Event, actor: Actor) -> None:
+        """As `decide`, with all that is sealed in it."""
         by: str = getattr(event, "by", CONSOLE)
-        sender = self._edge(by, self._colleagues.get(by))
-        await sender.decision(event, login, says=says, evidence=evidence)
+        await self._edge(by, self._colleagues.get(by)).decided(event, actor)
         await self.run()
 
     def colleague(self, name: str, role: Role = Role.DPO) -> str:

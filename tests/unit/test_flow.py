@@ -21,8 +21,6 @@ from .worlds import Run, rules, small_world
 README = Path(__file__).parents[2] / "README.md"
 BESIDE = {e.LedgerAppended, e.RecordRefused}
 """Not of the route: the ledger's own record, and a dead letter."""
-ASKED_ELSEWHERE = {e.PeopleOrdered}
-"""What no step of a request says: whom a system holds is asked for after a breach."""
 SAID: set[type[Event]] = {event for step in ROUTE for event in step.says}
 READ: set[type[Event]] = {event for step in ROUTE for event in step.reads}
 
@@ -34,11 +32,11 @@ def test_what_is_said_is_read_or_final(event: type[Event]) -> None:
 
 @pytest.mark.parametrize("event", READ, ids=event_name)
 def test_what_is_read_is_said(event: type[Event]) -> None:
-    assert event in SAID | ASKED_ELSEWHERE
+    assert event in SAID
 
 
 def test_every_event_there_is_has_its_place() -> None:
-    assert set(event_types().values()) == SAID | BESIDE | ASKED_ELSEWHERE
+    assert set(event_types().values()) == SAID | BESIDE
 
 
 def test_a_step_is_a_function_where_the_decider_runs_it() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import time
+from dataclasses import replace
 from datetime import timedelta
 from email.message import Message
 from pathlib import Path
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from pipeline.case.incident import NOTICE as BREACH
 from pipeline.crypto import grants
 from pipeline.crypto.grants import Grants
 from pipeline.ports import LaterError
@@ -34,6 +36,7 @@ REASONS = "You asked for the same again, and again for a payment to stop asking.
 CONTROLLER = "BizXpert, Inc."
 TO_DPO = {"approval_asked", "received_late", "broke", "reminder", "escalation", "late"}
 TO_DPO |= {"people", "people_again", "people_untaken"}
+TO_DPO |= {"incident", "incident_due", "incident_late"}
 PAGES = "https://privacy.example.org/"
 GRANTS = Grants((grants.grant(grants.RECORD, b"k" * 32, uuid4(), "notice"),))
 
@@ -47,6 +50,14 @@ def person(*emails: str) -> SealedNotice:
         token=TOKEN,
         says=REASONS,
     )
+
+
+def reader(kind: str) -> SealedNotice:
+    """Somebody who is told this, with the words that it brings: of a breach there are three."""
+    who = person("ann@example.org")
+    if kind != BREACH:
+        return who
+    return replace(who, says="It lay open.\n\nSomebody may write to you.\n\nIt is closed.")
 
 
 async def sent(
@@ -98,7 +109,8 @@ def modes(folder: Path) -> dict[str, int]:
 @pytest.mark.parametrize("kind", SUBJECTS)
 async def test_every_notice_reaches_its_reader_and_names_nobody(tmp_path: Path, kind: str) -> None:
     to = "dpo" if kind in TO_DPO else "subject"
-    assert isinstance(await sent(tmp_path, kind, person("ann@example.org"), to=to), NoticeSent)
+    who = reader(kind)
+    assert isinstance(await sent(tmp_path, kind, who, to=to), NoticeSent)
     (mail,) = mails_of(tmp_path)
     assert mail["To"] == (SENDER if to == "dpo" else "ann@example.org")
     assert mail["From"] == SENDER
@@ -143,7 +155,7 @@ async def test_an_address_that_the_order_names_and_does_not_bring_is_not_guessed
 
 @pytest.mark.parametrize("kind", sorted(set(SUBJECTS) - set(PAGES_OF)))
 async def test_a_notice_without_a_page_has_no_link(tmp_path: Path, kind: str) -> None:
-    await sent(tmp_path, kind, person("ann@example.org"))
+    await sent(tmp_path, kind, reader(kind))
     (mail,) = mails_of(tmp_path)
     assert "http" not in text_of(mail)
 
