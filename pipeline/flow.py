@@ -132,6 +132,8 @@ BY_PEOPLE: tuple[type[Event], ...] = (
     e.WaiverProposed,
     e.BreachNoticesWaived,
     e.IncidentClosed,
+    e.ObjectionDecided,
+    e.DecisionReviewed,
 )
 """What people decide, at a console; `intake/roles.py` says who what."""
 
@@ -323,6 +325,9 @@ ROUTE: tuple[Step, ...] = (
             e.RecipientAcknowledged,
             e.RecipientOverdue,
             e.RequestsCompared,
+            e.NoticeSent,
+            e.DecisionReviewed,
+            e.ObjectionDecided,
             e.ErasureReleased,
         ),
         says=(e.ClaimSettled, e.ObligationOpened),
@@ -356,6 +361,9 @@ ROUTE: tuple[Step, ...] = (
             e.DeadlineExtended,
             e.DecisionRecorded,
             e.InstructionFailed,
+            e.ItemSettled,
+            e.MeasureTaken,
+            e.NoticeSent,
             e.RecipientOverdue,
             e.OrderDue,
         ),

@@ -82,7 +82,7 @@ class RequestReceived(Event):
     """Somebody asks for something. The public contract: intake teams write it."""
 
     SEALS: ClassVar[type | None] = Person
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     claims: tuple[str, ...]
     """Rights asked for, by their GDPR names: `access`, `rectification`, `erasure`..."""
@@ -574,6 +574,39 @@ class IncidentClosed(Event):
     signature: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionDecided(Event):
+    """The DPO has weighed an objection to a use (GDPR Art. 21(1)).
+
+    If the use goes on, the person is told why before the restriction is lifted.
+    """
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    how: str
+    """`upheld`: the use ends; `overridden`, or for legal `claims`: it goes on."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionReviewed(Event):
+    """A person decided anew what a machine had decided alone (GDPR Art. 22(3))."""
+
+    SEALS: ClassVar[type | None] = Actor
+
+    by: str
+    decision: str
+    """Its id in the policy."""
+    result: str
+    """`confirmed` or `changed`."""
+    key: str = ""
+    sealed: bytes = b""
+    signature: bytes = b""
+
+
 # Decided.
 
 
@@ -594,7 +627,7 @@ class CaseOpened(Event):
     """A request was taken in: from here on its personal part is under the case's own key."""
 
     SEALS: ClassVar[type | None] = SealedRequest
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     claims: tuple[str, ...]
     received_at: datetime
@@ -856,6 +889,7 @@ class MeasureOrdered(Event):
     """Correct, mark as not to be used, or stop a use, in one system: for all rights but erasure."""
 
     SEALS: ClassVar[type | None] = SealedMeasure
+    VERSION: ClassVar[int] = 2
 
     order: UUID
     system: str
@@ -986,7 +1020,7 @@ class ResponseOrdered(Event):
     """Assemble and sign what the subject receives."""
 
     SEALS: ClassVar[type | None] = SealedResponse
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     order: UUID
     n: int
@@ -1018,6 +1052,10 @@ class ResponseOrdered(Event):
     recipients: tuple[RecipientRow, ...] = ()
     retention: tuple[RetentionRow, ...] = ()
     """How long what was found may be kept; empty where nothing was searched."""
+    purpose: str = ""
+    """Of an objection: the use that it is to, as the policy names it."""
+    weighed: str = ""
+    """How a person decided one; empty while nobody has, or none was to be decided."""
     sealed: bytes = b""
 
 
@@ -1083,6 +1121,7 @@ class InstructionOrdered(Event):
     """Tell a recipient, under our signature, what they are to do about the person, or to know."""
 
     SEALS: ClassVar[type | None] = SealedMeasure
+    VERSION: ClassVar[int] = 2
 
     order: UUID
     n: int

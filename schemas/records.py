@@ -425,6 +425,10 @@ class Evidence:
     request: str = ""
 
 
+REPLACE, COMPLETE = "replace", "complete"
+"""What a change does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedChange:
     """What is to be corrected: from what to what. `datum` is a name of `connectors/sdk`'s."""
@@ -433,6 +437,8 @@ class SealedChange:
     to: str
     was: str = ""
     """What it is to replace; empty: whatever stands there."""
+    how: str = REPLACE
+    """`replace` what is wrong, or `complete`: fill in what is missing, and overwrite nothing."""
 
     def __repr__(self) -> str:
         return f"<SealedChange {self.datum}>"
@@ -551,6 +557,8 @@ class SealedRequest(Sealed):
     changes: tuple[SealedChange, ...] = ()
     says: str = ""
     """What shows it, as they say."""
+    purpose: str = ""
+    """The use that they object to, as they call it, where the policy names none so."""
 
     def __repr__(self) -> str:
         return f"<SealedRequest {len(self.identifiers)} identifiers>"

@@ -91,6 +91,7 @@ EXAMPLES = (
             changes=(
                 SealedChange(datum="family_name", was="Lee", to="Łuczak"),
                 SealedChange(datum="city", to="Köln"),
+                SealedChange(datum="phone", to="+44 20 7946 0018", how="complete"),
             ),
             evidence="The register of marriages, 2026/17.",
         ),

@@ -83,6 +83,7 @@ BORNE = {
 requester's.
 """
 DATA = {
+    Datum.STATEMENT: "description",
     Datum.NAME: "name",
     Datum.EMAIL: "email",
     Datum.PHONE: "phone",

@@ -33,6 +33,7 @@ _PERSON: Final[Mapping[Datum, str]] = {
     Datum.PHONE: "Phone",
     Datum.MOBILE: "MobilePhone",
     Datum.JOB_TITLE: "Title",
+    Datum.STATEMENT: "Description",
 }
 _ADDRESS: Final[Mapping[Datum, str]] = {
     Datum.STREET: "Street",

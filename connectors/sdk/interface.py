@@ -68,10 +68,16 @@ class Datum(StrEnum):
     REGION = "region"
     POSTAL_CODE = "postal_code"
     COUNTRY = "country"
+    STATEMENT = "statement"
+    """What the person wants to stand beside it (GDPR Art. 16): the text that a record has room for.
+    It is written by `rectify` as all else; that no text is overwritten the pipeline sees to.
+    """
 
     @property
     def category(self) -> Category:
-        """Identity or Contact, as section 1 of the privacy policy sorts them."""
+        """Identity, Contact or Profile, as section 1 of the privacy policy sorts them."""
+        if self is Datum.STATEMENT:
+            return Category.PROFILE
         return Category.IDENTITY if self in _WHO else Category.CONTACT
 
 

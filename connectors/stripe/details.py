@@ -46,13 +46,16 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "invoice": "customer_",
 }
 """By kind: where its name, e-mail address, telephone number and address are."""
+_TEXT: Final = "description"
+"""Of a customer: text that is for us alone."""
 _SHIPPING: Final = "shipping."
 
 
 def says(kind: str, row: Row) -> dict[Datum, str]:
     """What an object says of the person now; blank ones are empty. Nothing of a subscription."""
     prefix = _PREFIXES.get(kind)
-    return {} if prefix is None else _said(prefix, row)
+    text = {Datum.STATEMENT: _text(row, _TEXT)} if kind == "customer" else {}
+    return {} if prefix is None else _said(prefix, row) | text
 
 
 def _said(prefix: str, row: Row) -> dict[Datum, str]:
@@ -112,7 +115,8 @@ def _changes(prefix: str, row: Row, data: Mapping[Datum, str]) -> dict[str, str]
     """What to send, so that an object says `data`. An address goes whole, if any part of it does:
     what becomes of those that are not named, Stripe's reference leaves open.
     """
-    change = {f"{prefix}{it}": value for it, value in data.items() if it not in _ADDRESS}
+    texts = {it: _TEXT if it is Datum.STATEMENT else f"{prefix}{it}" for it in data}
+    change = {texts[it]: value for it, value in data.items() if it not in _ADDRESS}
     if not _ADDRESS.isdisjoint(data):
         change |= _address(prefix, row, data)
     return {_parameter(name): value for name, value in change.items()}

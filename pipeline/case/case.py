@@ -47,6 +47,8 @@ LAPSED = "lapsed"
 """How somebody is known who is let go: nobody asked. What follows such a case up has it too."""
 LIFTED = "lift"
 """What stands for a right where measures are told of that lift what was restricted."""
+DISPUTED = "dispute"
+"""The same of marks on what is said to be wrong, and is for a person to correct."""
 INSTRUCTION, RECIPIENTS = "instruction", "recipients"
 """An order to tell a recipient, and the system of all such orders."""
 OPEN, DEFERRED, DONE, SPENT = "open", "deferred", "done", "spent"
@@ -276,15 +278,27 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifting:
-    """That a restriction ends, as a person decided; `marks.py`."""
+    """That marks come off, as a person decided; `marks.py`."""
 
-    by: str
+    by: str = ""
     recorded: int = 0
     """Number of the event that seals their reasons; 0 before it is there."""
     told: bool = False
     """Whether the person whom it protects was told."""
     unsent: bool = False
     """Whether the letter that says so did not arrive."""
+    tags: frozenset[bytes] = frozenset()
+    """Of what was disputed: the holdings that it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """How a person decided what a machine had decided alone; `reviews.py`."""
+
+    result: str
+    by: str
+    recorded: int = 0
+    """Number of the event that seals their reasons; 0 before it is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,15 +405,21 @@ class Case:
     waiting: Mapping[Row, Waiting] = field(default_factory=dict)
     """What a vendor does by a job: neither done nor left over, as long as it waits."""
     purpose: str = ""
-    """Of an objection: the use that ends; empty is direct marketing."""
+    """Of an objection: the use that it is to; empty is direct marketing."""
     data: tuple[str, ...] = ()
     """Of a rectification: what is to be corrected."""
     measures: Mapping[tuple[str, str], frozenset[Row]] = field(default_factory=dict)
     """By right (or `LIFTED`) and system: the rows, or identifiers, that it was told of."""
     measured: Mapping[Settled, OutcomeRow] = field(default_factory=dict)
     """What became of those, row by row; a system's own has no tag, and its name."""
-    lifting: Lifting | None = None
-    """That the restriction ends."""
+    lifting: Mapping[str, Lifting] = field(default_factory=dict)
+    """That marks come off, by what they were set for."""
+    used: frozenset[tuple[str, str, str]] = frozenset()
+    """(system, kind, category) that is held for the use which they object to."""
+    weighed: str = ""
+    """How a person decided an objection to a use; `weighing.py`."""
+    reviews: Mapping[str, Review] = field(default_factory=dict)
+    """Of decisions that a machine took alone, by their ids in the policy."""
     left: frozenset[bytes] = frozenset()
     """Holdings that the DPO leaves to a human."""
     orders: Mapping[Slot, Order] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from schemas.records import (
     UsedRow,
 )
 
-from . import measures, recipients
+from . import measures, recipients, reviews
 from .case import MAX_DELTAS, MAX_ROUNDS, Case, Held, Known, Row, SystemState
 from .outcome import state as class_of
 from .plan import UNDECIDED
@@ -42,8 +42,6 @@ WHOSE = OutcomeRow(kind="needs_human", reason="whose_is_it")
 NOT_SEARCHED = "not_searched: nothing_to_ask_by"
 NOT_ASKED = OutcomeRow(kind="failed", reason="nothing_to_ask_by")
 UNASKED = OutcomeRow(kind="failed", reason="identifiers_unasked")
-TO_REVIEW = OutcomeRow(kind="needs_human", reason="human_review")
-"""A machine decided alone: a person does it anew (GDPR Art. 22(3))."""
 LEFT = OutcomeRow(kind="needs_human", reason="left_by_dpo")
 
 
@@ -117,8 +115,7 @@ def _became(case: Case, right: str, rules: Rules) -> Mapping[Row, OutcomeRow]:
     if right in COPYING:
         return _exported(case, right)
     if right == AUTOMATED_DECISION:
-        decided = rules.policy_of(case.policy).automated
-        return {(b"", it.id): TO_REVIEW for it in decided}
+        return {(b"", it): became for it, became in reviews.rows(case, rules).items()}
     return _erased(case, rules) if right == ERASURE else {}
 
 
@@ -153,6 +150,11 @@ def outcome_of(rows: tuple[CoverageRow, ...], told: tuple[RecipientRow, ...] = (
     if not rows:
         return "no_data"
     return "fulfilled" if all(it.state == "proved" for it in rows) else "partially_fulfilled"
+
+
+def is_concerned(rows: tuple[CoverageRow, ...], told: tuple[RecipientRow, ...]) -> bool:
+    """Whether there is anything, or may be, that a claim is about: here or at a recipient."""
+    return bool(rows) or any(it.asks for it in told)
 
 
 def difference(found: Iterable[FoundRow | RegardedRow], rows: Iterable[CoverageRow]) -> str:
@@ -288,7 +290,7 @@ def _erased(case: Case, rules: Rules) -> Mapping[Row, OutcomeRow]:
             if why is not None and case.concerns(held.tag, category):
                 rows.setdefault((held.tag, category), why)
     return {
-        row: replace(it, restricted=measures.restricted(case, row, rules))
+        row: replace(it, restricted=measures.restricted(case, ERASURE, row, rules))
         if it.kind == RETAINED
         else it
         for row, it in rows.items()

@@ -11,7 +11,7 @@ from schemas import events as e
 from schemas.events import Event
 from schemas.records import IdentifierRow
 
-from ..policy.applicable import portable
+from ..policy.applicable import portable, used
 from . import (
     answers,
     breach,
@@ -26,16 +26,18 @@ from . import (
     orders,
     recipients,
     replays,
+    reviews,
     same_person,
     suspicion,
     taking,
+    weighing,
 )
 from .case import SEARCH, Case, Claim, Known, Plan
 from .counted import redated
 from .deadline import Pause
 from .identifiers import BY_DPO, LINK, VOUCHED, identified, proved_by, rejudged
 from .planned import kept, observed, planned
-from .rights import ERASURE, PORTABILITY, level
+from .rights import ERASURE, OBJECTION_TO_USE, PORTABILITY, level
 from .rules import Rules
 from .values import replace
 from .whose import EMAIL, NAMES, OTHER, SAME
@@ -94,6 +96,7 @@ def _opened(case: Case, event: e.CaseOpened, rules: Rules) -> Case:
         claims={right: Claim(right=right) for right in event.claims},
         purpose=event.purpose,
         data=event.data,
+        used=used(policy, event.purpose) if OBJECTION_TO_USE in event.claims else frozenset(),
         portable=portable(policy) if PORTABILITY in event.claims else frozenset(),
         known=known,
         names=frozenset(it.tag for it in event.identifiers if it.kind in NAMES),
@@ -353,9 +356,13 @@ def _of_what_waits(case: Case, rules: Rules) -> Case:
     )
 
 
+def _notice_ordered(case: Case, event: e.NoticeOrdered, rules: Rules) -> Case:
+    return orders.notice_ordered(marks.announced(case, event), event, rules)
+
+
 def _recorded(case: Case, event: e.DecisionRecorded, rules: Rules) -> Case:
     case = taking.recorded(decisions.recorded(case, event, rules), event)
-    return marks.recorded(case, event)
+    return reviews.recorded(marks.recorded(case, event), event)
 
 
 def _paused(case: Case, event: e.ClockPaused, _: Rules) -> Case:
@@ -397,6 +404,8 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.ItemSettled: _item_settled,
     e.ItemTaken: taking.taken,
     e.LiftDecided: marks.decided,
+    e.ObjectionDecided: weighing.decided,
+    e.DecisionReviewed: reviews.reviewed,
     e.PersonReappeared: erased.reappeared,
     e.ErasureReplayed: replays.replayed,
     e.PeopleNeeded: _people_needed,
@@ -410,7 +419,7 @@ _APPLY: dict[type[Event], Callable[[Case, Any, Rules], Case]] = {
     e.PeopleOrdered: orders.people_ordered,
     e.MeasuresObserved: _measures_observed,
     e.ResponseOrdered: orders.response_ordered,
-    e.NoticeOrdered: orders.notice_ordered,
+    e.NoticeOrdered: _notice_ordered,
     e.OrderDeferred: orders.deferred,
     e.OrderDue: orders.due,
     e.HoldingsLocated: answers.located,

@@ -16,13 +16,15 @@ from uuid import UUID
 from schemas.events import NoticeOrdered
 from schemas.records import OutcomeRow
 
-from . import incident, lifecycle, marks, recipients
+from ..policy import Policy
+from ..policy.clauses import Automated
+from . import incident, lifecycle, marks, measures, recipients, reviews, weighing
 from .case import DONE, LIFTED, PEOPLE, RESPONSE, SEARCH, SPENT, Case, Row, Taken
-from .coverage import SYSTEM, WHOSE, coverage, difference, found
+from .coverage import SYSTEM, WHOSE, coverage, difference, found, is_concerned
 from .follow_up import how_ended
 from .incident import Incident
 from .outcome import OF_PEOPLE
-from .rights import ERASURE, RECTIFICATION, RESTRICTION
+from .rights import AUTOMATED_DECISION, ERASURE, OBJECTION_TO_USE, RIGHTS
 from .rules import Rules
 from .spent import given_up, needs_dpo, unanswered
 from .whose import EMAIL, UNSEEN_ADDRESS
@@ -50,6 +52,8 @@ KINDS = (
     AFFECTED,
     TELLING,
     WAIVER,
+    OBJECTION,
+    REVIEW,
 ) = (
     "approval",
     "identity",
@@ -67,6 +71,8 @@ KINDS = (
     "affected",
     "telling",
     "waiver",
+    "objection",
+    "review",
 )
 
 
@@ -120,6 +126,8 @@ def _every(case: Case, rules: Rules) -> Iterator[Item]:
     yield from _approval(case)
     yield from _refusal(case)
     yield from _owner(case)
+    yield from _objection(case, rules)
+    yield from _reviews(case, rules)
     yield from _open(case)
     yield from _recipients(case, rules)
     yield from _documents(case, rules)
@@ -214,10 +222,44 @@ def _owner(case: Case) -> Iterator[Item]:
         yield _item(case, OWNER, "", DPO, says, "whose {case}")
 
 
+def _objection(case: Case, rules: Rules) -> Iterator[Item]:
+    """What is held for the use is restricted, as far as it can be: now its grounds are weighed."""
+    if not weighing.waits(case) or case.under_way(SEARCH):
+        return
+    right = OBJECTION_TO_USE
+    rows, told = coverage(case, right, rules), recipients.rows(case, right, rules)
+    if is_concerned(rows, told) and measures.is_over(case, right, rules):
+        says = f"the person objects to the use {case.purpose}, which ends unless grounds weigh more"
+        yield _item(case, OBJECTION, "", DPO, says, 'decide uphold {case} --says "..."')
+
+
+def _reviews(case: Case, rules: Rules) -> Iterator[Item]:
+    """What a machine decided alone, with what it looked at; then what came of a person's review."""
+    for it in reviews.to_review(case, rules):
+        says = f"a machine decided {it.id} alone{_by_what(it, rules.policy_of(case.policy))}"
+        command = f'decide review {{case}} {it.id} --confirmed --says "..." --evidence "..."'
+        yield _item(case, REVIEW, it.id, REVIEWER, f"{says}: decide it anew", command)
+    for it in reviews.to_carry_out(case, rules):
+        was = reviews.TO_CARRY_OUT
+        item = _open_item(case, AUTOMATED_DECISION, it.id, SYSTEM, was, 1)
+        by = f" by {it.carried_out_by}" if it.carried_out_by else ""
+        yield replace(item, says=f"the decision {it.id} is changed: have that carried out{by}")
+
+
+def _by_what(decision: Automated, policy: Policy) -> str:
+    """The kinds of records that a machine decided by, with what they hold."""
+    by = [
+        f"{it.system} {it.kind} ({', '.join(sorted(it.categories))})"
+        for it in policy.data
+        if (it.system, it.kind) in decision.inputs
+    ]
+    return f" by {'; '.join(by)}" if by else ""
+
+
 def _matters(case: Case, tag: bytes) -> bool:
     """Whether anything would be copied or erased if a holding were known to be the person's."""
     settled = all((tag, it) in case.outcomes for it in case.held[tag].categories)
-    acts = case.wants(RESTRICTION) or case.wants(RECTIFICATION)
+    acts = any(it.is_measure and it.searches and case.wants(it.right) for it in RIGHTS.values())
     return case.copies or acts or (case.wants(ERASURE) and not settled)
 
 

@@ -8,7 +8,7 @@ not to be used, and for how long, `marks.py` says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.sdk.interface import Right
@@ -18,13 +18,23 @@ from schemas.records import DoneRow, OutcomeRow
 from ..policy import Policy
 from ..policy.applicable import used_for
 from . import marks
-from .case import LIFTED, MEASURE, Case, Held, Row, Settled
+from .case import DISPUTED, LIFTED, MEASURE, Case, Held, Row, Settled
 from .outcome import by_day, of_host
 from .outcome import state as class_of
 from .planned import OBSERVE_MODE
-from .rights import ERASURE, OBJECTION, PROVED_BY, RECTIFICATION, RESTRICTION, RIGHTS, Verb
+from .rights import (
+    ERASURE,
+    OBJECTION,
+    OBJECTION_TO_USE,
+    PROVED_BY,
+    RECTIFICATION,
+    RESTRICTION,
+    RIGHTS,
+    Verb,
+)
 from .rules import Rules
 from .values import replace
+from .weighing import CLAIMS, OVERRIDDEN, UNKNOWN
 
 NOT_OFFERED = OutcomeRow(kind="not_supported", reason="not_offered")
 """The connector has no means for it."""
@@ -42,8 +52,15 @@ UNAFFECTED = OutcomeRow(kind="unaffected")
 NOT_AVAILABLE = OutcomeRow(kind="not_supported", reason="no_objection")
 """The use rests on a consent, a contract or a law: it cannot be objected to (Art. 21(1))."""
 TO_WEIGH = OutcomeRow(kind="needs_human", reason="grounds_to_weigh")
-"""The use ends unless a person shows compelling grounds for it (Art. 21(1))."""
-UNKNOWN_PURPOSE = OutcomeRow(kind="needs_human", reason="unknown_purpose")
+"""The use ends unless a person shows compelling grounds for it (Art. 21(1)): in cases of before, in
+which that was not carried out by a measure.
+"""
+GOES_ON: Mapping[str, OutcomeRow] = {
+    OVERRIDDEN: OutcomeRow(kind="not_possible", reason="compelling_grounds"),
+    CLAIMS: OutcomeRow(kind="not_possible", reason="legal_claims"),
+}
+"""The use goes on, as a person decided and told who objects (Art. 21(1))."""
+UNKNOWN_PURPOSE = OutcomeRow(kind="needs_human", reason=UNKNOWN)
 FOR_PEOPLE = frozenset({NOT_OFFERED, NOT_AVAILABLE, TO_WEIGH, UNKNOWN_PURPOSE, OBSERVED})
 """Outcomes that no connector can change: there is a person's word, and no more."""
 
@@ -57,6 +74,18 @@ class Measure:
     verb: str
     holdings: tuple[Held, ...] = ()
     identifiers: tuple[bytes, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What it is told as: the right, or what stands for it."""
+        return _what(self.right, self.verb)
+
+    def about(self, case: Case, held: Held) -> tuple[str, ...]:
+        """The categories of a holding that it is about."""
+        every = sorted(held.categories)
+        if self.verb == Verb.LIFT:
+            return tuple(every)
+        return tuple(it for it in every if regards(case, self.what, (held.tag, it)))
 
 
 def to_take(case: Case, rules: Rules) -> Iterator[Measure]:
@@ -78,6 +107,8 @@ def due(case: Case, rules: Rules) -> Iterator[Measure]:
             yield from _by_identifiers(case, rules)
         elif verb != Verb.NONE:
             yield from _of_holdings(case, right, verb, rules)
+        if verb == Verb.RECTIFY:
+            yield from _of_holdings(case, right, Verb.RESTRICT, rules)
     yield from _lifts(case, rules)
 
 
@@ -87,11 +118,11 @@ def systems(case: Case, rules: Rules) -> Sequence[str]:
     return sorted(used_for(policy, _purposes(case, policy)) & case.systems.keys())
 
 
-def regards(case: Case, right: str, row: Row) -> bool:
-    """Whether a measure of a right is about a row."""
-    if right == ERASURE:
-        return marks.is_kept(case, row)
-    return right in {RESTRICTION, RECTIFICATION}
+def regards(case: Case, what: str, row: Row) -> bool:
+    """Whether a measure of a right, or what stands for one, is about a row."""
+    if what in _REGARDS:
+        return _REGARDS[what](case, row)
+    return what in {RESTRICTION, RECTIFICATION}
 
 
 def is_over(case: Case, right: str, rules: Rules) -> bool:
@@ -132,9 +163,9 @@ def is_marketing(case: Case, policy: Policy) -> bool:
     return not case.purpose or (named is not None and named.marketing)
 
 
-def restricted(case: Case, row: Row, rules: Rules) -> str:
-    """Whether what an erasure keeps is marked: `restricted`, or as a code why not."""
-    known = case.measured.get((ERASURE, row))
+def restricted(case: Case, what: str, row: Row, rules: Rules) -> str:
+    """Whether what an erasure keeps, or is disputed, is marked: `restricted`, or a code why not."""
+    known = case.measured.get((what, row))
     if known is None:
         able = _is_able(case.held[row[0]].system, Verb.RESTRICT, rules)
         return "" if able else NOT_OFFERED.reason or ""
@@ -148,7 +179,13 @@ def ordered(case: Case, event: e.MeasureOrdered) -> Case:
     """What a system was told of counts as told, whatever becomes of it."""
     rows_ = frozenset(_rows(event) if event.rows else ((it.tag, "") for it in event.identifiers))
     case = _told(case, _what(event.right, event.verb), event.system, rows_)
-    return marks.unmarked(case, event.system, rows_) if event.verb == Verb.LIFT else case
+    match event.verb:
+        case Verb.LIFT:
+            return marks.unmarked(case, event.system, rows_)
+        case Verb.RESTRICT:
+            return marks.marked_anew(case, event.system, rows_)
+        case _:
+            return case
 
 
 def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
@@ -170,7 +207,8 @@ def again(case: Case, settled: frozenset[Settled]) -> Case:
     """A person did these by hand: they are ordered once more, which begins with reading them."""
     measured, told = dict(case.measured), dict(case.measures)
     for right, row in settled:
-        what = LIFTED if (LIFTED, row) in measured else right
+        is_lift = marks.is_ended(case, right) and (LIFTED, row) in measured
+        what = LIFTED if is_lift else right
         measured.pop((what, row), None)
         system = case.held[row[0]].system if row[0] else row[1]
         before = told.get((what, system), frozenset())
@@ -181,16 +219,15 @@ def again(case: Case, settled: frozenset[Settled]) -> Case:
 def observed(case: Case, rules: Rules) -> Case:
     """The pipeline only looks: people have to do what is to be done."""
     for measure in list(due(case, rules)):
-        what = _what(measure.right, measure.verb)
+        what = measure.what
         rows_ = frozenset(
-            (held.tag, category)
-            for held in measure.holdings
-            for category in held.categories
-            if measure.verb == Verb.LIFT or regards(case, measure.right, (held.tag, category))
+            (held.tag, it) for held in measure.holdings for it in measure.about(case, held)
         )
         said = rows_ or {(b"", measure.system)}
         case = _told(case, what, measure.system, rows_ | {(it, "") for it in measure.identifiers})
         case = replace(case, measured={**case.measured, **{(what, row): OBSERVED for row in said}})
+        if what == LIFTED:
+            case = marks.unmarked(case, measure.system, rows_)
     return case
 
 
@@ -207,8 +244,10 @@ def _measured(case: Case, order: e.MeasureOrdered, became: Mapping[Row, OutcomeR
 
 
 def _what(right: str, verb: str) -> str:
-    """What is told for a right; that something is lifted is told by itself."""
-    return LIFTED if verb == Verb.LIFT else right
+    """What is told for a right; that something is lifted, or disputed, is told by itself."""
+    if verb == Verb.LIFT:
+        return LIFTED
+    return DISPUTED if right == RECTIFICATION and verb == Verb.RESTRICT else right
 
 
 def _fits(outcome: OutcomeRow, proved_by: frozenset[str]) -> bool:
@@ -231,18 +270,18 @@ def _verb(case: Case, right: str) -> Verb:
         return Verb.NONE
     if right == ERASURE:  # what is kept is used for nothing else
         return Verb.RESTRICT if marks.begins(case) else Verb.NONE
-    if right == RESTRICTION and marks.is_ended(case):
+    if marks.is_ended(case, right):
         return Verb.NONE
     return row.verb if row.is_measure else Verb.NONE
 
 
 def _of_holdings(case: Case, right: str, verb: str, rules: Rules) -> Iterator[Measure]:
     """What is theirs, and has a row that its system was not told of."""
-    new: dict[str, list[Held]] = defaultdict(list)
+    new, what = defaultdict[str, list[Held]](list), _what(right, verb)
     for held in case.held.values():
-        told = case.measures.get((right, held.system), frozenset())
+        told = case.measures.get((what, held.system), frozenset())
         every = ((held.tag, it) for it in held.categories)
-        if any(row not in told and regards(case, right, row) for row in every) and case.is_ours(
+        if any(row not in told and regards(case, what, row) for row in every) and case.is_ours(
             held.tag
         ):
             new[held.system].append(held)
@@ -252,9 +291,8 @@ def _of_holdings(case: Case, right: str, verb: str, rules: Rules) -> Iterator[Me
 
 
 def _lifts(case: Case, rules: Rules) -> Iterator[Measure]:
-    for system, tags in sorted(marks.to_lift(case).items()):
+    for (right, system), tags in sorted(marks.to_lift(case).items()):
         if _is_able(system, Verb.LIFT, rules):
-            right = RESTRICTION if RESTRICTION in case.claims else ERASURE
             those = tuple(case.held[it] for it in tags)
             yield Measure(right=right, system=system, verb=Verb.LIFT, holdings=those)
 
@@ -298,10 +336,14 @@ def _of_system(case: Case, system: str, rules: Rules) -> OutcomeRow:
 def _outcome(case: Case, right: str, held: Held, category: str, rules: Rules) -> OutcomeRow:
     row = held.tag, category
     lifted, known = case.measured.get((LIFTED, row)), case.measured.get((right, row))
-    if right != RESTRICTION or not marks.is_ended(case):
+    if right == RECTIFICATION and known and marks.is_disputed(case, row):
+        return replace(known, restricted=restricted(case, DISPUTED, row, rules))
+    if not marks.is_ended(case, right):
         return known or _not_taken(held.system, RIGHTS[right].verb, rules)
-    if lifted is None and held.tag in marks.to_lift(case).get(held.system, ()):
+    if lifted is None and marks.is_to_lift(case, held):
         return _not_taken(held.system, Verb.LIFT, rules)
+    if right == OBJECTION_TO_USE:
+        return lifted if lifted and class_of(lifted) == "open" else GOES_ON[case.weighed]
     return lifted or known or UNAFFECTED
 
 
@@ -314,6 +356,12 @@ def _is_able(system: str, verb: str, rules: Rules) -> bool:
     return able is not None and _NEEDS.get(verb) in able.rights
 
 
+_REGARDS: Mapping[str, Callable[[Case, Row], bool]] = {
+    ERASURE: marks.is_kept,
+    OBJECTION_TO_USE: marks.is_used,
+    DISPUTED: marks.is_disputed,
+}
+"""What is about some rows and no others."""
 _NEEDS: Mapping[str, Right] = {
     Verb.RECTIFY: Right.RECTIFICATION,
     Verb.RESTRICT: Right.RESTRICTION,

@@ -13,7 +13,8 @@ from ..policy.preferences import CLAIMED, OBJECTED, ONLY, SERVED, WITHDRAWN, Sai
 from .case import Case
 from .deadline import plus_months
 from .may_send import counts, covers
-from .rights import OBJECTION
+from .rights import OBJECTION, OBJECTION_TO_USE
+from .weighing import UPHELD, is_answered
 
 SHOWING = e.IdentityVerified | e.IdentityProved | e.WhoseDecided | e.ClaimSettled
 """What may show one more address to be theirs."""
@@ -38,7 +39,14 @@ def shows(case: Case, said: Event) -> bool:
 
 def objects(case: Case) -> bool:
     """Whether somebody objects in a case, and it is known who."""
-    return case.verified and case.wants(OBJECTION)
+    to_use = case.wants(OBJECTION_TO_USE) and case.weighed in {"", UPHELD}
+    return case.verified and (case.wants(OBJECTION) or to_use)
+
+
+def overruled(case: Case, said: Event) -> bool:
+    """Whether a use goes on that somebody objected to, and they were told why (GDPR Art. 21(1))."""
+    goes_on = case.weighed not in {"", UPHELD} and is_answered(case)
+    return goes_on and isinstance(said, e.NoticeSent | e.ClaimSettled)
 
 
 def kept_until(policy: Policy, taken_at: datetime) -> datetime:

@@ -19,7 +19,7 @@ from ..policy.clauses import PROCESSOR, Recipient
 from .case import SEARCH, Case, Instructed
 from .marks import is_ended
 from .measures import is_carried_out, is_marketing
-from .rights import ACCESS, ERASURE, OBJECTION, RESTRICTION, RIGHTS, Tells
+from .rights import ACCESS, ERASURE, OBJECTION, OBJECTION_TO_USE, RIGHTS, Tells
 from .rules import Rules
 from .values import replace
 
@@ -60,12 +60,14 @@ def recipients(policy: Policy) -> Iterator[Recipient]:
 def asks_of(case: Case, it: Recipient, right: str, policy: Policy) -> str:
     """What a right asks of somebody; empty if nothing. A connector asks for itself.
 
-    An objection to direct marketing concerns those who have the data for that.
+    An objection concerns those who have the data for the use that it is to.
     """
     row = RIGHTS.get(right)
     if row is None or (right == OBJECTION and not _has_for_marketing(case, it, policy)):
         return ""
-    if right == RESTRICTION and is_ended(case):
+    if right == OBJECTION_TO_USE and case.purpose not in it.purposes:
+        return ""
+    if is_ended(case, right):
         lifts = Tells.LIFT.value if it.role == PROCESSOR else INFORM_LIFTED
         return lifts if (it.id, right) in case.told else ""
     if it.role == PROCESSOR:
@@ -113,7 +115,7 @@ def has_begun(case: Case, right: str) -> bool:
     """Whether anybody may be told: who asks is known and, before anything is to be erased, the
     plan is approved, or nothing is left to plan; and no other case of the person comes first.
     Of a correction, a restriction or an objection they hear once it is carried out here (GDPR Art.
-    19), and never of one that was not.
+    19), and never of one that was not; of one to a use that they may have more of, at once.
     """
     if not case.verified or not case.wants(right) or case.follow_up is not None:
         return False
@@ -121,7 +123,8 @@ def has_begun(case: Case, right: str) -> bool:
         return False
     settled = case.claims[right].settled_at is not None
     if right != ERASURE:
-        return right == ACCESS or (right in RIGHTS and is_carried_out(case, right))
+        at_once = right == ACCESS or (right in RIGHTS and RIGHTS[right].weighed)
+        return at_once or (right in RIGHTS and is_carried_out(case, right))
     if case.plan is None:
         return case.searched() and not case.under_way(SEARCH)
     return case.plan.state == "approved" or (settled and case.plan.state != "observed")

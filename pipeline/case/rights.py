@@ -17,6 +17,8 @@ from ..policy import Policy
 ACCESS, RECTIFICATION, ERASURE, RESTRICTION, PORTABILITY, OBJECTION, AUTOMATED_DECISION = (
     it.value for it in Right
 )
+OBJECTION_TO_USE = "objection_to_use"
+"""What an objection is in its case if it is to a use that a person weighs: see `asked`."""
 CHANNEL = 2
 """How surely somebody is known who controls a channel that we know: more is never asked of who
 wants no more marketing.
@@ -87,6 +89,8 @@ class Row:
     """How surely the person must be known, at most; None is as the policy says."""
     details: bool = False
     """Whether two requests for it may ask for different things."""
+    weighed: bool = False
+    """Whether a person has to decide before it is answered; until then its measure holds."""
 
     @property
     def is_measure(self) -> bool:
@@ -107,6 +111,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         right=AUTOMATED_DECISION,
         searches=False,
+        weighed=True,
     ),
     Row(
         right=RECTIFICATION,
@@ -130,6 +135,13 @@ TABLE: tuple[Row, ...] = (
         level=CHANNEL,
     ),
     Row(
+        right=OBJECTION_TO_USE,
+        verb=Verb.RESTRICT,
+        tells=Tells.RESTRICT,
+        informs=True,
+        weighed=True,
+    ),
+    Row(
         right=ERASURE,
         verb=Verb.ERASE,
         plans=True,
@@ -139,12 +151,23 @@ TABLE: tuple[Row, ...] = (
 )
 """In the order in which claims are settled."""
 RIGHTS: Mapping[str, Row] = {it.right: it for it in TABLE}
-SUPPORTED: frozenset[str] = frozenset(RIGHTS)
+SUPPORTED: frozenset[str] = frozenset(it.value for it in Right)
 """What a request may ask for."""
 COPYING: frozenset[str] = frozenset(it.right for it in TABLE if it.copies != Copies.NOTHING)
 """Those that are answered with a copy."""
 ALWAYS_ALIKE: frozenset[str] = frozenset(it.right for it in TABLE if not it.details)
 """Those of which two requests ask for the same."""
+
+
+def asked(claims: Iterable[str], purpose: str, policy: Policy) -> tuple[str, ...]:
+    """The rights that a request is about. An objection to a use on our own or a public interest,
+    unless that is direct marketing, is weighed by a person (GDPR Art. 21(1)): it is a row of its
+    own. One to what cannot be objected to, or is not known, stays an objection, and says so.
+    """
+    use = policy.purposes.get(purpose)
+    is_weighed = use is not None and not use.marketing and use.may_be_objected_to
+    rights = (OBJECTION_TO_USE if it == OBJECTION and is_weighed else it for it in claims)
+    return tuple(dict.fromkeys(rights))
 
 
 def searches(right: str) -> bool:

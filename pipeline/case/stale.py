@@ -7,7 +7,7 @@ from datetime import datetime
 from schemas import events as e
 from schemas.events import Event
 
-from . import breach_stale, inbox, marks, recipients, replays
+from . import breach_stale, inbox, marks, recipients, replays, reviews, weighing
 from .case import Case, Plan
 from .counted import objection
 from .decisions import IDENTITY_FAILURE
@@ -58,7 +58,13 @@ def _of_request(case: Case, event: Event, rules: Rules) -> str:
             return _not_confirmed(case, event)
         case e.FeeSettled() if not event.proposal or event.proposal != case.fee_awaited:
             return "no such fee is waited for"
-        case e.LiftDecided() | e.PersonReappeared() | e.ErasureReplayed():
+        case (
+            e.LiftDecided()
+            | e.ObjectionDecided()
+            | e.DecisionReviewed()
+            | e.PersonReappeared()
+            | e.ErasureReplayed()
+        ):
             return _afterwards(case, event, rules)
         case e.ClaimWithdrawn():
             return _not_withdrawn(case, event.right)
@@ -73,11 +79,21 @@ def _not_withdrawn(case: Case, right: str) -> str:
 
 
 def _afterwards(
-    case: Case, event: e.LiftDecided | e.PersonReappeared | e.ErasureReplayed, rules: Rules
+    case: Case,
+    event: e.LiftDecided
+    | e.ObjectionDecided
+    | e.DecisionReviewed
+    | e.PersonReappeared
+    | e.ErasureReplayed,
+    rules: Rules,
 ) -> str:
-    """Of what was done for a right."""
+    """Of what is or was done for one right."""
     if isinstance(event, e.LiftDecided):
         return marks.objection(case)
+    if isinstance(event, e.ObjectionDecided):
+        return weighing.objection(case)
+    if isinstance(event, e.DecisionReviewed):
+        return reviews.objection(case, event, rules)
     if isinstance(event, e.ErasureReplayed):
         return replays.refused(case, event.systems, rules)
     if case.keyless:

@@ -16,24 +16,27 @@ from pipeline.intake import details
 from pipeline.intake.refused import RefusedError
 from pipeline.intake.senders import KINDS
 from schemas.events import PlanApproved
-from schemas.records import Person, SealedChange, SealedIdentifier
+from schemas.records import COMPLETE, Person, SealedChange, SealedIdentifier
 
 from . import console
 from .deciding import Who, as_person, decided, opened
 
 SAYS = {
-    "changes_without_rectification_or_none": "a rectification takes at least one --change, and"
-    " --change and --evidence are of nothing else",
+    "changes_without_rectification_or_none": "a rectification takes at least one --change or --add,"
+    " which are of nothing else, as is --evidence",
     "purpose_without_objection_or_no_code": "--purpose is the id of a purpose in the policy, of an"
     " objection: give --claim objection as well",
-    "datum_unknown_or_repeated": "a --change is of one datum, and there is one for each",
+    "datum_unknown_or_repeated": "a --change or --add is of one datum, and there is one for each",
     "evidence_too_long_or_hidden": "--evidence takes 4,000 characters, and none that is hidden",
     "change_too_long_or_hidden": "a --change takes 200 characters, and none that is hidden",
     "change_to_nothing": "say what is right; to have something erased, ask for that",
+    "change_neither_replaces_nor_completes": "--add fills in what is missing: it replaces nothing",
     "change_of_which_address": "say which address is wrong: --change 'email=old@...->new@...'",
     "change_to_no_such_value": "a --change is to no address, number or date (2001-12-31) at all",
 }
 """What an intake that refuses a request means, in words."""
+CORRECTED = tuple(it for it in Datum if it is not Datum.STATEMENT)
+"""What can be corrected or added by name."""
 DIGEST_AT_LEAST = 12
 """Hex digits of a plan's digest that must be given."""
 
@@ -62,7 +65,21 @@ DIGEST_AT_LEAST = 12
     multiple=True,
     metavar="DATUM=[WRONG->]RIGHT",
     help="What to correct: city=Köln, or 'family_name=Lee->Łuczak' where only that is wrong. May be"
-    f" given more than once. DATUM is one of {', '.join(Datum)}.",
+    f" given more than once. DATUM is one of {', '.join(CORRECTED)}.",
+)
+@click.option(
+    "--add",
+    "additions",
+    multiple=True,
+    metavar="DATUM=RIGHT",
+    help="What is missing: filled in where a record has no such value, and overwrites none. May be"
+    " given more than once, with the same DATUM as --change.",
+)
+@click.option(
+    "--statement",
+    default="",
+    help="What the person wants to stand beside what we hold: entered where a record has room for"
+    " text, over none.",
 )
 @click.option("--evidence", default="", help="What shows that a correction is right.")
 @click.option(
@@ -94,6 +111,8 @@ async def submit(  # noqa: PLR0917  one parameter per option
     user_ids: tuple[str, ...],
     phones: tuple[str, ...],
     changes: tuple[str, ...],
+    additions: tuple[str, ...],
+    statement: str,
     evidence: str,
     purpose: str,
     name: str,
@@ -109,6 +128,7 @@ async def submit(  # noqa: PLR0917  one parameter per option
     \b
     habeas submit --claim access --claim erasure --email ann@example.org --name "Ann Lee"
     habeas submit --claim rectification --change city=Köln --email ann@example.org
+    habeas submit --claim rectification --add phone="+44 20 7946 0018" --email ann@example.org
     habeas submit --claim objection --email ann@example.org
     """
     settings = console.load()
@@ -117,7 +137,9 @@ async def submit(  # noqa: PLR0917  one parameter per option
     known += [("email", value, 0) for value in unproved]
     if not emails and not user_ids and not unproved:
         raise click.UsageError("give at least one --email or --user-id to search with")
-    corrected = tuple(map(_change, changes))
+    corrected = (*map(_change, changes), *map(_addition, additions))
+    if statement:
+        corrected += (SealedChange(datum=Datum.STATEMENT, to=statement, how=COMPLETE),)
     try:
         details.check(claims, purpose, corrected, evidence)
     except RefusedError as error:
@@ -146,13 +168,23 @@ def _change(said: str) -> SealedChange:
     """`city=Köln`, or `city=Bonn->Köln`. Raises `click.UsageError`."""
     datum, is_said, values = said.partition("=")
     was, is_both, to = values.partition("->")
-    if not is_said or datum not in {*Datum}:
+    if not is_said or datum not in CORRECTED:
         raise click.UsageError(
             f"--change {datum or '...'}: give DATUM=RIGHT or DATUM=WRONG->RIGHT, with one of"
-            f" {', '.join(Datum)}"
+            f" {', '.join(CORRECTED)}"
         )
     to, was = (to, was) if is_both else (was, "")
     return SealedChange(datum=datum, to=to.strip(), was=was.strip())
+
+
+def _addition(said: str) -> SealedChange:
+    """`phone=+44 20 7946 0018`. Raises `click.UsageError`."""
+    datum, is_said, to = said.partition("=")
+    if not is_said or datum not in CORRECTED:
+        raise click.UsageError(
+            f"--add {datum or '...'}: give DATUM=RIGHT, with one of {', '.join(CORRECTED)}"
+        )
+    return SealedChange(datum=datum, to=to.strip(), how=COMPLETE)
 
 
 @click.command()

@@ -15,7 +15,7 @@ from pipeline.register import decisions, reading
 from pipeline.settings import Settings
 from schemas import events as e
 
-from . import console, refusing, timing
+from . import console, refusing, timing, weighing
 from .deciding import Who, as_person, decided, evidence, opened, says, told
 
 WHY_NOT = ("no_function", "others_rights", "out_of_reach")
@@ -277,6 +277,9 @@ for command in (
     refusing.refuse,
     refusing.fee,
     refusing.fee_settled,
+    weighing.uphold,
+    weighing.override,
+    weighing.review,
     timing.extend,
     timing.pause,
     timing.resume,

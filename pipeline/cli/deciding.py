@@ -28,6 +28,8 @@ LACKS: Mapping[str, str] = {
     "too_long": f"--says and --evidence take {WORDS} characters each",
     "refused_without_reasons_and_evidence": "a proposal takes --says and --evidence",
     "decided_without_reasons": "--says gives your reasons",
+    "reviewed_without_reasons_and_evidence": "a review takes --says and --evidence",
+    "overridden_without_balancing": "--evidence says how the grounds were weighed",
     "settled_without_evidence": "--done takes --evidence, --not-possible takes --says",
     "proved_without_evidence": "--evidence says what they showed you",
     "incident_without_what_happened": "--happened says what happened, in plain words",

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.sdk.sandbox import Sandbox
 from pipeline import app
-from pipeline.case import inbox, lifecycle
+from pipeline.case import inbox, lifecycle, weighing
 from pipeline.case.case import Case
 from pipeline.case.rules import Rules
 from pipeline.register import reading
@@ -132,6 +132,8 @@ class Actors:
             await self._acknowledge(seat, case, recipient)
         for said in seat.request.by_hand if seat.waits_for_hands else ():
             await self._do_by_hand(seat.request, case, said)
+        if seat.request.upheld and weighing.waits(case):
+            await self._uphold(case)
         if case.plan is not None and case.plan.state == "asked" and not seat.waits_for_people:
             await self._answer(seat.request, case, case.plan.digest.hex())
 
@@ -170,6 +172,11 @@ class Actors:
             said = " ".join(f"--{it.verdict} {handle(it)}" for it in verdicts)
             self._say(f"habeas whose {case.id} {said}")
             await self._dpo.decide(case.id, verdicts)
+
+    async def _uphold(self, case: Case) -> None:
+        if self._begin(case.id, "upheld"):
+            self._say(f"habeas decide uphold {case.id}")
+            await self._dpo.uphold(case.id)
 
     async def _extend(self, case: Case, reason: str) -> None:
         if self._begin(case.id, reason):

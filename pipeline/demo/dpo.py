@@ -34,6 +34,7 @@ WHY = {
 }
 """Why it is refused: the person reads it."""
 SHOWS = "seven requests and six withdrawals, each on the day of an offer: tickets 1 to 26"
+UPHELD = "Statistics do without any one person."
 DONE_BY_HAND = "the dispute is over; hold lifted and file deleted in the vendor's own console"
 HANDLE = 12
 """Hexadecimal digits."""
@@ -117,6 +118,10 @@ class Dpo:
         """Say that an item was done by hand. Raises `CommandError`."""
         said = ("--done", "--evidence", DONE_BY_HAND)
         await self._command("decide", "settle", str(case), item, *said)
+
+    async def uphold(self, case: UUID) -> None:
+        """Let a use end that a person objects to. Raises `CommandError`."""
+        await self._command("decide", "uphold", str(case), "--says", UPHELD)
 
     async def _command(self, *words: str, login: str = LOGIN) -> None:
         await _command(self._settings, *words, "--login", login)

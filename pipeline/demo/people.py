@@ -105,6 +105,8 @@ class Request:
     """(datum, what is right) of a rectification."""
     purpose: str = ""
     """The use that an objection is to; empty is direct marketing."""
+    upheld: bool = False
+    """Whether the DPO upholds an objection that a person has to weigh."""
 
     @property
     def proved(self) -> tuple[str, ...]:
@@ -244,6 +246,7 @@ def _request(key: str, read: Mapping[str, Any]) -> Request:
     known = words | {
         "changes",
         "purpose",
+        "upheld",
         "extended",
         "refused",
         "by_hand",
@@ -282,6 +285,7 @@ def _request(key: str, read: Mapping[str, Any]) -> Request:
         again=said.get("again", False),
         changes=tuple(changes.items()),
         purpose=said.get("purpose", ""),
+        upheld=said.get("upheld", False),
         **{it: tuple(said.get(it, ())) for it in SAYS},
     )
 

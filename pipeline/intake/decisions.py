@@ -7,7 +7,7 @@ written by no command, and one that is published all the same is put aside.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from pipeline.case.deadline import CLARIFICATION, FEE, IDENTITY
 from pipeline.case.decisions import GROUNDS, HOW_SETTLED, NOT_POSSIBLE, PAID_OR_WAIVED
 from pipeline.case.identifiers import LINK
 from pipeline.case.recipients import DONE, NOTHING, RECEIVED
+from pipeline.case.reviews import HOW_REVIEWED
+from pipeline.case.weighing import HOW_WEIGHED, UPHELD
 from pipeline.case.whose import SAME
 from schemas import events as e
 from schemas.events import Event
@@ -33,6 +35,12 @@ FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """What a list, a backup or a broker is called in which somebody is there again."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 ASKED_FOR, SAID = frozenset({IDENTITY, CLARIFICATION, FEE}), frozenset({RECEIVED, DONE, NOTHING})
+HOW: Mapping[type[Event], frozenset[str]] = {
+    e.FeeSettled: PAID_OR_WAIVED,
+    e.ItemSettled: HOW_SETTLED,
+    e.ObjectionDecided: HOW_WEIGHED,
+}
+"""The words for how something is decided."""
 WORDS = 4000
 """Characters of a reason or of evidence in somebody's own words."""
 
@@ -54,10 +62,12 @@ def check(event: Event) -> None:
             raise RefusedError("out_of_bounds:why")
         case e.RecipientAcknowledged() if event.says not in SAID:
             raise RefusedError("out_of_bounds:says")
-        case e.FeeSettled() if event.how not in PAID_OR_WAIVED:
+        case e.FeeSettled() | e.ItemSettled() | e.ObjectionDecided() if (
+            event.how not in HOW[type(event)]
+        ):
             raise RefusedError("out_of_bounds:how")
-        case e.ItemSettled() if event.how not in HOW_SETTLED:
-            raise RefusedError("out_of_bounds:how")
+        case e.DecisionReviewed() if event.result not in HOW_REVIEWED:
+            raise RefusedError("out_of_bounds:result")
         case e.PersonReappeared() if not (FEED.fullmatch(event.feed) and event.count):
             raise RefusedError("out_of_bounds:feed")
         case _:
@@ -93,6 +103,8 @@ def check_words(event: Event, actor: Actor) -> None:
             raise RefusedError("refused_without_reasons_and_evidence")
         case e.IdentityRejected() | e.LiftDecided() if not says:
             raise RefusedError("decided_without_reasons")
+        case e.ObjectionDecided() | e.DecisionReviewed():
+            _check_weighed(event, says, shows)
         case e.ItemSettled() if not (says if event.how == NOT_POSSIBLE else shows):
             raise RefusedError("settled_without_evidence")
         case e.IdentityProved() if event.method != LINK and not shows:
@@ -103,3 +115,14 @@ def check_words(event: Event, actor: Actor) -> None:
             raise RefusedError("recorded_without_evidence")
         case _:
             incidents.check_words(event, says, shows, more)
+
+
+def _check_weighed(event: e.ObjectionDecided | e.DecisionReviewed, says: str, shows: str) -> None:
+    """Grounds are the controller's to show (GDPR Art. 21(1)), and a review is somebody's own."""
+    if isinstance(event, e.DecisionReviewed):
+        if not (says and shows):
+            raise RefusedError("reviewed_without_reasons_and_evidence")
+    elif not says:
+        raise RefusedError("decided_without_reasons")
+    elif event.how != UPHELD and not shows:
+        raise RefusedError("overridden_without_balancing")

@@ -10,10 +10,12 @@ from datetime import date
 from connectors.sdk.interface import Datum
 from connectors.sdk.spelling import cleaned
 from pipeline.case.rights import OBJECTION, RECTIFICATION
-from schemas.records import SealedChange
+from schemas.records import COMPLETE, REPLACE, SealedChange
 
 from .refused import RefusedError
 
+HOW = frozenset({REPLACE, COMPLETE})
+"""To overwrite what is wrong, or to fill in what is missing (GDPR Art. 16)."""
 LONGEST = 200
 """Characters of a value that is to be entered somewhere."""
 EVIDENCE = 4000
@@ -52,8 +54,11 @@ def _check(change: SealedChange) -> None:
             raise RefusedError("change_too_long_or_hidden")
     if not cleaned(change.to):
         raise RefusedError("change_to_nothing")
+    overwrites = change.how == REPLACE and change.datum == Datum.STATEMENT
+    if change.how not in HOW or (change.how == COMPLETE and change.was) or overwrites:
+        raise RefusedError("change_neither_replaces_nor_completes")
     datum = Datum(change.datum)
-    if datum == Datum.EMAIL and not change.was:
+    if datum == Datum.EMAIL and change.how != COMPLETE and not change.was:
         raise RefusedError("change_of_which_address")  # somebody may have several
     if not _FITS.get(datum, bool)(change.to.strip()):
         raise RefusedError("change_to_no_such_value")

@@ -15,8 +15,8 @@ class Role(StrEnum):
     DPO = "dpo"
     """Decides everything."""
     REVIEWER = "reviewer"
-    """Looks at plans and at what is left to do by hand, takes down what a person takes back and who
-    is there again, and may propose to refuse.
+    """Looks at plans, at what a machine decided and at what is left to do by hand, takes down what
+    a person takes back and who is there again, and may propose to refuse.
     """
     AUDITOR = "auditor"
     """Looks on."""
@@ -61,11 +61,15 @@ MAY: Mapping[Role, frozenset[type[Event]]] = {
         e.ClockResumed,
         e.ClaimWithdrawn,
         e.LiftDecided,
+        e.ObjectionDecided,
+        e.DecisionReviewed,
         e.RecipientAcknowledged,
         e.PersonReappeared,
         e.ErasureReplayed,
     },
-    Role.REVIEWER: OF_PLANS | OF_ITEMS | {e.ClaimWithdrawn, e.RefusalProposed, e.PersonReappeared},
+    Role.REVIEWER: OF_PLANS
+    | OF_ITEMS
+    | {e.ClaimWithdrawn, e.RefusalProposed, e.PersonReappeared, e.DecisionReviewed},
     Role.AUDITOR: frozenset(),
     Role.LINK: frozenset({e.IdentityProved, e.RecipientAcknowledged}),
 }

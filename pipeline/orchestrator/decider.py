@@ -24,7 +24,7 @@ from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import Said, StaleError, decide
 from pipeline.case.dues import OF_PERSON, SUSPICION, Due, is_still_due
-from pipeline.case.preferences import shows
+from pipeline.case.preferences import overruled, shows
 from pipeline.case.rules import Given, Rules
 from pipeline.faults import broke, crash
 from pipeline.intake.envelopes import Envelopes
@@ -324,10 +324,7 @@ class Decider:
         entries, head = store.chained(said, head, self._clock())
         records = self._saying.records(said, it.trace, opened.keys)
         await braking.journal(before, case, said)
-        if any(isinstance(it.event, e.ClaimSettled) for it in said):
-            await self._memory.remember(connection, case, opened, self._clock())
-        if any(shows(case, it.event) for it in said):
-            await self._preferences.objected(connection, case, opened, self._clock())
+        await self._remember(connection, case, said, opened)
         open_cases.decided.add(known)
         open_cases.proving.proved(it.id, known)
         open_cases.cases[known] = case
@@ -340,6 +337,17 @@ class Decider:
             await links.forget_of(connection, known, it.event.recipient, it.event.right)
         open_cases.ends.update(self._ends(case, it.event, opened.keys))
         return records
+
+    async def _remember(
+        self, connection: AsyncConnection, case: Case, said: Sequence[Said], opened: sealing.Opened
+    ) -> None:
+        """Keep what outlives the case: for whom something was erased, and who objects."""
+        if any(isinstance(it.event, e.ClaimSettled) for it in said):
+            await self._memory.remember(connection, case, opened, self._clock())
+        if any(shows(case, it.event) for it in said):
+            await self._preferences.objected(connection, case, opened, self._clock())
+        if any(overruled(case, it.event) for it in said):
+            await self._preferences.overruled(connection, case.id, self._clock())
 
     def _ends(
         self, case: Case, event: e.Event, keys: Mapping[str, CaseKey]
@@ -387,7 +395,7 @@ class Decider:
         given = Given(now=self._clock(), brake=brake, others=others)
         if it.person is not None:
             who = sealing.of_person(it.person, opened.tag_key())
-            opened.sealed[sealing.CASE_OPENED] = who
+            opened.sealed[sealing.CASE_OPENED] = replace(who, purpose=self._unnamed(it.event))
             rows = sealing.rows_of(who, it.levels, opened.tag_key())
             data = tuple(change.datum for change in who.changes)
             given = replace(given, identifiers=rows, data=data, received_at=it.received_at)
@@ -407,6 +415,11 @@ class Decider:
         except StaleError as error:
             log.warning("decision.stale", case=str(it.event.case), reason=str(error))
             return None
+
+    def _unnamed(self, event: e.Event) -> str:
+        """The use that a request objects to, where the policy does not name it."""
+        purpose: str = getattr(event, "purpose", "")
+        return "" if purpose in self._rules.policy.purposes else purpose
 
     def _first_keys(self, case: UUID) -> list[NewKey]:
         now = self._clock()

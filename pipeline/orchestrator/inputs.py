@@ -57,6 +57,8 @@ DECISIONS = (
     | e.ClockResumed
     | e.ClaimWithdrawn
     | e.LiftDecided
+    | e.ObjectionDecided
+    | e.DecisionReviewed
     | e.RecipientAcknowledged
     | e.IncidentOpened
     | e.PeopleAffected

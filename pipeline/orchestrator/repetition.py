@@ -11,6 +11,7 @@ from pipeline.register import preferences, sealing, store
 from pipeline.register.case_keys import RECORD, CaseKey
 from schemas.codec import Codec
 from schemas.events import Event, PreferenceReceived, RequestReceived
+from schemas.records import SealedRequest
 
 from .inputs import Input, event_id
 
@@ -52,7 +53,9 @@ async def is_same_submission(
     opened = sealing.Opened({RECORD: record})
     await sealing.load(connection, codec, it.event.case, [sealing.CASE_OPENED], opened)
     who = sealing.of_person(it.person, opened.tag_key())
-    return _clear(first) == _clear(it.event) and opened.sealed.get(sealing.CASE_OPENED) == who
+    kept = opened.sealed.get(sealing.CASE_OPENED)
+    same = isinstance(kept, SealedRequest) and replace(kept, purpose="") == who
+    return same and _clear(first) == _clear(it.event)
 
 
 def _clear(event: Event) -> Event:

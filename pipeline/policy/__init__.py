@@ -149,7 +149,7 @@ def read(texts: Sequence[str]) -> Policy:
             purposes={it["id"]: clauses.purpose(it) for it in ours["purposes"]},
             recipients=tuple(clauses.recipient(it) for it in ours["recipients"]),
             sources={it["id"]: clauses.source(it) for it in ours.get("sources", ())},
-            automated=tuple(Automated(**it) for it in ours.get("automated", ())),
+            automated=tuple(clauses.automated(it) for it in ours.get("automated", ())),
             documents=tuple(Documents(**it) for it in ours.get("documents", ())),
             gaps=tuple(Gap(**it) for it in ours.get("gaps", ())),
             rules={it["id"]: it for it in law["rules"]},

@@ -99,6 +99,18 @@ def _is_by_consent_or_contract(policy: Policy, purpose: str, category: str) -> b
     return any(basis.is_portable for basis in found.bases)
 
 
+def used(policy: Policy, purpose: str) -> frozenset[Sort]:
+    """What is held for a use: what an objection to it is about."""
+    use = policy.purposes.get(purpose)
+    return frozenset(
+        (row.system, row.kind, category)
+        for row in policy.data
+        if use is not None and row.role == CONTROLLER and purpose in row.purposes
+        for category in row.categories
+        if use.uses(category)
+    )
+
+
 def used_for(policy: Policy, purposes: frozenset[str]) -> frozenset[str]:
     """The systems that hold anything for one of these uses."""
     rows = (row for row in policy.data if row.role == CONTROLLER)

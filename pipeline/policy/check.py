@@ -59,6 +59,7 @@ def faults(policy: Policy, systems: Mapping[str, Capabilities]) -> tuple[Fault, 
         *(fault for it in policy.data for fault in _of_data(policy, it)),
         *_of_purposes(policy),
         *_of_preferences(policy),
+        *_of_automated(policy),
         *_of_retention(policy),
         *_of_recipients(policy),
         *_of_documents(policy),
@@ -173,6 +174,18 @@ def _of_preferences(policy: Policy) -> Iterator[Fault]:
             row = f"[[purposes]] {use.id}"
             says = "one thing that somebody asked for is neither marketing nor a contract's"
             yield Fault(row, says, "Take out `single`, or make a purpose of its own")
+
+
+def _of_automated(policy: Policy) -> Iterator[Fault]:
+    """Who reviews a decision is told what the machine looked at, by the data map."""
+    mapped = {(it.system, it.kind) for it in policy.data}
+    for decision in policy.automated:
+        for system, kind in sorted(decision.inputs - mapped):
+            yield Fault(
+                f"[[automated]] {decision.id}",
+                f"it looks at {system} {kind}, which the data map does not know",
+                "Name a row of [[data]] in `inputs`",
+            )
 
 
 def _of_retention(policy: Policy) -> Iterator[Fault]:

@@ -83,6 +83,11 @@ class Purpose:
     single: bool = False
     """One thing that somebody asked for: they are sent that, and nothing else."""
 
+    @property
+    def may_be_objected_to(self) -> bool:
+        """Whether any of its bases lets the person object (Art. 21(1))."""
+        return any(it.may_be_objected_to for it in self.bases)
+
     def uses(self, category: str) -> bool:
         """Whether data of a category are used for it."""
         return not self.categories or category in self.categories
@@ -149,6 +154,10 @@ class Automated:
     says: str
     logic: str
     meaning: str
+    inputs: frozenset[tuple[str, str]] = frozenset()
+    """(system, kind) of what the machine looks at, as the data map names it."""
+    carried_out_by: str = ""
+    """Who gives another result its effect: a team, as people call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +256,12 @@ def source(read: Mapping[str, Any]) -> Source:
         categories=frozenset(read.get("categories", ())),
         provided=read.get("provided", False),
     )
+
+
+def automated(read: Mapping[str, Any]) -> Automated:
+    """A row of `[[automated]]`."""
+    inputs = frozenset((it["system"], it["kind"]) for it in read.get("inputs", ()))
+    return Automated(**{**read, "inputs": inputs})
 
 
 def data(read: Mapping[str, Any]) -> Data:

@@ -14,6 +14,8 @@ GIVEN, WITHDRAWN, OBJECTED = "given", "withdrawn", "objected"
 BOUGHT, ASKED, ONLY, SERVED = "bought", "asked", "only", "served"
 SAYS = frozenset({GIVEN, WITHDRAWN, OBJECTED, BOUGHT, ASKED, ONLY, SERVED})
 """What a record of a preference may say."""
+OVERRULED = "overruled"
+"""What an objection is once a person has shown that the use may go on (Art. 21(1)): no refusal."""
 REFUSALS = frozenset({WITHDRAWN, OBJECTED})
 """They count however surely the person is known: to send less harms nobody (Art. 7(3), 21(3))."""
 CLAIMED = frozenset({GIVEN, BOUGHT, ASKED})

@@ -23,7 +23,7 @@ from pipeline.case.case import Case
 from pipeline.case.deadline import plus_months
 from pipeline.case.preferences import kept_until, let_go_at
 from pipeline.policy import Policy
-from pipeline.policy.preferences import OBJECTED, ONLY, REFUSALS, SERVED, Said
+from pipeline.policy.preferences import OBJECTED, ONLY, OVERRULED, REFUSALS, SERVED, Said
 from schemas import sealed
 from schemas.codec import Codec, before_sealed
 from schemas.events import PreferenceReceived
@@ -129,6 +129,12 @@ class Preferences:
             for it in sorted(found)
         ]
         await _insert(connection, rows)
+
+    async def overruled(self, connection: AsyncConnection, case: UUID, now: datetime) -> None:
+        """An objection was weighed, and the use goes on: it refuses nothing any more."""
+        kept = {"says": OVERRULED, "forget_at": kept_until(self._policy, now)}
+        said = (t.preferences.c.id == case) & (t.preferences.c.says == OBJECTED)
+        await connection.execute(update(t.preferences).where(said).values(kept))
 
     async def _row(self, connection: AsyncConnection, it: Word, now: datetime) -> dict[str, object]:
         end = kept_until(self._policy, now)

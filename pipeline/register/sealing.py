@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.sdk.spelling import cleaned, normal
 from pipeline.case.case import Case
-from pipeline.case.marks import LIFTING
-from pipeline.case.rights import RECTIFICATION
+from pipeline.case.marks import DECIDED, ENDS
+from pipeline.case.reviews import REVIEWED
+from pipeline.case.rights import RECTIFICATION, Verb
 from pipeline.case.rules import Rules
 from pipeline.case.whose import NAMES, POLICY, WEAK
 from pipeline.crypto import grants
@@ -49,7 +50,7 @@ CASE_OPENED = 2
 """Number of the event that seals the person."""
 CLEAR = frozenset(map(event_name, (e.KeyDestroyed, e.ObligationDue, e.ObligationClosed)))
 """What stays readable on the ledger's topic: a restored register must learn it without the key."""
-REASONED = frozenset({"refused", "fee_asked", LIFTING})
+REASONED = frozenset({"refused", "fee_asked", REVIEWED, *DECIDED.values()})
 """Notices that bring the reasons which a person wrote down."""
 
 
@@ -262,7 +263,7 @@ def _of_work(
     return SealedMeasure(
         identifiers=what.identifiers,
         holdings=what.holdings,
-        changes=_changes(event.right, opened),
+        changes=_changes(event.right, opened) if event.verb == Verb.RECTIFY else (),
     )
 
 
@@ -295,8 +296,11 @@ def _reasons(case: Case, event: e.NoticeOrdered, opened: Opened) -> str:
 
 def _recorded(case: Case, event: e.NoticeOrdered) -> int:
     """The number of the event that seals the reasons which a notice brings; 0 if it brings none."""
-    if event.kind == LIFTING:
-        return 0 if case.lifting is None else case.lifting.recorded
+    if event.kind in ENDS:
+        ending = case.lifting.get(ENDS[event.kind])
+        return 0 if ending is None else ending.recorded
+    if event.kind == REVIEWED:
+        return case.reviews[event.reason.partition(":")[2]].recorded
     if event.kind not in REASONED or case.proposal is None:
         return 0
     return case.proposal.recorded

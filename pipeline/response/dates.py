@@ -44,6 +44,8 @@ WAITS: Mapping[str, str] = {
     "documents": "a customer is to be told of documents of theirs: `habeas inbox`",
     "recipient": "a recipient has not answered: `habeas recipients` says which",
     "reappeared": "the person is there again after the erasure: `habeas inbox` says where",
+    "objection": "an objection to a use waits to be weighed: `habeas decide uphold`, or `override`",
+    "review": "a decision that a machine took alone waits for a person's review: `habeas inbox`",
     "hand": "the plan is to be carried out by hand: our system only observes",
     "response": "the answer is being put together",
     "search": "{system} has not been searched to its end",

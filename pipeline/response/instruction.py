@@ -11,7 +11,7 @@ from pipeline.case.recipients import INFORM_LIFTED
 from pipeline.policy import Policy
 from pipeline.ports import Signer
 from schemas.events import InstructionOrdered
-from schemas.records import Sealed, SealedChange, SealedMeasure
+from schemas.records import COMPLETE, Sealed, SealedChange, SealedMeasure
 
 from . import statement, words
 from .as_json import as_json
@@ -46,6 +46,9 @@ INFORMS: Mapping[str, str] = {
     " Art. 16, 19).",
     "restriction": "We have restricted what we hold about them: we keep it, and use it for nothing"
     " (GDPR Art. 18, 19).",
+    "objection_to_use": "They object to a use of it for which you have it from us. Until that is"
+    " decided, and afterwards unless you hear otherwise, we use it for nothing (GDPR Art. 18(1)(d),"
+    " 19, 21(1)).",
     "objection": "They object to direct marketing (GDPR Art. 21(2), 21(3)).",
 }
 """What who decides for themselves is told, by the right."""
@@ -100,7 +103,10 @@ def _said(
         "copy_first": order.copy_first,
         "reminder": order.reminder,
         "identifiers": [{"kind": it.kind, "value": it.value} for it in person.identifiers],
-        "changes": [{"datum": it.datum, "was": it.was, "to": it.to} for it in _changes(person)],
+        "changes": [
+            {"datum": it.datum, "was": it.was, "to": it.to, "how": it.how}
+            for it in _changes(person)
+        ],
         "said_at": order.at,
         "answer_by": order.answer_by,
         "acknowledge": {"url": link, "until": order.expires_at} if link else None,
@@ -125,7 +131,9 @@ def _changes(person: Sealed) -> tuple[SealedChange, ...]:
 def _right(person: Sealed) -> Iterator[str]:
     """What is right, and what it is to replace, a line each."""
     lines = [
-        f'    {words.label(it.datum)}: "{it.to}"' + (f' (not "{it.was}")' if it.was else "")
+        f'    {words.label(it.datum)}: "{it.to}"'
+        + (f' (not "{it.was}")' if it.was else "")
+        + (" (if it is missing)" if it.how == COMPLETE else "")
         for it in _changes(person)
     ]
     if lines:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.case.incident import NOTICE as BREACH
-from pipeline.case.marks import LIFTING
+from pipeline.case.marks import DECIDED
+from pipeline.case.reviews import REVIEWED
 from schemas.events import NoticeOrdered
 
 from . import dates, words
@@ -45,6 +46,9 @@ SUBJECTS = {
     "incident": "Urgent: a breach of personal data is open",
     "incident_due": "Urgent: a breach of personal data waits for a decision",
     "incident_late": "Urgent: a breach was not notified within 72 hours",
+    "overriding": "A use that you objected to goes on, and why",
+    "reviewed": "A person has decided anew what a machine had decided",
+    "resolved": "What you said was wrong has been looked at",
     "recipient": "A recipient could not be told, or does not answer",
 }
 
@@ -91,7 +95,7 @@ class Letters:
             raise UnknownNoticeError(order.kind)
         if order.kind in REASONED and order.reason not in words.JUSTIFICATIONS:
             raise UnknownNoticeError(order.kind)
-        if order.kind in {*REASONED, LIFTING} and not says.strip():
+        if order.kind in {*REASONED, REVIEWED, *DECIDED.values()} and not says.strip():
             raise UnknownNoticeError(order.kind)
         shown = {
             **self._ours,

@@ -13,6 +13,7 @@ from pipeline.case.rights import (
     COPYING,
     ERASURE,
     OBJECTION,
+    OBJECTION_TO_USE,
     PORTABILITY,
     RECTIFICATION,
     RESTRICTION,
@@ -167,7 +168,9 @@ def outcome(row: OutcomeRow, policy: Policy | None, catalogue: Mapping[str, str]
     if row.kind in words.PROVED:
         return words.PROVED[row.kind]
     why = words.reason(row.reason, catalogue) if row.reason else ""
-    return f"{words.UNPROVED.get(row.kind, words.UNPROVED['failed'])} {why}".strip()
+    marked = words.DISPUTED.get(row.restricted, words.NOT_MARKED) if row.restricted else ""
+    said = (words.UNPROVED.get(row.kind, words.UNPROVED["failed"]), why, marked)
+    return " ".join(filter(None, said))
 
 
 def _is_unknown(row: CoverageRow, right: str) -> bool:
@@ -205,6 +208,7 @@ def _sentences(claim: ClaimRow, told: _Told, unknown: list[str]) -> Iterator[str
         yield "We found no personal data about you in the systems that we could search."
     else:
         yield f"We found {words.counted(told.found, 'record')} about you, in {told.where}."
+    if told.found or told.order.weighed:
         yield from _OF.get(claim.right, _ERASURE).says(told)
     yield from _looks(told.order)
     if claim.right == ERASURE and claim.settled_at is not None:
@@ -325,6 +329,40 @@ def _of_objection(told: _Told) -> Iterator[str]:
         yield f"{words.joined(it.where for it in rest)}: what became of it is told below."
 
 
+def _of_objection_to_use(told: _Told) -> Iterator[str]:
+    order, use = told.order, told.policy.purposes.get(told.order.purpose)
+    what = f"the use that you object to ({use.says})" if use is not None else "that use"
+    if told.counts.total():
+        items = words.counted(told.counts.total(), "item")
+        yield f"Of this, {items} {'is' if told.counts.total() == 1 else 'are'} held for {what}."
+    elif told.found:
+        yield f"None of it is held for {what}."
+    match order.weighed:
+        case "upheld":
+            yield (
+                "A person has decided: that use ends (Art. 21(1)). What is marked there is used for"
+                " it no more. Where nothing else needs the data, you may ask for their erasure"
+                " (Art. 17(1)(c))."
+            )
+        case "":
+            yield (
+                "Until a person has decided whether our grounds for it weigh more than yours, we"
+                " restrict the data (Art. 18(1)(d)), and you hear before that ends."
+            )
+        case _:
+            yield (
+                "A person has weighed it, and you have the reasons: the use goes on (Art. 21(1)),"
+                " and the restriction that we had set meanwhile ends. You may complain of that, as"
+                " said below."
+            )
+    rest = [it.says for it in (use.bases if use else ()) if not it.may_be_objected_to]
+    if rest:
+        yield (
+            f"As far as it also rests on {words.joined(rest)}, it cannot be objected to and goes"
+            " on. A consent you may take back, and of data you may ask for erasure or restriction."
+        )
+
+
 def _of_automated(told: _Told) -> Iterator[str]:
     if not told.policy.automated:
         yield (
@@ -332,7 +370,17 @@ def _of_automated(told: _Told) -> Iterator[str]:
             " affects you as much (Art. 22(1)). So there is none that a person could review."
         )
         return
-    yield "These decisions are taken by a machine alone, and a person now reviews them for you."
+    mine = [it for it in told.order.coverage if it.right == AUTOMATED_DECISION]
+    left = sum(it.state == "open" for it in mine)
+    if left:
+        yield "These decisions are taken by a machine alone, and a person now reviews them for you."
+    else:
+        changed = sum(it.outcome.reason != "review_confirmed" for it in mine)
+        yield (
+            "These decisions are taken by a machine alone. A person has reviewed each for you, and"
+            f" written to you why (Art. 22(3)): {len(mine) - changed} stay, {changed} are changed,"
+            " and that is carried out."
+        )
     for it in told.policy.automated:
         yield f"{it.says} {it.logic} {it.meaning}"
 
@@ -359,5 +407,9 @@ _OF: Mapping[str, _Words] = {
         done=("is marked as not to be used", "are marked as not to be used"),
     ),
     OBJECTION: _Words(says=_of_objection),
+    OBJECTION_TO_USE: _Words(
+        says=_of_objection_to_use,
+        done=("is marked as not to be used", "are marked as not to be used"),
+    ),
     ERASURE: _ERASURE,
 }

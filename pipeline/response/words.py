@@ -34,6 +34,11 @@ RIGHTS: Mapping[str, tuple[str, str, str]] = {
     "restriction": ("a halt to the use of your personal data", "Restriction", "GDPR Art. 18"),
     "portability": ("your personal data to take along", "Portability", "GDPR Art. 20"),
     "objection": ("an end to a use of your personal data", "Objection", "GDPR Art. 21"),
+    "objection_to_use": (
+        "an end to a use of your personal data that we have an interest in",
+        "Objection",
+        "GDPR Art. 21(1)",
+    ),
     "automated_decision": (
         "a person's review of decisions that a machine takes",
         "Automated decisions",
@@ -100,6 +105,9 @@ REASONS: Mapping[str, str] = {
     "facts_changed": "Something that decides about this changed while we were at it.",
     "forbidden": "The system did not let us read or change this.",
     "export_not_told_apart": "It could not be told apart what of it is yours.",
+    "review_confirmed": "They looked anew at what a machine had decided, and it stands. You have"
+    " their reasons.",
+    "carry_out": "A person came to another result than the machine, and it is being carried out.",
     "human_review": "A person looks at it anew, with what you say about it; you hear the result.",
     "identifiers_unasked": "We did not ask it for every address that is yours.",
     "nothing_to_ask_by": "It can be asked by nothing that we may search with for you.",
@@ -113,6 +121,10 @@ REASONS: Mapping[str, str] = {
     "not_exported": "It, or a file that belongs to it, could not be copied.",
     "grounds_to_weigh": "You object to a use that we base on our own interests. Unless a person"
     " shows grounds for it that weigh more than yours, it ends (GDPR Art. 21(1)).",
+    "compelling_grounds": "We have shown compelling grounds for the use that weigh more than your"
+    " interests, and told you before (GDPR Art. 21(1)). The use goes on.",
+    "legal_claims": "We need it for legal claims, as we told you before (GDPR Art. 21(1)). The use"
+    " goes on.",
     "no_objection": "This use rests on your consent, on a contract with you or on a law, so that"
     " it cannot be objected to (GDPR Art. 21(1)). A consent you may take back, and of data you may"
     " ask for erasure or restriction.",
@@ -122,6 +134,7 @@ REASONS: Mapping[str, str] = {
     "not_proved": "The system said that it is done, and not what we asked for.",
     "not_shown": "The system said that it was done, and when we read it again it was not.",
     "other_value": "Something else stands there than what you say is wrong. A person compares.",
+    "text_stands": "Something is written there already: a person puts your statement beside it.",
     "no_outcome": "The system did not say what became of this.",
     "not_found": "The system no longer had it.",
     "address_unproved": "Nobody has shown yet that the new address is yours. A person enters it"
@@ -194,6 +207,12 @@ MARKED: Mapping[str, str] = {
     "": "It is not marked yet.",
 }
 """Whether what is kept is marked, by `OutcomeRow.restricted`."""
+DISPUTED: Mapping[str, str] = {
+    "restricted": "Until then it is marked there as not to be used (GDPR Art. 18(1)(a)), and you"
+    " hear before that ends.",
+    "not_offered": "The system has no mark to keep it from being used until then.",
+}
+"""Whether what is said to be wrong is marked until a person has seen to it."""
 NOT_MARKED = "It could not be marked there: nothing prevents another use."
 SEARCHED = frozenset({"found", "nothing"})
 """What a system's row says if it was searched; anything else is why that is unknown."""

@@ -9,6 +9,7 @@ from uuid import uuid5
 from schemas.events import (
     ApprovalOverdue,
     ClaimSettled,
+    DecisionReviewed,
     ErasureReleased,
     Event,
     FeeSettled,
@@ -20,6 +21,8 @@ from schemas.events import (
     ItemSettled,
     MeasuresObserved,
     MeasureTaken,
+    NoticeSent,
+    ObjectionDecided,
     ObligationOpened,
     OrderDue,
     PlanApproved,
@@ -36,14 +39,14 @@ from schemas.events import (
 )
 from schemas.records import RecipientRow, TaskRow
 
-from ..case import measures, recipients
+from ..case import measures, recipients, reviews, weighing
 from ..case.answers import is_part
 from ..case.case import SEARCH, TASK, Case
-from ..case.coverage import coverage, found, outcome_of
+from ..case.coverage import coverage, found, is_concerned, outcome_of
 from ..case.follow_up import packed, put_off
 from ..case.plan import UNDECIDED
 from ..case.planned import planned, systems_to_act
-from ..case.rights import ERASURE, TABLE, Row
+from ..case.rights import ERASURE, OBJECTION_TO_USE, TABLE, Row
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -70,6 +73,9 @@ _CAUSES = (
     RecipientOverdue,
     RequestsCompared,
     ErasureReleased,
+    NoticeSent,
+    ObjectionDecided,
+    DecisionReviewed,
 )
 
 
@@ -91,6 +97,8 @@ def _settled(case: Case, rules: Rules, given: Given) -> Iterator[Event]:
             continue
         rows, told = coverage(case, right, rules), recipients.rows(case, right, rules)
         claim = case.claims[right]
+        if row.weighed and is_concerned(rows, told) and not _is_decided(case, right, rules):
+            continue
         if claim.active and any(map(recipients.is_under_way, told)):
             continue
         if not claim.active and rows == claim.coverage and not _is_news(told, claim.recipients):
@@ -117,6 +125,13 @@ def _is_over(case: Case, row: Row, rules: Rules) -> bool:
     if row.plans:
         return _acted(case, rules)
     return not row.is_measure or measures.is_over(case, row.right, rules)
+
+
+def _is_decided(case: Case, right: str, rules: Rules) -> bool:
+    """Whether people have decided what only they can."""
+    if right == OBJECTION_TO_USE:
+        return weighing.is_answered(case)
+    return reviews.is_answered(case, rules)
 
 
 def _acted(case: Case, rules: Rules) -> bool:

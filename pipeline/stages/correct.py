@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from connectors.sdk.calls import effect
 from connectors.sdk.interface import (
-    Category,
     Datum,
     Failed,
     Holding,
@@ -24,8 +23,9 @@ from connectors.sdk.interface import (
     Unaffected,
 )
 from connectors.sdk.spelling import cleaned, normal
-from schemas.records import SealedBefore, SealedChange
+from schemas.records import COMPLETE, SealedBefore, SealedChange
 
+from ..case.marks import TEXT_STANDS
 from ..faults import crash
 from .vendor import Vendor
 
@@ -34,6 +34,8 @@ NOT_SHOWN = Failed("not_shown")
 NO_OUTCOME = Failed("no_outcome")
 OTHER_VALUE = NeedsHuman("other_value")
 """Something else stands there than what is said to be wrong: a person compares."""
+BESIDE = NeedsHuman(TEXT_STANDS)
+"""Text stands where a statement would: a person puts it beside that."""
 ADDRESS_UNPROVED = NeedsHuman("address_unproved")
 """Nobody has shown that the new address is theirs: whoever has it would have the record."""
 MOVES = NeedsHuman("moves_record")
@@ -73,7 +75,7 @@ class Correction:
         self, holding: Holding, tag: bytes, categories: Sequence[str], now: Standing
     ) -> Corrected:
         """Correct one record, of which `now` was just read. Raises `GaveUpError`."""
-        became = {datum: self._stands(datum, now) for datum in self._changes}
+        became = {datum: self._stands(datum, now, categories) for datum in self._changes}
         due = {it: self._changes[it].to for it, outcome in became.items() if outcome is None}
         if self._vendor.refiled(holding, due) != holding:
             became |= dict.fromkeys(due, MOVES)
@@ -115,17 +117,36 @@ class Correction:
         among = found & outcomes.keys() or (outcomes.keys() if found else ())
         return {**outcomes, **dict.fromkeys(among, ELSEWHERE)}
 
-    def _stands(self, datum: Datum, now: Standing) -> Outcome | None:
-        """What is to be said of a datum without writing it; None if it is to be written."""
+    def _stands(self, datum: Datum, now: Standing, categories: Sequence[str]) -> Outcome | None:
+        """What is to be said of a datum without writing it; None if it is to be written.
+
+        What is missing is filled in only where the record has something of its category.
+        """
         change, value = self._changes[datum], now.data.get(datum)
-        if value is None or not cleaned(value):
+        if value is None:
             return NOTHING
-        if cleaned(value) == cleaned(change.to):
+        if cleaned(value) and cleaned(value) == cleaned(change.to):
             return Rectified()
-        if change.was and not is_same(datum, value, change.was):
-            return OTHER_VALUE
+        stays = _kept(change, datum, value, categories)
+        if stays is not None:
+            return stays
         proved = datum != Datum.EMAIL or self._subject.bears("email", change.to)
         return None if proved else ADDRESS_UNPROVED
+
+
+def _kept(
+    change: SealedChange, datum: Datum, value: str, categories: Sequence[str]
+) -> Outcome | None:
+    """Why what stands there stays as it is; None if it may be written over, or filled in."""
+    if change.how == COMPLETE and cleaned(value):
+        return BESIDE if datum == Datum.STATEMENT else OTHER_VALUE
+    if change.how == COMPLETE:
+        fits = datum == Datum.STATEMENT or datum.category in categories
+        return None if fits else NOTHING
+    if not cleaned(value):
+        return NOTHING
+    is_other = change.was and not is_same(datum, value, change.was)
+    return OTHER_VALUE if is_other else None
 
 
 def is_same(datum: Datum, one: str, other: str) -> bool:
@@ -164,13 +185,21 @@ def _texts(body: bytes) -> Iterator[str]:
                 pass
 
 
+def _told_with(datum: Datum, categories: Sequence[str]) -> str:
+    """The category that a datum is told with; a statement that is the first text of its record is
+    told with the first of what there was.
+    """
+    first = datum == Datum.STATEMENT and datum.category not in categories
+    return categories[0] if first and categories else datum.category.value
+
+
 def _by_category(
     categories: Sequence[str], became: Mapping[Datum, Outcome | None]
 ) -> dict[str, Outcome]:
     """The worst of what became of a category's data: open, else corrected, else nothing there."""
     found: dict[str, Outcome] = {}
     for category in categories:
-        said = [it for datum, it in became.items() if datum.category == Category(category)]
+        said = [it for of, it in became.items() if _told_with(of, categories) == category]
         open_ = (it for it in said if not isinstance(it, Rectified | Unaffected))
         corrected = (it for it in said if isinstance(it, Rectified))
         found[category] = next(open_, None) or next(corrected, NOTHING)

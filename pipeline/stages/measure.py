@@ -32,10 +32,10 @@ from schemas.events import (
 from schemas.records import MeasureRow
 
 from ..case.case import MEASURE, Case, Held
-from ..case.measures import Measure, regards, to_take
+from ..case.measures import Measure, to_take
 from ..case.orders import order_id, reissued
 from ..case.portions import portions
-from ..case.rights import OBJECTION, Verb
+from ..case.rights import OBJECTION, OBJECTION_TO_USE
 from ..case.rules import Given, Rules
 
 _CAUSES = (
@@ -77,7 +77,6 @@ def measure(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Ev
 def _ordered(  # noqa: PLR0917  an order's whole content
     case: Case, it: Measure, portion: list[Held], n: int, rules: Rules, given: Given
 ) -> MeasureOrdered:
-    is_lift = it.verb == Verb.LIFT
     return MeasureOrdered(
         case=case.id,
         order=order_id(case.id, (MEASURE, it.system, n), 1),
@@ -88,13 +87,10 @@ def _ordered(  # noqa: PLR0917  an order's whole content
         verb=it.verb,
         not_after=given.now + rules.settings.not_after_act,
         run_limit=int(rules.settings.run_limit.total_seconds()),
-        rows=tuple(_row(case, it.right, held, is_lift=is_lift) for held in portion),
+        rows=tuple(
+            MeasureRow(tag=held.tag, kind=held.kind, categories=it.about(case, held))
+            for held in portion
+        ),
         identifiers=case.spellings(),
-        purpose=case.purpose if it.right == OBJECTION else "",
+        purpose=case.purpose if it.right in {OBJECTION, OBJECTION_TO_USE} else "",
     )
-
-
-def _row(case: Case, right: str, held: Held, *, is_lift: bool) -> MeasureRow:
-    every = sorted(held.categories)
-    about = every if is_lift else [it for it in every if regards(case, right, (held.tag, it))]
-    return MeasureRow(tag=held.tag, kind=held.kind, categories=tuple(about))

@@ -16,14 +16,17 @@ from schemas.events import (
     IdentityAsked,
     IdentityRefused,
     InstructionFailed,
+    ItemSettled,
+    MeasureTaken,
     NoticeOrdered,
+    NoticeSent,
     OrderDue,
     RecipientOverdue,
     RequestRefused,
     ResponseSigned,
 )
 
-from ..case import marks, recipients
+from ..case import marks, recipients, reviews
 from ..case.case import INSTRUCTION, NOTICE, SPENT, Case
 from ..case.orders import order_id, reissued
 from ..case.reminders import EXTENDED
@@ -57,12 +60,27 @@ def _to_person(case: Case, event: Event, rules: Rules, given: Given) -> Iterator
             yield replace(ordered, response=event.n, digest=event.digest, expires_at=until)
         case RequestRefused():
             yield replace(notice(case, "refused", SUBJECT, rules, given), reason=event.reason)
-        case DecisionRecorded() if event.name == marks.DECIDED:
-            yield notice(case, marks.LIFTING, SUBJECT, rules, given)
+        case DecisionRecorded():
+            yield from _reasons(case, event, rules, given)
+        case ItemSettled() | MeasureTaken() | NoticeSent() if marks.resolved(case):
+            yield notice(case, marks.RESOLVED, SUBJECT, rules, given)
         case DeadlineExtended():
             yield replace(notice(case, EXTENDED, SUBJECT, rules, given), reason=event.reason)
         case _:
             return
+
+
+def _reasons(
+    case: Case, event: DecisionRecorded, rules: Rules, given: Given
+) -> Iterator[NoticeOrdered]:
+    """What a person decided, and why: before marks come off (GDPR Art. 18(3)), or of a review."""
+    kind = marks.DECIDED.get(event.name, "")
+    ending = case.lifting.get(marks.ENDS.get(kind, ""))
+    if ending is not None:
+        reason = case.weighed if kind == marks.OVERRIDING else ""
+        yield replace(notice(case, kind, SUBJECT, rules, given), reason=reason)
+    for said in reviews.untold(case):
+        yield replace(notice(case, reviews.REVIEWED, SUBJECT, rules, given), reason=said)
 
 
 def _to_others(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[NoticeOrdered]:

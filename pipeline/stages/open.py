@@ -20,8 +20,9 @@ from ..case import preferences, same_person
 from ..case.case import LAPSED, Case
 from ..case.deadline import deadline
 from ..case.follow_up import INTAKE
-from ..case.rights import ERASURE, level
+from ..case.rights import ERASURE, asked, level
 from ..case.rules import Given, Rules
+from ..case.weighing import UNKNOWN
 
 VOUCHED = "vouched_for"
 
@@ -37,13 +38,14 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         yield from _lapsed(event, rules, given)
     match event:
         case RequestReceived():
-            claims, said_at = tuple(dict.fromkeys(event.claims)), event.received_at
+            rights, said_at = event.claims, event.received_at
         case PreferenceReceived():
-            claims, said_at = (preferences.asks(event, rules.policy),), event.at
+            rights, said_at = (preferences.asks(event, rules.policy),), event.at
         case _:
             return
     received_at = given.received_at or said_at
     due_at = deadline(received_at, rules.policy.clock).due
+    claims = asked(rights, event.purpose, rules.policy)
     yield CaseOpened(
         case=case.id,
         claims=claims,
@@ -53,7 +55,7 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         level=event.level,
         policy=rules.policy.digest,
         identifiers=given.identifiers,
-        purpose=event.purpose,
+        purpose=_named(event.purpose, rules),
         data=given.data,
     )
     yield from same_person.found(case, given)
@@ -66,6 +68,13 @@ def open_case(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[
         yield IdentityAsked(
             case=case.id, level=needed, expires_at=_asked_until(due_at, rules, given.now)
         )
+
+
+def _named(purpose: str, rules: Rules) -> str:
+    """The use as the policy names it. What it does not name a person may have typed, of anything:
+    that is nobody's to read in the clear.
+    """
+    return purpose if not purpose or purpose in rules.policy.purposes else UNKNOWN
 
 
 def _asked_until(due_at: datetime, rules: Rules, now: datetime) -> datetime:

@@ -81,6 +81,8 @@ def _ordered(
         follows=None if follows is None else follows.request,
         recipients=tuple(row for right in rights for row in recipients.rows(case, right, rules)),
         retention=retention(case, rules) if looked else (),
+        purpose=case.purpose,
+        weighed=case.weighed,
     )
 
 

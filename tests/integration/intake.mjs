@@ -26,8 +26,8 @@ const string = (value) => bytes(Buffer.from(value, "utf8"));
 const array = (items, one) =>
   items.length ? join(long(items.length), ...items.map(one), long(0)) : long(0);
 
-const FRAME = hex("00000000a1"); // 0x00, then the id of request_received.v3
-const SEALED_FRAME = hex("00000000a2"); // the id of request_received.sealed.v3
+const FRAME = hex("00000000c6"); // 0x00, then the id of request_received.v4
+const SEALED_FRAME = hex("00000000c7"); // the id of request_received.sealed.v4
 
 const clearOf = (event) => join(
   string(event.case), array(event.claims, string), long(event.received_at),
@@ -37,7 +37,9 @@ const plaintextOf = (person) => join(
   SEALED_FRAME, string(person.name), string(person.language),
   array(person.identifiers, (it) => join(bytes(hex(it.tag)), string(it.kind), string(it.value))),
   array(person.levels, long),
-  array(person.changes ?? [], (it) => join(string(it.datum), string(it.to), string(it.was))),
+  array(person.changes ?? [], (it) => join(
+    string(it.datum), string(it.to), string(it.was), string(it.how ?? "replace"),
+  )),
   string(person.evidence ?? ""),
 );
 

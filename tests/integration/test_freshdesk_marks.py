@@ -225,6 +225,7 @@ async def test_what_a_contact_says_is_shown_and_corrected(
             Datum.MOBILE: "+4917",
             Datum.JOB_TITLE: "",
             Datum.STREET: "Old Road 1, Berlin",
+            Datum.STATEMENT: "",
         }
     )
     assert len(account.ledger) == 2

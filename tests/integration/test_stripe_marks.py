@@ -202,6 +202,8 @@ async def test_a_customer_and_a_card_say_what_is_right(sandbox: StripeSandbox) -
             standing = await it.standing(one)
             untouched = {Datum.PHONE: "+431", Datum.CITY: "Graz", Datum.COUNTRY: "AT"}
             whole = {**right, **untouched, Datum.POSTAL_CODE: "8010"}
+            text = sandbox.table("customer")[customer.id]["description"] or ""
+            whole |= {Datum.STATEMENT: text} if one is customer else {}
             assert standing == Standing(restricted=False, data=whole)
         shown = await sdk(sandbox, lambda sdk: sdk.v1.customers.retrieve(customer.id))
         street = (shown.address.line1, shown.address.line2, shown.address.city)

@@ -25,6 +25,8 @@ ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
 PERSON = "tests/spec/test_same_person.py::"
 OWN = "tests/spec/test_own_records.py::"
+CORRECTED, RESTRICTED = "tests/spec/test_rectification.py::", "tests/spec/test_restriction.py::"
+OBJECTED, MACHINES = "tests/spec/test_objection.py::", "tests/spec/test_automated_decisions.py::"
 
 RIGHTS = "the other six rights"
 CONSENT = "consent and preferences"
@@ -312,7 +314,17 @@ CLAUSES: dict[int, Clause] = {
             f"{ACCESS}test_complaint_and_court_are_named",
         ),
     ),
-    37: Clause(name="rectification", article="Art. 16", later=RIGHTS),
+    37: Clause(
+        name="rectification",
+        article="Art. 16",
+        shown=(
+            f"{CORRECTED}test_it_is_corrected_in_every_system_that_has_it",
+            f"{CORRECTED}test_what_is_incomplete_is_completed",
+            f"{CORRECTED}test_what_is_disputed_is_restricted_until_a_person_has_decided",
+            f"{CORRECTED}test_a_statement_stands_beside_what_is_held",
+            f"{CORRECTED}test_recipients_hear_what_is_right",
+        ),
+    ),
     38: Clause(
         name="erasure",
         article="Art. 17",
@@ -332,19 +344,32 @@ CLAUSES: dict[int, Clause] = {
         shown=(
             f"{RETENTION}test_that_what_is_kept_is_marked_nowhere_is_said_to_both_readers",
             f"{RETENTION}test_where_nothing_is_kept_nothing_is_said_of_its_use",
+            f"{RESTRICTED}test_every_system_marks_what_it_holds_of_them",
+            f"{RESTRICTED}test_they_are_told_before_it_is_lifted",
         ),
-        later=RIGHTS,
     ),
     40: Clause(name="portability", article="Art. 20", later=RIGHTS),
-    41: Clause(name="objection", article="Art. 21", later=RIGHTS),
+    41: Clause(
+        name="objection",
+        article="Art. 21",
+        shown=(
+            f"{OBJECTED}test_marketing_ends_in_every_system_that_has_anything_for_it",
+            f"{OBJECTED}test_other_uses_stop_until_a_person_has_weighed_them",
+            f"{OBJECTED}test_an_objection_that_is_upheld_ends_the_use",
+            f"{OBJECTED}test_compelling_grounds_or_claims_let_it_go_on_and_they_read_why_before",
+            f"{OBJECTED}test_a_use_that_rests_on_a_contract_cannot_be_objected_to",
+        ),
+    ),
     42: Clause(
         name="decisions by a machine alone",
         article="Art. 22",
         shown=(
             f"{ACCESS}test_that_no_machine_decides_alone_is_said",
             f"{INFORMATION}test_a_decision_by_a_machine_is_told_with_its_logic_and_meaning",
+            f"{MACHINES}test_a_person_intervenes_who_sees_what_the_machine_saw",
+            f"{MACHINES}test_they_read_the_result_and_the_reasons",
+            f"{MACHINES}test_another_result_has_its_effect_before_it_is_answered",
         ),
-        later=RIGHTS,
     ),
     43: Clause(
         name="breaches",

@@ -86,6 +86,19 @@ def test_what_is_no_value_is_refused(datum: str, was: str, to: str, code: str) -
         details.check({"rectification"}, "", changes, "")
 
 
+def test_a_statement_replaces_nothing() -> None:
+    changes = [SealedChange(datum="statement", to="It was never so.")]
+    with pytest.raises(RefusedError, match="change_neither_replaces_nor_completes"):
+        details.check({"rectification"}, "", changes, "")
+
+
+@pytest.mark.parametrize(("was", "how"), [("Bonn", "complete"), ("", "state"), ("", "")])
+def test_a_change_replaces_or_completes(was: str, how: str) -> None:
+    changes = [SealedChange(datum="city", was=was, to="Kiel", how=how)]
+    with pytest.raises(RefusedError, match="change_neither_replaces_nor_completes"):
+        details.check({"rectification"}, "", changes, "")
+
+
 @pytest.mark.parametrize(
     ("claims", "purpose", "changes", "evidence"),
     [

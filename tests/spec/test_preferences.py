@@ -7,13 +7,15 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from pipeline.app import CONSOLE
 from pipeline.case.case import Case
 from schemas import events as e
 
-from .people import ANN, BOB, Customer, customer
+from .people import ANN, BOB, Customer, customer, lead
 from .world import World
 
 OFFERS, OTHERS, DEMO = "offers", "third-party-marketing", "single-notice"
+WEIGHED = "expert-contact"
 
 
 @pytest.fixture
@@ -116,6 +118,23 @@ async def test_an_objection_to_direct_marketing_is_to_all_of_it(world: World) ->
     await world.says("objected", "", ANN)
     for use in (OFFERS, OTHERS, "advertising"):
         assert (await world.may(use, ANN)).reason == "refused"
+
+
+@pytest.mark.parametrize(("how", "reason"), [("upheld", "refused"), ("overridden", None)])
+async def test_a_use_that_is_objected_to_rests_until_a_person_has_weighed_it(
+    world: World, how: str, reason: str | None
+) -> None:
+    """GDPR Art. 21(1): whichever way it came in; if grounds weigh more, it may go on."""
+    lead(world)
+    before = await world.may(WEIGHED, ANN)
+    await world.says("objected", WEIGHED, ANN)
+    assert (await world.may(WEIGHED, ANN)).reason == "refused"
+    assert (await world.case()).claims.keys() == {"objection_to_use"}
+    decided = e.ObjectionDecided(case=world.cases[0], by=CONSOLE, how=how)
+    await world.decide(decided, says="Fraud would go unseen.", evidence="Balancing of 3 March.")
+    assert not (await world.case()).claims["objection_to_use"].active
+    assert (await world.may(WEIGHED, ANN)).reason == (reason or before.reason)
+    assert before.reason != "refused"
 
 
 async def test_what_was_asked_for_as_a_request_counts_for_who_sends(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.salesforce.tables import PROCESSING
+from pipeline.app import CONSOLE
 from pipeline.case.inbox import waiting
+from pipeline.register import reading
 from schemas import events as e
 
 from .people import ANN, BOB, Customer, customer, lead
@@ -67,6 +70,125 @@ async def test_a_value_that_is_another_one_is_for_a_person(world: World) -> None
     assert record["LastName"] == "Example"
     assert "Something else stands there than what you say is wrong" in (await world.answer()).text
     assert any("other_value" in it.says for it in waiting(await world.case(), world.rules))
+
+
+async def test_what_is_disputed_is_restricted_until_a_person_has_decided(world: World) -> None:
+    """Art. 18(1)(a), 18(3): for the time that it takes to verify it; told before that ends."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, changes={"family_name": ("Smith", "Łuczak")})
+    assert is_restricted(world, held)
+    assert "Until then it is marked there as not to be used" in (await world.answer()).text
+    case = await world.case()
+    for item in waiting(case, world.rules):
+        about = item.about
+        assert about is not None
+        await world.decide(
+            e.ItemSettled(
+                case=case.id,
+                by=CONSOLE,
+                at=world.now,
+                right=about.right,
+                system=about.system,
+                kind=about.kind,
+                was=about.was,
+                how="not_possible",
+                reason="others_rights",
+            ),
+            says="Her passport says Example.",
+        )
+    mails = [it for it in world.mails(ANN) if "What you said was wrong" in it.subject]
+    assert mails
+    assert "supervisory authority" in mails[0].text
+    assert not is_restricted(world, held)
+    assert not list(waiting(await world.case(), world.rules))
+    entries = [it.event for it in await reading.entries(world.engine, case.id)]
+    told = [it for it in await world.said(e.NoticeOrdered) if it.kind == "resolved"]
+    sent = {it.order: n for n, it in enumerate(entries) if isinstance(it, e.NoticeSent)}
+    lifted = [n for n, it in enumerate(entries) if getattr(it, "verb", "") == "lift"]
+    assert min(sent[it.order] for it in told) < min(lifted)
+
+
+def is_restricted(world: World, held: Customer) -> bool:
+    record = world.row("salesforce", held.record)
+    assert record is not None
+    individual = record.get("IndividualId")
+    marks = world.row("salesforce", f"individual/{individual}") if individual else None
+    return marks is not None and marks[PROCESSING] is True
+
+
+async def test_what_is_corrected_at_once_is_not_restricted(world: World) -> None:
+    """Art. 18(1)(a): nothing is left to verify."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, changes={"city": ("", "Köln")})
+    assert not is_restricted(world, held)
+    assert {it.verb for it in await world.said(e.MeasureOrdered)} == {"rectify"}
+
+
+async def test_what_is_incomplete_is_completed(world: World) -> None:
+    """Art. 16, sentence 2: filled in where it is missing, once, and read anew."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"phone": PHONE})
+    record, payer = world.row("salesforce", held.record), world.row("stripe", held.payer)
+    assert record is not None
+    assert payer is not None
+    assert (record["Phone"], payer["phone"]) == (PHONE, PHONE)
+    rows = (await world.case()).claims["rectification"].coverage
+    proved = {it.system for it in rows if it.outcome.kind == "rectified"}
+    assert {"salesforce", "stripe"} <= proved
+
+
+async def test_what_completes_overwrites_nothing(world: World) -> None:
+    """Art. 16, sentence 2: what stands there otherwise is for a person to compare."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"phone": PHONE})
+    contact = world.row("freshdesk", held.contact)
+    assert contact is not None
+    assert contact["phone"] == "+44 7700 900118"
+    items = waiting(await world.case(), world.rules)
+    assert ["other_value" in it.says for it in items] == [True]
+
+
+async def test_nothing_is_entered_where_nothing_of_the_kind_is_held(world: World) -> None:
+    """Art. 5(1)(c), 16: taking into account the purposes of the processing."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"date_of_birth": "1990-02-03"})
+    member = world.row("mailgun", held.member)
+    assert member is not None
+    assert "1990-02-03" not in str(member)
+
+
+STATEMENT = "I was never late: the bank held the payment back."
+
+
+async def test_a_statement_stands_beside_what_is_held(world: World) -> None:
+    """Art. 16, sentence 2: including by means of providing a supplementary statement."""
+    key = lead(world)
+    contact = world.holds("freshdesk", "contact", name="Ann Example", email=ANN)
+    payer = world.holds("stripe", "customer", name="Ann Example", email=ANN)
+    await world.submit("rectification", email=ANN, additions={"statement": STATEMENT})
+    rows = [
+        world.row(*it) for it in (("salesforce", key), ("freshdesk", contact), ("stripe", payer))
+    ]
+    texts = {str(row and (row.get("Description") or row.get("description"))) for row in rows}
+    assert texts == {STATEMENT}
+    coverage = (await world.case()).claims["rectification"].coverage
+    proved = {it.system for it in coverage if it.outcome.kind == "rectified"}
+    assert proved == {"salesforce", "freshdesk", "stripe"}
+    assert not any(STATEMENT.encode() in it for it in world.on_topics)
+
+
+async def test_a_statement_is_written_over_no_text_and_disputes_nothing(world: World) -> None:
+    """Art. 16, 18(1)(a): what an agent wrote stays; a person puts the statement beside it."""
+    held = customer(world)
+    await world.submit("rectification", email=ANN, additions={"statement": STATEMENT})
+    record = world.row("salesforce", held.record)
+    assert record is not None
+    assert record["Description"] == "Plays the cello."
+    assert "a person puts your statement beside it" in (await world.answer()).text
+    assert not is_restricted(world, held)
+
+
+PHONE = "+44 20 7946 0018"
 
 
 async def test_recipients_hear_what_is_right(asked: tuple[World, Customer]) -> None:

@@ -69,7 +69,14 @@ from pipeline.web.unsubscribe import Unsubscription
 from schemas import events as e
 from schemas.codec import locked
 from schemas.events import Event
-from schemas.records import Actor, Person, Preference, SealedChange, SealedIdentifier
+from schemas.records import (
+    COMPLETE,
+    Actor,
+    Person,
+    Preference,
+    SealedChange,
+    SealedIdentifier,
+)
 from tests.fakes.deciders import Sent
 from tests.rig import FIVE, mails_of, text_of
 
@@ -251,11 +258,12 @@ class World:
         level: int = 2,
         at: datetime | None = None,
         changes: Mapping[str, tuple[str, str]] | None = None,
+        additions: Mapping[str, str] | None = None,
         purpose: str = "",
     ) -> UUID:
         """A request comes in; its case. At level 2 the intake vouches for `email` and `further`,
         and never for what is only `claimed`. `at` is when it arrived, if earlier; `changes` are
-        what is wrong and what is right.
+        what is wrong and what is right, `additions` what is missing.
         """
         case = uuid4()
         given = (email, *further, *claimed)
@@ -263,9 +271,15 @@ class World:
             name=name,
             identifiers=tuple(SealedIdentifier(tag=b"", kind="email", value=it) for it in given),
             levels=(*(level,) * (1 + len(further)), *(0,) * len(claimed)),
-            changes=tuple(
-                SealedChange(datum=datum, was=was, to=to)
-                for datum, (was, to) in (changes or {}).items()
+            changes=(
+                *(
+                    SealedChange(datum=datum, was=was, to=to)
+                    for datum, (was, to) in (changes or {}).items()
+                ),
+                *(
+                    SealedChange(datum=datum, to=to, how=COMPLETE)
+                    for datum, to in (additions or {}).items()
+                ),
             ),
         )
         await self._edge(LOCAL).request(

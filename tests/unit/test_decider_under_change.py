@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from pipeline.case import follow_up
+from pipeline.case import follow_up, inbox, reviews, weighing
 from pipeline.case.brake import EVERY, Brake
 from pipeline.case.case import Case
 from pipeline.case.coverage import coverage, difference
@@ -244,7 +244,34 @@ def thing(random: Random, system: str, name: str, queues: float = 0) -> Thing:
         sticky=random.random() < 0.1,
         queue=queue if random.random() < queues else None,
         takes=queue * random.choice([0.01, 0.5, 0.9, 1.5, 20]),
+        differs=random.random() < 0.3,
     )
+
+
+def disputed(run: Run) -> list[inbox.About]:
+    """What a person is to correct or carry out, or to say that it stays."""
+    items = inbox.waiting(run.case, run.rules) if run.case is not None else ()
+    abouts = (it.about for it in items if it.about is not None)
+    return [it for it in abouts if it.was.reason in {"other_value", "carry_out"}]
+
+
+def corrected(run: Run, random: Random, about: inbox.About) -> list[Event]:
+    """A person corrects what the vendor has of it, or says that it stays as it is."""
+    how = random.choice(["done", "not_possible"])
+    for it in run.world.things.get(about.system, ()):
+        it.differs = it.differs and (how != "done" or it.kind != about.kind)
+    event = e.ItemSettled(
+        case=CASE,
+        by="dpo",
+        at=run.now,
+        right=about.right,
+        system=about.system,
+        kind=about.kind,
+        was=about.was,
+        how=how,
+        reason="" if how == "done" else "others_rights",
+    )
+    return run.decide(event)
 
 
 def world(random: Random, chaos: Chaos, *, must_copy: bool) -> Changing:
@@ -267,9 +294,9 @@ def world(random: Random, chaos: Chaos, *, must_copy: bool) -> Changing:
     )
 
 
-def go(run: Run, random: Random, claims: tuple[str, ...]) -> Case:
-    """Deliver in some order, approve, and let time pass, until all is at rest."""
-    orders, answers = run.start(*claims), []
+def go(run: Run, random: Random, claims: tuple[str, ...], purpose: str = "") -> Case:
+    """Deliver in some order, approve, weigh, and let time pass, until all is at rest."""
+    orders, answers = run.start(*claims, purpose=purpose), []
     for _ in range(STEPS):
         case = run.case
         assert case is not None
@@ -283,6 +310,17 @@ def go(run: Run, random: Random, claims: tuple[str, ...]) -> Case:
         elif case.plan is not None and case.plan.state == "asked":
             approved = e.PlanApproved(case=CASE, by="cli", digest=case.plan.digest)
             orders += run.take(approved, uuid5(CASE, f"approved {case.plan.n}"))
+        elif any(it.kind == inbox.OBJECTION for it in inbox.waiting(case, run.rules)):
+            how = random.choice(sorted(weighing.HOW_WEIGHED))
+            orders += run.decide(e.ObjectionDecided(case=CASE, by="dpo", how=how))
+        elif waiting := list(reviews.to_review(case, run.rules)):
+            result = random.choice(sorted(reviews.HOW_REVIEWED))
+            decision = random.choice(waiting).id
+            orders += run.decide(
+                e.DecisionReviewed(case=CASE, by="dpo", decision=decision, result=result)
+            )
+        elif abouts := disputed(run):
+            orders += corrected(run, random, random.choice(abouts))
         elif case.waiting and case.wants("erasure"):
             orders += run.wait(timedelta(minutes=random.choice([1, 10, 60])))
         elif case.under_way() or turns(case) or (case.searches and not case.searched()):

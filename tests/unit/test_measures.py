@@ -11,8 +11,8 @@ from connectors.sdk.interface import Right
 from pipeline.case.brake import Brake
 from pipeline.case.decide import StaleError
 from pipeline.case.inbox import waiting
-from pipeline.policy.clauses import Automated
 from schemas import events as e
+from schemas.events import Event
 from schemas.records import OutcomeRow
 from tests.unit.worlds import CASE, Run, Thing, World, small_world, tag, told_nobody
 
@@ -185,20 +185,113 @@ def test_what_a_person_did_by_hand_is_read_anew() -> None:
     assert (row.state, row.outcome.kind) == ("proved", "suppressed")
 
 
-def test_each_decision_of_a_machine_is_reviewed_by_a_person() -> None:
-    """GDPR Art. 22(3)."""
-    known = told_nobody()
-    scoring = Automated(
-        id="credit", says="Whether you may pay later.", logic="A score.", meaning=""
-    )
-    made = Run(
-        small_world(),
-        rules=replace(known, policy=replace(known.policy, automated=(scoring,))),
-    )
-    case = made.go("automated_decision")
-    (row,) = case.claims["automated_decision"].coverage
-    assert (row.system, row.state, row.outcome.reason) == ("credit", "open", "human_review")
-    items = [it.says for it in waiting(case, made.rules)]
-    assert items == [
-        "automated_decision: credit, the whole system is open (needs_human: human_review)"
-    ]
+USE = "relationship"
+"""A use on a contract, a law and our interest; of the small world, Salesforce holds data for it."""
+
+
+def objecting(**given: object) -> Run:
+    made = Run(small_world(), rules=told_nobody(), **given)  # type: ignore[arg-type]
+    made.go("objection", purpose=USE)
+    return made
+
+
+def marked(made: Run) -> set[str]:
+    things = (it for held in made.world.things.values() for it in held)
+    return {it.name for it in things if "restrict" in it.marks}
+
+
+def weigh(made: Run, how: str) -> list[Event]:
+    return made.decide(e.ObjectionDecided(case=CASE, by="dpo", how=how))
+
+
+def test_what_is_held_for_a_use_is_restricted_until_a_person_has_weighed_it() -> None:
+    """GDPR Art. 21(1), 18(1)(d): searched, marked, read; then it waits, and is not settled."""
+    made = objecting()
+    assert made.of(e.SearchOrdered)
+    assert {verb for verb, _, _ in ordered(made)} == {"restrict"}
+    assert marked(made) == {"sf-record"}
+    assert made.case is not None
+    assert made.case.claims["objection_to_use"].active
+    assert [it.kind for it in waiting(made.case, made.rules)] == ["objection"]
+
+
+def test_a_use_that_is_objected_to_in_vain_goes_on_once_the_person_was_told_why() -> None:
+    """GDPR Art. 21(1), 18(3), 12(4)."""
+    made = objecting()
+    before = marked(made)
+    (notice,) = weigh(made, "overridden")
+    assert isinstance(notice, e.NoticeOrdered)
+    assert (notice.kind, notice.to, notice.reason) == ("overriding", "subject", "overridden")
+    assert marked(made) == before
+    assert made.case is not None
+    assert made.case.claims["objection_to_use"].active
+    made.settle([notice])
+    assert not marked(made)
+    claim = made.case.claims["objection_to_use"]
+    assert {it.outcome.reason for it in claim.coverage} == {"compelling_grounds"}
+    assert claim.state == "partially_fulfilled"
+    assert not list(waiting(made.case, made.rules))
+
+
+def test_what_is_upheld_stays_restricted() -> None:
+    made = objecting()
+    before = marked(made)
+    made.settle(weigh(made, "upheld"))
+    assert marked(made) == before
+    assert made.case is not None
+    assert made.case.claims["objection_to_use"].state == "fulfilled"
+
+
+def test_a_letter_that_does_not_arrive_lifts_nothing_and_lets_it_be_weighed_anew() -> None:
+    made = objecting()
+    before = marked(made)
+    (notice,) = weigh(made, "claims")
+    assert isinstance(notice, e.NoticeOrdered)
+    with pytest.raises(StaleError, match="decided already"):
+        weigh(made, "upheld")
+    failed = e.NoticeFailed(case=CASE, order=notice.order, system="notice", reason="bounced")
+    made.settle(made.take(failed, uuid5(CASE, "failed")))
+    assert marked(made) == before
+    made.settle(weigh(made, "upheld"))
+    assert marked(made) == before
+    assert made.case is not None
+    assert made.case.claims["objection_to_use"].state == "fulfilled"
+
+
+def test_what_another_claim_wants_marked_stays_so() -> None:
+    """A restriction (Art. 18) does not end because the use of something goes on."""
+    made = Run(small_world(), rules=told_nobody())
+    made.go("objection", "restriction", purpose=USE)
+    before = marked(made)
+    made.settle(weigh(made, "overridden"))
+    assert marked(made) == before
+    assert made.case is not None
+    assert made.case.claims["restriction"].state == "fulfilled"
+    made.settle(made.decide(e.LiftDecided(case=CASE, by="dpo")))
+    assert not marked(made)
+
+
+def test_an_objection_that_is_taken_back_ends_its_marks_at_once() -> None:
+    made = objecting()
+    assert marked(made)
+    right = "objection_to_use"
+    made.settle(made.decide(e.ClaimWithdrawn(case=CASE, by="dpo", right=right, together=(right,))))
+    assert not marked(made)
+
+
+def test_where_nothing_is_held_for_the_use_nobody_has_to_decide() -> None:
+    made = Run(World(things={}), rules=told_nobody())
+    case = made.go("objection", purpose=USE)
+    assert case.claims["objection_to_use"].state == "no_data"
+    assert not list(waiting(case, made.rules))
+
+
+def test_a_use_that_the_policy_does_not_name_is_in_no_event_of_ours() -> None:
+    """A person may have typed anything there."""
+    made = Run(small_world(), rules=told_nobody())
+    made.go("objection", purpose="ann.example")
+    said = [it.event for it in made.said if not isinstance(it.event, e.RequestReceived)]
+    assert not any("ann.example" in repr(it) for it in said)
+    (opened,) = made.of(e.CaseOpened)
+    assert isinstance(opened, e.CaseOpened)
+    assert opened.purpose == "unknown_purpose"

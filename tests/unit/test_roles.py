@@ -21,6 +21,7 @@ ROWS = {
         e.ItemSettled,
         e.ItemTaken,
         e.PersonReappeared,
+        e.DecisionReviewed,
     },
     Role.AUDITOR: set(),
     Role.LINK: {e.IdentityProved, e.RecipientAcknowledged},

@@ -53,7 +53,7 @@ def test_each_part_is_what_its_name_says(vector: dict[str, Any]) -> None:
     assert event.sealed.hex() == vector["sealed"]
     assert event.signature.hex() == vector["signature"] == signer.sign(signed).hex()
     assert SUITE.decrypt(event.sealed, recipient, info=clear).hex() == vector["plaintext"]
-    assert vector["record"].startswith("00000000a1" + vector["signed"])
+    assert vector["record"].startswith("00000000c6" + vector["signed"])
     verify(event, signer.public_key())
 
 

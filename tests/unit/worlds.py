@@ -90,6 +90,8 @@ class Thing:
     """The vendor says that a job erases it within so long."""
     takes: timedelta = timedelta(0)
     """How long the job takes."""
+    differs: bool = False
+    """Something else stands there than what is said to be wrong."""
     marks: set[str] = field(default_factory=set)
     """Measures that hold: `restrict`, `rectify`."""
 
@@ -226,14 +228,14 @@ class World:
         for row in order.rows:
             thing = by_tag[row.tag]
             kind = MEASURED[order.verb] if thing.categories else "unaffected"
-            if order.verb == "lift":
+            outcome = OutcomeRow(kind=kind)
+            if order.verb == "rectify" and thing.categories and thing.differs:
+                outcome = OutcomeRow(kind="needs_human", reason="other_value")
+            elif order.verb == "lift":
                 thing.marks.discard("restrict")
             elif thing.categories:
                 thing.marks.add(order.verb)
-            done += [
-                DoneRow(tag=row.tag, category=category, outcome=OutcomeRow(kind=kind))
-                for category in row.categories
-            ]
+            done += [DoneRow(tag=row.tag, category=it, outcome=outcome) for it in row.categories]
         half = len(done) // 2
         whole = e.MeasureTaken(
             case=order.case,
@@ -335,18 +337,27 @@ class Run:
         orders = (it.event for it in said if it.cause is not None)
         return [it for it in orders if (flow.topic_of(it) or "").startswith(flow.work(""))]
 
+    def decide(self, event: Event) -> list[Event]:
+        """The DPO decides, and who they are is kept with it; the orders that follow."""
+        roles, self.roles = self.roles, ("dpo",)
+        try:
+            return self.take(event, uuid5(CASE, f"decided {len(self.seen)}"))
+        finally:
+            self.roles = roles
+
     def answers(self, order: Event) -> list[tuple[Event, UUID]]:
         """What the world says to an order, with the ids that a host would give it."""
         named: UUID = order.order  # type: ignore[attr-defined]
         return [(it, answer_id(named, it)) for it in self.world.answer(order)]
 
-    def start(self, *claims: str, level: int = 2) -> list[Event]:
+    def start(self, *claims: str, level: int = 2, purpose: str = "") -> list[Event]:
         """Send the request."""
-        return self.take(request(*claims, level=level), uuid5(CASE, "request_received"))
+        asking = request(*claims, level=level, purpose=purpose)
+        return self.take(asking, uuid5(CASE, "request_received"))
 
-    def go(self, *claims: str, level: int = 2) -> Case:
+    def go(self, *claims: str, level: int = 2, purpose: str = "") -> Case:
         """Let everything happen in its natural order, until nothing is under way."""
-        self.settle(self.start(*claims, level=level))
+        self.settle(self.start(*claims, level=level, purpose=purpose))
         assert self.case is not None
         return self.case
 
@@ -380,7 +391,7 @@ class Run:
         return [it.event for it in self.said if isinstance(it.event, kind)]
 
 
-def request(*claims: str, level: int = 2) -> e.RequestReceived:
+def request(*claims: str, level: int = 2, purpose: str = "") -> e.RequestReceived:
     """A request as it comes in."""
     return e.RequestReceived(
         case=CASE,
@@ -389,6 +400,7 @@ def request(*claims: str, level: int = 2) -> e.RequestReceived:
         intake="web",
         level=level,
         key="1",
+        purpose=purpose,
         sealed=b"",
     )
 

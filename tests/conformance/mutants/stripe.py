@@ -141,6 +141,13 @@ MUTANTS = [
         "test_only_what_is_named_is_corrected",
     ),
     STRIPE.but(
+        "enters a statement as the name",
+        "details",
+        'texts = {it: _TEXT if it is Datum.STATEMENT else f"{prefix}{it}" for it in data}',
+        'texts = {it: "name" if it is Datum.STATEMENT else f"{prefix}{it}" for it in data}',
+        "test_only_what_is_named_is_corrected",
+    ),
+    STRIPE.but(
         "notes an objection with the first customer only",
         "finder",
         """                    search.page("customer", [row])
