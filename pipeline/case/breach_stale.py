@@ -10,7 +10,7 @@ from schemas.events import Event
 from . import inbox
 from .case import PEOPLE, Case
 from .deadline import BREACH
-from .incident import NOTIFIED, Incident, counts, missing
+from .incident import NOTIFIED, Incident, counts
 from .rules import Given, Rules
 
 OF_INCIDENTS = (
@@ -108,6 +108,6 @@ def why_not_closed(case: Case, known: Incident, rules: Rules) -> str:
     """What is still to be done before an incident can be closed; empty if nothing is."""
     if known.tells and counts(known).waiting:
         return "not all of the affected were written to"
-    if case.under_way(PEOPLE) or missing(known):
+    if case.under_way(PEOPLE):
         return "whom it affects is still being listed"
     return "something of it waits: see its inbox" if any(inbox.waiting(case, rules)) else ""

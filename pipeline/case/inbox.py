@@ -383,12 +383,13 @@ def _of_incident(case: Case, known: Incident) -> Iterator[Item]:
 def _affected(case: Case, known: Incident) -> Iterator[Item]:
     """Of whom it is not known whether they are affected, and who was not told."""
     counted, lacking = incident.counts(known), incident.missing(known)
-    if lacking or not (counted.affected or case.under_way(PEOPLE) or known.unlisted):
+    if lacking:
+        says = f"a breach: of a list {lacking} portions are missing; `habeas incident affect` again"
+        yield from _of_step(case, AFFECTED, "list", f"missing {lacking}", "not_whole", says)
+    elif not (counted.affected or case.under_way(PEOPLE) or known.unlisted):
         says = "a breach: whom it affects is not known"
-        if lacking:
-            says = f"a breach: {lacking} portions of a list are missing; give it once more"
         item = _item(case, AFFECTED, "", DPO, says, "incident affect {case} --list FILE")
-        yield replace(item, mailed=not lacking)
+        yield replace(item, mailed=True)
     for place, why in sorted(known.unlisted.items()):
         says = f"a breach: {place} could not list whom it holds ({why}); find out another way"
         system, what = place.partition(".")[0], f"people {place}"

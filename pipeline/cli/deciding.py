@@ -108,6 +108,6 @@ def told(known: Case, what: str, *, as_json: bool, **shown: object) -> None:
     if as_json:
         console.show_json({"case": known.id, "decided": what, **shown})
     else:
-        console.out.print(
-            f"{what}. `habeas case {known.id}` shows what follows", soft_wrap=True, highlight=False
-        )
+        look = "case" if known.incident is None else "incident show"
+        shows = f"{what}. `habeas {look} {known.id}` shows what follows"
+        console.out.print(shows, soft_wrap=True, highlight=False)

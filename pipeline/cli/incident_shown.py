@@ -195,7 +195,11 @@ def _print(made: Line, items: Sequence[Item]) -> None:
         f"the affected: {made.affected}",
         f"  {many.affected} affected: {many.told} told, {many.failed} failed,",
         f"  {many.waiting} waiting, {many.unreachable} without an address",
-        *([f"  [red]{made.missing} portions of a list did not come[/]"] if made.missing else []),
+        *(
+            [f"  [red]portions of a list that did not come: {made.missing}[/]"]
+            if made.missing
+            else []
+        ),
         *(f"  [red]whom it holds is not known: {it}[/]" for it in made.unlisted),
         f"what happened: {made.happened}",
         f"consequences: {made.effects}",

@@ -98,6 +98,8 @@ async def explain(case: str, *, as_json: bool) -> None:
         rules = await app.rules_of(settings, engine)
         case_id = await reading.find(engine, case)
         known = reading.folded(await reading.entries(engine, case_id), rules)
+    if known.incident is not None:
+        raise click.ClickException(f"that is an incident: `habeas incident show {case_id}`")
     rows = list(explained(known, rules))
     if as_json:
         console.show_json({"case": known.id, "policy": known.policy, "rows": rows})

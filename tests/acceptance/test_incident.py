@@ -78,6 +78,7 @@ async def test_a_list_is_told_and_what_fails_is_sent_again_and_counted(
 async def test_whom_a_system_holds_is_listed_by_its_host_and_told(up: Rig) -> None:
     who = plant(up, "held")
     named = UUID((await said(up, "open", *OPENED, "--happened", SAYS))["incident"])
+    await up.until(named, bool)
     await said(up, "affect", str(named), "--from", "freshdesk", "--from", "salesforce")
     words = ("--consequences", "Letters that are not ours.", "--measures", "It is closed.")
     await said(up, "notify", str(named), *words)

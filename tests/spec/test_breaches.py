@@ -195,6 +195,37 @@ async def test_whom_no_mail_reaches_is_counted_and_waits_for_a_person(world: Wor
     assert (await kinds(world, incident)).count("undelivered") == 2
 
 
+async def test_it_is_closed_once_a_person_has_told_whom_no_mail_reached(world: World) -> None:
+    """Art. 34(1), (3)(c): who has no address is told in another way, and that is taken down."""
+    incident = await opened(world)
+    await affected(world, incident, [ANN, "no address at all"], unreachable=2)
+    await released(world, incident)
+    await world.decide(e.AuthorityNotified(case=incident, by="dpo", at=world.now))
+    assert [it for it in world.mails(case=incident) if "habeas inbox" in it.text]
+    close = e.IncidentClosed(case=incident, by="dpo", at=world.now)
+    await world.decide(close, says="Done.")
+    assert (await world.case(incident)).state == "incident"
+    for item in list(inbox.waiting(await world.case(incident), world.rules)):
+        about = item.about
+        assert about is not None
+        settled = e.ItemSettled(
+            case=incident,
+            by="dpo",
+            at=world.now,
+            right=about.right,
+            system=about.system,
+            kind=about.kind,
+            was=about.was,
+            how="done",
+        )
+        await world.decide(settled, evidence="a notice on the front page, 4 March")
+    assert not await kinds(world, incident)
+    await world.decide(replace(close, at=world.now), says="Done.")
+    assert (await world.case(incident)).state == "incident_closed"
+    await affected(world, incident, [BOB], named=b"one list more...")
+    assert not world.mails(to=BOB), "it is over: another incident is opened for what comes later"
+
+
 async def test_all_whom_the_systems_hold_are_told_once_each(world: World) -> None:
     """Art. 34(1): who is affected is asked of the systems; one person in two of them is one."""
     for email in (ANN, BOB):
