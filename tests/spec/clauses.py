@@ -23,6 +23,7 @@ REMEMBERED = "tests/integration/test_memory.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
 PERSON = "tests/spec/test_same_person.py::"
+OWN = "tests/spec/test_own_records.py::"
 
 RIGHTS = "the other six rights"
 CONSENT = "consent and preferences"
@@ -482,8 +483,9 @@ EDGES: tuple[Clause, ...] = (
         shown=(
             f"{REQUESTS}test_after_an_erasure_a_copy_has_what_is_still_held",
             f"{PERSON}test_a_copy_that_is_asked_for_meanwhile_comes_before_the_erasure",
+            f"{OWN}test_a_second_answer_tells_of_the_first_request_and_how_it_ended",
+            f"{OWN}test_that_something_was_erased_is_told_and_is_all_that_is_known",
         ),
-        later=f"{RIGHTS}: what we hold of earlier requests",
     ),
     Clause(
         name="data that change during the month",
@@ -517,7 +519,10 @@ EDGES: tuple[Clause, ...] = (
     Clause(
         name="objection or erasure",
         article="Art. 21(3)",
-        shown=(f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",),
+        shown=(
+            f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",
+            f"{OWN}test_an_objection_stays_so_that_no_marketing_begins_again",
+        ),
         later=RIGHTS,
     ),
     Clause(
