@@ -19,13 +19,16 @@ from schemas.records import (
     Actor,
     Evidence,
     Person,
+    Preference,
     Sealed,
+    SealedAffected,
     SealedBefore,
     SealedBody,
     SealedChange,
     SealedEntries,
     SealedHolding,
     SealedIdentifier,
+    SealedIncident,
     SealedMeasure,
     SealedNotice,
     SealedRequest,
@@ -200,6 +203,11 @@ def test_whatever_is_sealed_the_record_does_not_show_it(event: Event, data: st.D
         ),
         SealedNotice: SealedNotice(says=said.decode()),
         SealedResponse: SealedResponse(policy_files=(said.decode(),)),
+        SealedIncident: SealedIncident(login="", consequences=said.decode()),
+        SealedAffected: SealedAffected(
+            login="", identifiers=(SealedIdentifier(tag=b"", kind="email", value=said.decode()),)
+        ),
+        Preference: Preference(kind="email", value=said.decode()),
         SealedEntries: SealedEntries(bodies=(SealedBody(body=said, at=AT),)),
     }
     assert said not in CODEC.encode(sealed(event, contents[type(event).SEALS]))
