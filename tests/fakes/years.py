@@ -45,7 +45,6 @@ from pipeline.stages.apply import Apply
 from pipeline.stages.locate import Locate
 from pipeline.stages.perform import Perform
 from pipeline.stages.send import Send
-from pipeline.storage.objects import FolderObjects
 from schemas import events as e
 from schemas.events import Event
 from schemas.records import Person, SealedIdentifier
@@ -216,7 +215,7 @@ class Years:
     async def _answers(self, record: wire.Record) -> Sequence[Event]:
         order: Any = CODEC.decode(record.value)
         grants = granted(Place(self.settings.data).keys, record)
-        objects = FolderObjects(self.settings.data / "objects")
+        objects = app.objects(self.settings)
         match order:
             case e.SearchOrdered():
                 desk = self.desks[order.system]
