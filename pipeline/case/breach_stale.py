@@ -41,6 +41,8 @@ OF_REQUESTS = (
     | e.ClockResumed
     | e.ClaimWithdrawn
     | e.LiftDecided
+    | e.ObjectionDecided
+    | e.DecisionReviewed
     | e.RecipientAcknowledged
 )
 """Decisions that an incident knows nothing of."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import count
 from random import Random
 from time import process_time
+from typing import get_args
 from uuid import UUID, uuid5
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import flow
+from pipeline.case import breach_stale
 from pipeline.case.brake import Brake
 from pipeline.case.case import Case
 from pipeline.case.decide import StaleError, decide
@@ -262,3 +264,10 @@ def test_a_system_that_cannot_list_whom_it_holds_is_unknown() -> None:
     made.answer(ann)
     (bob,) = made.tick()
     assert [ann.identifier, bob.identifier] == [tag("ann"), tag("bob")]
+
+
+def test_every_decision_is_about_requests_or_incidents_or_known_to_be_about_both() -> None:
+    about = [*get_args(breach_stale.OF_INCIDENTS), *get_args(breach_stale.OF_REQUESTS)]
+    both = {e.ItemSettled, e.ItemTaken}
+    assert len(about) == len(set(about))
+    assert {*flow.BY_PEOPLE} == {*about, *both} - {e.RequestReceived, e.RecipientAcknowledged}
