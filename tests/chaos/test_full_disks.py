@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from pipeline import app
-from pipeline.app import LOCAL, Place
+from pipeline.app import LOCAL, ONE_CLICK, Place
 from pipeline.disk import DiskError
 from pipeline.intake import senders
 from pipeline.keys.key_folder import BYTES, KeyFolder
@@ -155,7 +155,7 @@ async def test_a_first_start_that_finds_no_room_anywhere_goes_on_with_the_next(
         kinds = ("wrapping", "pipeline", "letters", "orchestrator", "signing", "intakes")
         assert {str(keys.root / it) for it in kinds} <= folders
         assert {len(it) for it in keys.of_hosts()["freshdesk"].values()} == {BYTES}
-        assert senders.load(Place(settings.data).intakes).intakes.keys() == {LOCAL}
+        assert senders.load(Place(settings.data).intakes).intakes.keys() == {LOCAL, ONE_CLICK}
         app.local_signer(Place(settings.data), LOCAL)
         assert [it for it in full.drafts() if ".toml.lock" not in it] == []
 
