@@ -24,12 +24,11 @@ PREFERENCES = "tests/spec/test_preferences.py::"
 ROWS, TIME = "tests/spec/test_policy_rows.py::", "tests/spec/test_time.py::"
 
 PERSON = "tests/spec/test_same_person.py::"
-OWN = "tests/spec/test_own_records.py::"
+OWN, TAKE_ALONG = "tests/spec/test_own_records.py::", "tests/spec/test_portability.py::"
 CORRECTED, RESTRICTED = "tests/spec/test_rectification.py::", "tests/spec/test_restriction.py::"
 OBJECTED, MACHINES = "tests/spec/test_objection.py::", "tests/spec/test_automated_decisions.py::"
 
-RIGHTS = "the other six rights"
-CONSENT = "consent and preferences"
+CLAIMS = "a restriction that outlives the date on which something kept is erased"
 PORTAL = "the person's portal and the DPO's console"
 REVIEW = "review of a copy before it leaves"
 INTAKES = "more intakes"
@@ -141,14 +140,16 @@ CLAUSES: dict[int, Clause] = {
         shown=(
             f"{ACCESS}test_each_category_that_is_held_is_named_as_the_policy_names_it",
             f"{INFORMATION}test_rights_follow_from_the_ground_of_each_use",
+            f"{TAKE_ALONG}test_only_what_rests_on_consent_or_a_contract",
         ),
-        later=RIGHTS,
     ),
     14: Clause(
         name="marketing data",
         article="Art. 21(3)",
-        shown=(f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",),
-        later=CONSENT,
+        shown=(
+            f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",
+            f"{OWN}test_what_they_consented_to_and_refused_is_told_and_kept",
+        ),
     ),
     15: Clause(name="aggregates", article="Recital 26", later="a test of anonymity"),
     16: Clause(name="no special categories", article="Art. 9", later="guards: special categories"),
@@ -220,7 +221,11 @@ CLAUSES: dict[int, Clause] = {
             f"{PREFERENCES}test_one_click_in_a_mail_is_the_same_as_any_withdrawal",
         ),
     ),
-    25: Clause(name="profiling for marketing ends too", article="Art. 21(2)", later=RIGHTS),
+    25: Clause(
+        name="profiling for marketing ends too",
+        article="Art. 21(2)",
+        shown=(f"{OBJECTED}test_profiling_for_marketing_ends_with_it",),
+    ),
     26: Clause(
         name="who may be written to",
         article="ePrivacy Art. 13(2)",
@@ -348,7 +353,15 @@ CLAUSES: dict[int, Clause] = {
             f"{RESTRICTED}test_they_are_told_before_it_is_lifted",
         ),
     ),
-    40: Clause(name="portability", article="Art. 20", later=RIGHTS),
+    40: Clause(
+        name="portability",
+        article="Art. 20",
+        shown=(
+            f"{TAKE_ALONG}test_it_is_structured_and_in_a_common_form",
+            f"{TAKE_ALONG}test_only_what_rests_on_consent_or_a_contract",
+            f"{TAKE_ALONG}test_it_stands_beside_the_copy_and_not_instead_of_it",
+        ),
+    ),
     41: Clause(
         name="objection",
         article="Art. 21",
@@ -429,7 +442,14 @@ CLAUSES: dict[int, Clause] = {
             f"{CHANGES}test_the_shipped_policy_has_no_fault_and_tells_the_dpo_its_gaps",
         ),
     ),
-    48: Clause(name="changes that people tell", article="Art. 16", later=RIGHTS),
+    48: Clause(
+        name="changes that people tell",
+        article="Art. 16",
+        shown=(
+            f"{CORRECTED}test_it_is_corrected_in_every_system_that_has_it",
+            f"{CORRECTED}test_recipients_hear_what_is_right",
+        ),
+    ),
     49: Clause(name="other people's sites", article="out of scope", later="not ours to answer for"),
     50: Clause(
         name="written to at one address",
@@ -545,7 +565,7 @@ EDGES: tuple[Clause, ...] = (
             f"{RETENTION}test_while_a_payment_is_disputed_its_card_is_evidence_and_the_rest_goes",
         ),
     ),
-    Clause(name="restricted for a claim", article="Art. 18(1)(c)", later=RIGHTS),
+    Clause(name="restricted for a claim", article="Art. 18(1)(c)", later=CLAIMS),
     Clause(
         name="withdrawn",
         article="Art. 12(2)",
@@ -564,8 +584,8 @@ EDGES: tuple[Clause, ...] = (
         shown=(
             f"{ERASURE}test_the_wish_to_get_no_marketing_outlives_everything_else",
             f"{OWN}test_an_objection_stays_so_that_no_marketing_begins_again",
+            f"{PREFERENCES}test_who_was_erased_is_sent_no_marketing_until_they_consent_again",
         ),
-        later=RIGHTS,
     ),
     Clause(
         name="named at a company",

@@ -44,6 +44,18 @@ async def test_marketing_ends_in_every_system_that_has_anything_for_it(
     assert record["DoNotCall"] is True
 
 
+async def test_profiling_for_marketing_ends_with_it(world: World) -> None:
+    """Art. 21(2): which includes profiling to the extent that it is related to it."""
+    person = world.holds("salesforce", "individual", LastName="Example")
+    of = {"Email": ANN, "LastName": "Example", "IndividualId": person.partition("/")[2]}
+    world.holds("salesforce", "contact", **of)
+    await world.submit("objection", email=ANN)
+    flags = world.row("salesforce", person)
+    assert flags is not None
+    assert flags["HasOptedOutProfiling"] is True
+    assert flags["HasOptedOutSolicit"] is True
+
+
 async def test_it_takes_no_reason_no_search_and_no_approval(asked: tuple[World, Customer]) -> None:
     """Art. 21(2), 12(2): at any time; control of the channel is enough, and nobody decides."""
     world, _ = asked
