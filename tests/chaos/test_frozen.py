@@ -34,6 +34,7 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
         made.run("run", "response", "notice", "recipients", "reports")
         for _ in "12":
             made.run(*HOSTS)
+        await made.wait_for(lambda: all(it.assigned() for it in hosts(made)))
         yield made
 
 
@@ -60,10 +61,13 @@ def is_frozen(role: Role) -> bool:
     return "\nState:\tT" in status.read_text()
 
 
+def hosts(rig: Rig) -> list[Role]:
+    return [it for it in rig.roles if tuple(it.arguments) == HOSTS]
+
+
 def working(rig: Rig) -> list[Role]:
     """The hosts that have the partition, as far as they know."""
-    hosts = [it for it in rig.roles if tuple(it.arguments) == HOSTS]
-    return [it for it in hosts if it.assigned() and it.assigned()[-1][1]]
+    return [it for it in hosts(rig) if it.assigned() and it.assigned()[-1][1]]
 
 
 async def test_a_host_that_was_frozen_in_the_middle_of_an_effect(rig: Rig) -> None:
