@@ -30,7 +30,7 @@ from tests.secure import ADMIN, SecureKafka, SecureRig
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTS = ("freshdesk", "salesforce", "response", "notice", "recipients")
 WORK = {f"rights.work.{it}" for it in HOSTS}
-INCOMING = {"rights.requests", "rights.results", "rights.decisions"}
+INCOMING = {"rights.requests", "rights.preferences", "rights.results", "rights.decisions"}
 LETTERS, LEDGER, REPORTS = "rights.dead-letters", "rights.ledger", "rights.reports"
 EVERY = {*INCOMING, *WORK, LETTERS, LEDGER, REPORTS}
 
@@ -46,9 +46,9 @@ WRITES: dict[str, set[str]] = {
     "orchestrator": {*WORK, REPORTS, LEDGER, LETTERS},
     **{f"host.{it}": {"rights.results", LETTERS} for it in HOSTS},
     "reports": {LETTERS},
-    "intake.cli": {"rights.requests"},
+    "intake.cli": {"rights.requests", "rights.preferences"},
     "console.dpo": {"rights.decisions"},
-    "web": {"rights.decisions"},
+    "web": {"rights.decisions", "rights.preferences"},
     "dead-letters": EVERY - {LEDGER, LETTERS},
 }
 GROUPS: dict[str, set[str]] = {
@@ -68,7 +68,7 @@ class AclRig(SecureRig):
     async def _start_kafka(self, port: int | None = None) -> LocalKafka:
         kafka = await super()._start_kafka(port)
         route = flow.topics(self.systems, Settings(partitions=1))
-        names = {flow.INTAKE: ["cli"], flow.CONSOLE: ["dpo", "web"]}
+        names = {flow.INTAKE: ["cli", "one-click"], flow.CONSOLE: ["dpo", "web"]}
         self.printed = acls.script(acls.of_route(route, names))
         await asyncio.to_thread(_apply, self.secure, self.printed)
         await topics.create(self.secure.broker("habeas.topics"), route)
