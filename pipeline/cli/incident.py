@@ -120,7 +120,7 @@ async def open_incident(  # noqa: PLR0917  one parameter per option
     who: Who,
     as_json: bool,
 ) -> None:
-    """Open an incident: the 72 hours of GDPR Art. 33(1) run from when you knew.
+    """Open an incident: 72 hours run from when you knew (GDPR Art. 33(1)).
 
     What you write is sealed, and goes to nobody before `habeas incident notify`. Name nobody in it.
     """
