@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 # Most tests wait for somebody: a session to end, a broker to start. Files run side by side, long ones first.
-WORKERS ?= 4
+WORKERS ?= 2
 SEED ?= 1
 
 .DEFAULT_GOAL := help

@@ -74,7 +74,8 @@ async def test_more_is_kept_than_one_record_names(salesforce: Alone) -> None:
     """Each row of it is marked, which takes calls of its own, and owed once."""
     rig = salesforce.rig
     rig.sandboxes["salesforce"].seed(_contacts("kept", KEPT))
-    case = await rig.settled(await rig.submit("erasure", email="kept@example.org"))
+    asked = await rig.submit("erasure", email="kept@example.org")
+    case = await rig.settled(asked, patience=2 * PATIENCE)
     assert _counted(case, "erasure") == {"kept": 2 * KEPT}
     assert {it.outcome.restricted for it in case.claims["erasure"].coverage} == {"restricted"}
     marked = [it.event for it in await rig.entries(case.id) if isinstance(it.event, MeasureOrdered)]
