@@ -315,7 +315,9 @@ def replication(settings: Settings) -> Replication:
 def acls_of(settings: Settings, principal: str = acls.PRINCIPAL) -> list[Acl]:
     """What every role, every intake and every console may do at the broker."""
     known = senders.load(Place(settings.data).intakes)
-    named = {flow.INTAKE: list(known.intakes), flow.CONSOLE: list(known.consoles)}
+    named: dict[str, list[str]] = {flow.INTAKE: [], flow.BOUND: [], flow.CONSOLE: [*known.consoles]}
+    for name, it in known.intakes.items():
+        named[flow.INTAKE if it.says is None else flow.BOUND].append(name)
     return acls.of_route(flow.topics(systems(settings), settings), named, principal)
 
 

@@ -60,6 +60,8 @@ SIGNED = frozenset({REPORTS, LEDGER})
 ORCHESTRATOR, REPORTER, WEB = "orchestrator", "reports", "web"
 INTAKE, CONSOLE = "intake", "console"
 """Roles of which each has a name of its own behind it, as in `intakes.toml`."""
+BOUND = "bound"
+"""An intake that may say certain words of preferences, and publishes nothing else."""
 RECOVERER, LETTER_READER = "recover", "dead-letters"
 """Who gives the commands `habeas recover` and `habeas dead-letters`."""
 
@@ -575,7 +577,7 @@ def topics(systems: tuple[str, ...], settings: Settings) -> tuple[Topic, ...]:
         topic(
             PREFERENCES,
             kept,
-            (INTAKE, WEB),
+            (INTAKE, BOUND, WEB),
             decider,
             about="what people want to be sent, or no longer: a public contract as well",
         ),

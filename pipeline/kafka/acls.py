@@ -53,16 +53,24 @@ def of_route(
 ) -> list[Acl]:
     """The ACLs of every role on these topics.
 
-    `senders` names the intakes and the consoles, by `flow.INTAKE` and `flow.CONSOLE`; `principal`
-    is the form of a principal, such as `User:CN={name}` where certificates name them.
+    `senders` names intakes and consoles, by `flow.INTAKE`, `BOUND` and `CONSOLE`; `principal` is
+    the form of a principal, such as `User:CN={name}` where certificates name them.
     """
     found = []
     for role, resource, name, operation in _permissions(topics):
-        for named in (f"{role}.{it}" for it in senders[role]) if role in senders else (role,):
+        for named in _names(role, senders):
             whose = principal.replace("{name}", flow.group(named))
             acl = Acl(principal=whose, resource=resource, name=name, operation=operation)
             found.append(acl)
     return sorted(set(found), key=lambda it: (it.principal, it.resource, it.name, it.operation))
+
+
+def _names(role: str, senders: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Who has a role: itself, or everybody of its kind, `intake.web`."""
+    if role not in {flow.INTAKE, flow.BOUND, flow.CONSOLE}:
+        return (role,)
+    kind = flow.INTAKE if role == flow.BOUND else role
+    return [f"{kind}.{it}" for it in senders.get(role, ())]
 
 
 def script(acls: Sequence[Acl]) -> str:

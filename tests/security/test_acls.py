@@ -47,6 +47,7 @@ WRITES: dict[str, set[str]] = {
     **{f"host.{it}": {"rights.results", LETTERS} for it in HOSTS},
     "reports": {LETTERS},
     "intake.cli": {"rights.requests", "rights.preferences"},
+    "intake.one-click": {"rights.preferences"},
     "console.dpo": {"rights.decisions"},
     "web": {"rights.decisions", "rights.preferences"},
     "dead-letters": EVERY - {LEDGER, LETTERS},
@@ -68,7 +69,7 @@ class AclRig(SecureRig):
     async def _start_kafka(self, port: int | None = None) -> LocalKafka:
         kafka = await super()._start_kafka(port)
         route = flow.topics(self.systems, Settings(partitions=1))
-        names = {flow.INTAKE: ["cli", "one-click"], flow.CONSOLE: ["dpo", "web"]}
+        names = {flow.INTAKE: ["cli"], flow.BOUND: ["one-click"], flow.CONSOLE: ["dpo", "web"]}
         self.printed = acls.script(acls.of_route(route, names))
         await asyncio.to_thread(_apply, self.secure, self.printed)
         await topics.create(self.secure.broker("habeas.topics"), route)
