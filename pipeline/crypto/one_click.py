@@ -42,4 +42,6 @@ def opened(key: bytes, said: str) -> tuple[str, str] | None:
         purpose, email = orjson.loads(AESSIV(key).decrypt(sealed, [_INFO]))
     except (InvalidTag, ValueError, TypeError):
         return None
+    if token(key, purpose, email) != said:  # base64 has several spellings of the same bytes
+        return None
     return str(purpose), str(email)

@@ -47,7 +47,7 @@ from pipeline.register.case_keys import (
 )
 from pipeline.register.engine import WHAT_TO_DO, RegisterBehindError
 from pipeline.register.memory import Memory
-from pipeline.register.preferences import Preferences, looked, to_look_at
+from pipeline.register.preferences import Preferences, looked, put_off, to_look_at
 from schemas import events as e
 from schemas.codec import Codec, UnknownEventError
 from schemas.records import SealedAffected
@@ -230,15 +230,22 @@ class Decider:
         async with self._one, self._engine.begin() as connection:
             await self._refuse_older(connection)
             open_cases = await self._cases.open(connection, map(preferences.case_of, found))
-            found = await to_look_at(connection, codec, keys, now)  # others may have been faster
-            inputs = list[Input]()
-            for it in found:
-                it_goes = preferences.letting_go(it, policy, now)
-                inputs += [] if it_goes is None else [it_goes]
-                await looked(connection, it, let_go=it_goes is not None)
-            inputs = await _news(connection, inputs)
+            still = await to_look_at(connection, codec, keys, now)  # others may have been faster
+            locked = {it.said.record for it in found}
+            looks = [
+                (it, preferences.letting_go(it, policy, now))
+                for it in still
+                if it.said.record in locked
+            ]
+            inputs = await _news(connection, [goes for _, goes in looks if goes is not None])
             braking = await self._braking(connection)
             owed, _ = await self._decide(connection, open_cases, inputs, braking)
+            failed = {it.event.case for it in inputs} - open_cases.decided
+            for it, goes in looks:
+                if goes is not None and goes.event.case in failed:
+                    await put_off(connection, it, now)
+                else:
+                    await looked(connection, it, let_go=goes is not None)
             owed = [*await self._close(connection, open_cases), *owed]
             rows = await store.owe(connection, owed, now)
         await self._publisher.publish(rows)

@@ -38,8 +38,10 @@ class Consents:
 
     async def one(self, holding: Holding, whom: Sequence[Identifier]) -> Entry | None:
         mine = (it for it in await self._words(whom) if it.holding == holding)
-        found, word = next(mine, None), await self._records.word(UUID(holding.id))
-        return found or (None if word is None else self._entry(word, ()))
+        if (found := next(mine, None)) is not None:
+            return found
+        word = await self._records.word(UUID(holding.id))
+        return None if word is None else self._entry(word, ())
 
     async def _words(self, whom: Sequence[Identifier]) -> list[Entry]:
         said: dict[UUID, tuple[Shown, list[Identifier]]] = {}

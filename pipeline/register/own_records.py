@@ -178,7 +178,7 @@ class OwnRecords:
             if hashed is None:
                 return None
             found = await preferences.shown(connection, self._codec, self._keys, hashed)
-        return next(it for it in found if it.said.record == record)
+        return next((it for it in found if it.said.record == record), None)
 
     @property
     def policy(self) -> Policy:

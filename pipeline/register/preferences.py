@@ -10,12 +10,13 @@ import hmac
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 from uuid import UUID, uuid5
 
+import structlog
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,9 +26,10 @@ from pipeline.case.preferences import kept_until, let_go_at
 from pipeline.policy import Policy
 from pipeline.policy.preferences import OBJECTED, ONLY, OVERRULED, REFUSALS, SERVED, Said
 from schemas import sealed
-from schemas.codec import Codec, before_sealed
+from schemas.codec import Codec, CodecError, before_sealed
 from schemas.events import PreferenceReceived
 from schemas.records import Preference
+from schemas.sealed import SealError
 
 from . import own_key, store, subjects
 from . import tables as t
@@ -35,6 +37,7 @@ from .case_keys import EVIDENCE, RECORD, CaseKeys, destroy
 from .own_key import OwnKey
 from .sealing import Opened
 
+log = structlog.get_logger()
 AT_ONCE = 1000
 """Hashes that are looked up at once."""
 PREFERENCES = "preferences"
@@ -43,6 +46,8 @@ OWNER = UUID("5ab1ec75-0000-4000-8000-000000000003")
 """Who owns it, and its id."""
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """When a refusal is forgotten that nothing shows, or nothing but a case."""
+AGAIN = timedelta(days=1)
+"""When it is looked again whether somebody is let go, where that could not be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +192,10 @@ async def rehashed(
     key, kept = await preferences_key(keys).get(connection, now), list[dict[str, object]]()
     for it in rows:
         named = sealed.key_id(it["sealed"]) if it["sealed"] else None
+        told = None
         if named in evidence:
-            plain = sealed.unseal(evidence[named], it["sealed"], _place(it["id"]))
-            told: Preference = codec.decode_sealed(PreferenceReceived, plain)
+            told = _opened(codec, evidence[named], it["sealed"], it["id"])
+        if told is not None:
             hashed = subjects.hashed(key, told.kind, told.value)
             kept.append({**it, "hash": hashed, "digest": b""})
     await _insert(connection, kept)
@@ -243,6 +249,12 @@ async def to_look_at(
         Lapsing(_said(it), it.hash, said.get(it.hash, ()), _told(codec, it, evidence))
         for it in rows
     ]
+
+
+async def put_off(connection: AsyncConnection, it: Lapsing, now: datetime) -> None:
+    """They could not be let go: it is looked again later, and nothing of them is forgotten."""
+    mine = (t.preferences.c.hash == it.hash) & (t.preferences.c.id == it.said.record)
+    await connection.execute(update(t.preferences).where(mine).values(look_at=now + AGAIN))
 
 
 async def looked(connection: AsyncConnection, it: Lapsing, *, let_go: bool) -> None:
@@ -304,8 +316,16 @@ def _told(codec: Codec, row: Row[Any], keys: Mapping[UUID, bytes]) -> Preference
     key = keys.get(sealed.key_id(row.sealed)) if row.sealed else None
     if key is None:
         return None
-    plain = sealed.unseal(key, row.sealed, _place(row.id))
-    found = codec.decode_sealed(PreferenceReceived, plain)
+    return _opened(codec, key, row.sealed, row.id)
+
+
+def _opened(codec: Codec, key: bytes, field: bytes, record: UUID) -> Preference | None:
+    """What shows a word; None if it does not open, as under a key of another one's place."""
+    try:
+        found = codec.decode_sealed(PreferenceReceived, sealed.unseal(key, field, _place(record)))
+    except (SealError, CodecError) as error:
+        log.warning("preference.not_opened", record=str(record), error=type(error).__name__)
+        return None
     return found if isinstance(found, Preference) else None
 
 
