@@ -61,7 +61,7 @@ def _affected(case: Case, event: e.PeopleAffected, _: Rules) -> Case:
     if event.part in came:
         return case
     lists = {**known.lists, event.list: (parts, came | {event.part})}
-    return _with(case, lists=lists, unreachable=known.unreachable + event.unreachable)
+    return _with(case, lists=lists, on_lists=known.on_lists + event.unreachable)
 
 
 def _added(case: Case, event: e.AffectedAdded, _: Rules) -> Case:
@@ -89,8 +89,14 @@ def _listed(case: Case, event: e.PeopleListed, _: Rules) -> Case:
     if not parts:
         return case
     known = _of(case)
-    unlisted = {place: why for place, why in known.unlisted.items() if place != named}
-    return _with(case, unreachable=known.unreachable + event.unreachable, unlisted=unlisted)
+    whole = f"{named}." if named == event.system else None  # with it each of its kinds was listed
+
+    def is_old(place: str) -> bool:
+        return place == named or (whole is not None and place.startswith(whole))
+
+    others = {place: it for place, it in known.unaddressed.items() if not is_old(place)}
+    unlisted = {place: why for place, why in known.unlisted.items() if not is_old(place)}
+    return _with(case, unaddressed={**others, named: event.unreachable}, unlisted=unlisted)
 
 
 def _not_listed(case: Case, event: e.ListingFailed, _: Rules) -> Case:

@@ -88,6 +88,8 @@ def _of_authority(known: Incident, event: e.AuthorityNotified, given: Given) -> 
     late = event.at > known.aware_at + timedelta(hours=BREACH)
     first = known.authority
     is_more = first is not None and first.how == NOTIFIED  # in phases (Art. 33(4))
+    if is_more and event.how != NOTIFIED:
+        return "the authority was notified already: that stays on record"
     if late and event.how == NOTIFIED and not (event.delayed or is_more):
         return "it was later than 72 hours: the reasons for the delay are missing (Art. 33(1))"
     return ""

@@ -120,7 +120,10 @@ class Incident:
     tags: frozenset[bytes] = frozenset()
     """Every address that is known to be affected."""
     portions: tuple[Portion, ...] = ()
-    unreachable: int = 0
+    on_lists: int = 0
+    """Rows of lists without an address."""
+    unaddressed: Mapping[str, int] = field(default_factory=dict)
+    """How many without an address a system holds, or some kinds of it: as it said last."""
     unlisted: Mapping[str, str] = field(default_factory=dict)
     """Systems, or `system.kind`, that could not say whom they hold, and why."""
     numbered: int = 0
@@ -133,6 +136,11 @@ class Incident:
     """The ground on which two people decided that nobody is told."""
     reminded: frozenset[int] = frozenset()
     closed_at: datetime | None = None
+
+    @property
+    def unreachable(self) -> int:
+        """Those without an address; who is in several kinds that were listed singly is several."""
+        return self.on_lists + sum(self.unaddressed.values())
 
     @property
     def tells(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from pipeline.intake.edge import Edge
-from pipeline.intake.incidents import MOST
+from pipeline.intake.incidents import MOST, is_taken
 from schemas.events import PeopleAffected
 from schemas.records import SealedAffected, SealedIdentifier
 
@@ -109,7 +109,7 @@ def addresses(row: Row) -> list[str]:
     """Whom a row names by an address; of one that is told in two readings, both are written to."""
     if row.fault:
         return []
-    found = {value for kind, value in row.identifiers if kind == EMAIL}
+    found = {value for kind, value in row.identifiers if kind == EMAIL and is_taken(value)}
     return sorted(it for it in found if not (it.startswith("'") and it[1:] in found))
 
 

@@ -259,7 +259,7 @@ async def authority(
         at=moment,
         how=NO_RISK if no_risk else NOTIFIED,
         reference=reference,
-        delayed=late or (bool(says) and not no_risk),
+        delayed=late,
     )
     await decided(settings, who, event, says, evidence)
     _told(known.id, "taken down", None, as_json=as_json)

@@ -55,8 +55,13 @@ def check_people(who: SealedAffected) -> None:
     if len(who.identifiers) > MOST:
         raise RefusedError("too_many_affected")
     for it in who.identifiers:
-        if it.kind != EMAIL or not 0 < len(it.value) <= LONGEST or not it.value.isprintable():
+        if it.kind != EMAIL or not is_taken(it.value):
             raise RefusedError("affected_without_an_address")
+
+
+def is_taken(address: str) -> bool:
+    """Whether a portion may name it: what no mail can go to is counted, and not written to."""
+    return 0 < len(address) <= LONGEST and address.isprintable()
 
 
 def check_words(event: Event, says: str, shows: str, more: Sequence[str]) -> None:

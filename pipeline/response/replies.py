@@ -208,7 +208,7 @@ def _sentences(claim: ClaimRow, told: _Told, unknown: list[str]) -> Iterator[str
         yield "We found no personal data about you in the systems that we could search."
     else:
         yield f"We found {words.counted(told.found, 'record')} about you, in {told.where}."
-    if told.found or told.order.weighed:
+    if told.found or (claim.right == OBJECTION_TO_USE and told.order.weighed):
         yield from _OF.get(claim.right, _ERASURE).says(told)
     yield from _looks(told.order)
     if claim.right == ERASURE and claim.settled_at is not None:
@@ -351,9 +351,9 @@ def _of_objection_to_use(told: _Told) -> Iterator[str]:
             )
         case _:
             yield (
-                "A person has weighed it, and you have the reasons: the use goes on (Art. 21(1)),"
-                " and the restriction that we had set meanwhile ends. You may complain of that, as"
-                " said below."
+                "A person has weighed it, and you have the reasons: the use goes on (Art. 21(1))."
+                " What was restricted for it alone is restricted no more. You may complain of that,"
+                " as said below."
             )
     rest = [it.says for it in (use.bases if use else ()) if not it.may_be_objected_to]
     if rest:

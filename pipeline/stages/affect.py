@@ -26,7 +26,7 @@ def affect(case: Case, event: Event, rules: Rules, given: Given) -> Iterator[Eve
         case PeopleSought():
             asked = [it.ordered for it in case.under_way(PEOPLE)]
             under_way = {(it.system, it.kinds) for it in asked if isinstance(it, PeopleOrdered)}
-            for system in event.systems:
+            for system in dict.fromkeys(event.systems):
                 if (system, event.kinds) not in under_way:
                     yield _ordered(case, event, system, rules, given)
         case OrderDue():

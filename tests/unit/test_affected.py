@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pipeline.cli.affected import Given, portions
 from pipeline.cli.listed import ListError, Row
 from pipeline.intake.edge import Edge
-from pipeline.intake.incidents import MOST
+from pipeline.intake.incidents import MOST, check_people
 from pipeline.keys.key_files import KeyFiles
 from schemas.codec import locked
+from schemas.records import SealedAffected, SealedIdentifier
 from tests.fakes.deciders import Sent
 
 
@@ -44,6 +45,16 @@ def test_objects_line_by_line_are_read_as_well(tmp_path: Path) -> None:
     found, done, faults = read(tmp_path / "list.ndjson", "\n".join(lines))
     assert found == ["ann@example.org", "bob@example.org"]
     assert (done.unreachable, faults) == (1, [3])
+
+
+def test_an_address_that_is_none_costs_nobody_else_their_portion(tmp_path: Path) -> None:
+    """The pipeline refuses a portion whole: what it does not take is counted, and left out."""
+    endless = f"{'a' * 400}@example.org"
+    found, done, _ = read(tmp_path / "list.csv", f"email\nann@example.org\n{endless}\n")
+    assert found == ["ann@example.org"]
+    assert (done.addresses, done.unreachable) == (1, 1)
+    named = (SealedIdentifier(tag=b"", kind="email", value=it) for it in found)
+    check_people(SealedAffected(login="", identifiers=tuple(named)))
 
 
 @given(count=st.integers(0, 1300))

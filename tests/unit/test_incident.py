@@ -266,6 +266,46 @@ def test_a_system_that_cannot_list_whom_it_holds_is_unknown() -> None:
     assert [ann.identifier, bob.identifier] == [tag("ann"), tag("bob")]
 
 
+def listed(made: Breach, unreachable: int, *kinds: str) -> None:
+    """A system is asked whom it holds, all of them or kind by kind, and answers."""
+    event = e.PeopleSought(
+        case=CASE, by="dpo", at=made.now, systems=("salesforce", "salesforce"), kinds=kinds
+    )
+    (order,) = (it for it in made.take(event) if isinstance(it, e.PeopleOrdered))
+    made.take(
+        e.PeopleListed(
+            case=CASE,
+            order=order.order,
+            system="salesforce",
+            part=1,
+            parts=1,
+            digest=b"d",
+            people=(IdentifierRow(tag=tag("ann"), kind="email"),),
+            unreachable=unreachable,
+        )
+    )
+
+
+def test_who_has_no_address_is_counted_once_however_often_they_are_listed() -> None:
+    made = Breach()
+    made.open()
+    listed(made, 2, "contact")
+    listed(made, 1, "lead")
+    assert counts(made.incident) == Counts(affected=4, waiting=1, unreachable=3)
+    for _ in "12":
+        listed(made, 3)
+        assert counts(made.incident) == Counts(affected=4, waiting=1, unreachable=3)
+
+
+def test_that_the_authority_was_notified_stays_on_record() -> None:
+    made = Breach()
+    made.open()
+    told = e.AuthorityNotified(case=CASE, by="dpo", at=made.now, how="notified", reference="DPC-1")
+    made.take(told)
+    with pytest.raises(StaleError, match="notified already"):
+        made.take(e.AuthorityNotified(case=CASE, by="dpo", at=made.now, how="no_risk"))
+
+
 def test_every_decision_is_about_requests_or_incidents_or_known_to_be_about_both() -> None:
     about = [*get_args(breach_stale.OF_INCIDENTS), *get_args(breach_stale.OF_REQUESTS)]
     both = {e.ItemSettled, e.ItemTaken}
