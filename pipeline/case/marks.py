@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from schemas import events as e
 from schemas.derive import event_name
+from schemas.records import OutcomeRow
 
 from .case import DISPUTED, LIFTED, NOT_WANTED, Case, Held, Lifting, Row
 from .outcome import state as class_of
@@ -47,6 +48,8 @@ TEXT_STANDS = "text_stands"
 _NO_DISPUTE = frozenset({OBSERVE_MODE, TEXT_STANDS})
 ALREADY = "already"
 """The reason of an outcome: it bore the mark before we came."""
+MARKED = "restricted"
+"""The kind of an outcome: it bears the mark."""
 UNMARKED = "unaffected"
 """The kind of an outcome: there was nothing to mark, and so there is nothing to lift."""
 
@@ -208,6 +211,21 @@ def unmarked(case: Case, system: str, rows: frozenset[Row]) -> Case:
         if of not in anew or row[0] not in lifted
     }
     return replace(case, measures=measures, measured=measured)
+
+
+def own(case: Case) -> frozenset[bytes]:
+    """The holdings that bear a mark which an order of this case has set, and none has taken off."""
+    rows = [(of, tag, it) for (of, (tag, _)), it in case.measured.items()]
+    lifted = {tag for of, tag, it in rows if of == LIFTED and class_of(it) == "proved"}
+    marked = {
+        tag for of, tag, it in rows if of in MARKING and it.kind == MARKED and it.reason != ALREADY
+    }
+    return frozenset(marked - lifted)
+
+
+def as_own(outcome: OutcomeRow) -> OutcomeRow:
+    """What a host takes for somebody else's mark, where it is ours."""
+    return replace(outcome, reason=None) if outcome.reason == ALREADY else outcome
 
 
 def marked_anew(case: Case, system: str, rows: frozenset[Row]) -> Case:

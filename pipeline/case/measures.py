@@ -194,6 +194,9 @@ def taken(case: Case, order: e.MeasureOrdered, done: Sequence[DoneRow]) -> Case:
     said = {(it.tag, it.category): by_day(of_host(it.outcome)) for it in done}
     found = {row: said.get(row, NO_OUTCOME) for row in _rows(order)}
     wrong = {row for row, it in found.items() if not _fits(it, proved_by)}
+    if order.verb == Verb.RESTRICT:  # a host knows its own order's marks, and no earlier one's
+        own = marks.own(case)
+        found = {row: marks.as_own(it) if row[0] in own else it for row, it in found.items()}
     return _measured(case, order, {it: UNPROVED if it in wrong else found[it] for it in found})
 
 

@@ -8,12 +8,13 @@ from uuid import uuid5
 import pytest
 
 from connectors.sdk.interface import Right
+from pipeline.case import measures
 from pipeline.case.brake import Brake
 from pipeline.case.decide import StaleError
 from pipeline.case.inbox import waiting
 from schemas import events as e
 from schemas.events import Event
-from schemas.records import OutcomeRow
+from schemas.records import DoneRow, OutcomeRow
 from tests.unit.worlds import CASE, Run, Thing, World, small_world, tag, told_nobody
 
 
@@ -295,3 +296,22 @@ def test_a_use_that_the_policy_does_not_name_is_in_no_event_of_ours() -> None:
     (opened,) = made.of(e.CaseOpened)
     assert isinstance(opened, e.CaseOpened)
     assert opened.purpose == "unknown_purpose"
+
+
+def test_a_mark_that_an_earlier_order_of_the_case_has_set_is_its_own() -> None:
+    """A record that came to carry more is told of again, and bears the mark by then."""
+    made = run("restriction")
+    assert made.case is not None
+    order = next(it for it in made.of(e.MeasureOrdered) if isinstance(it, e.MeasureOrdered))
+    bore = OutcomeRow(kind="restricted", reason="already")
+    done = [
+        DoneRow(tag=it.tag, category=category, outcome=bore)
+        for it in order.rows
+        for category in it.categories
+    ]
+    rows = {("restriction", (it.tag, it.category)) for it in done}
+    fresh = replace(made.case, measured={})
+    for case, reason in ((made.case, None), (fresh, "already")):
+        said = measures.taken(case, order, done).measured
+        assert rows
+        assert {said[it].reason for it in rows} == {reason}
