@@ -220,7 +220,7 @@ async def find(
     """Everything that was said by whoever these hashes stand for."""
     found, waiting = defaultdict[bytes, list[Said]](list), iter(hashes)
     while some := list(islice(waiting, AT_ONCE)):
-        chosen = select(t.preferences).where(t.preferences.c.hash.in_(some))
+        chosen = select(t.preferences.c.hash, *_OF_WORD).where(t.preferences.c.hash.in_(some))
         for it in await connection.execute(chosen):
             found[it.hash].append(_said(it))
     return {it: tuple(said) for it, said in found.items()}
@@ -346,6 +346,10 @@ async def forget_expired(connection: AsyncConnection, now: datetime) -> None:
 def _place(record: UUID) -> bytes:
     """What binds what shows a word to its record."""
     return f"preference/{record}".encode()
+
+
+_OF_WORD = tuple(t.preferences.c[it] for it in ("id", "says", "purpose", "at", "level", "country"))
+"""What a word is made of, without what shows it."""
 
 
 def _said(row: Row[Any]) -> Said:

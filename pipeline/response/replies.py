@@ -371,16 +371,18 @@ def _of_automated(told: _Told) -> Iterator[str]:
         )
         return
     mine = [it for it in told.order.coverage if it.right == AUTOMATED_DECISION]
-    left = sum(it.state == "open" for it in mine)
-    if left:
+    undone = sum(it.outcome.kind == "not_possible" for it in mine)
+    if sum(it.state == "open" for it in mine) > undone:
         yield "These decisions are taken by a machine alone, and a person now reviews them for you."
     else:
-        changed = sum(it.outcome.reason != "review_confirmed" for it in mine)
+        stay = sum(it.outcome.reason == "review_confirmed" for it in mine)
         yield (
             "These decisions are taken by a machine alone. A person has reviewed each for you, and"
-            f" written to you why (Art. 22(3)): {len(mine) - changed} stay, {changed} are changed,"
-            " and that is carried out."
+            f" written to you why (Art. 22(3)): {stay} stay, {len(mine) - stay - undone} are"
+            " changed, and that is carried out."
         )
+        if undone:
+            yield f"Of {undone} the change cannot be carried out, as told above."
     for it in told.policy.automated:
         yield f"{it.says} {it.logic} {it.meaning}"
 
